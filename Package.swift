@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Arrows point one way (see the map in README.md):
+// tetrajet → Training → {ImageData, VisionModels} → MXLinear → {MXFormats, CMXKernels} → Runtime
+//
+// OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
+let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
+
+let package = Package(
+  name: "TetraJet",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "MXFormats", targets: ["MXFormats"]),
+    .library(name: "MXLinear", targets: ["MXLinear"]),
+    .executable(name: "tetrajet", targets: ["tetrajet"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .executableTarget(
+      name: "tetrajet",
+      dependencies: [
+        "Training",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .target(
+      name: "Training",
+      dependencies: ["ImageData", "VisionModels", .product(name: "Yams", package: "Yams")]
+    ),
+    .target(
+      name: "ImageData",
+      dependencies: ["Runtime", "CTurboJPEG", "CPNG"],
+      resources: [.copy("Digits")]
+    ),
+    .target(name: "VisionModels", dependencies: ["MXLinear"]),
+    .target(name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS]),
+    .target(name: "MXFormats"),
+    .target(name: "Runtime"),
+    .target(name: "CMXKernels"),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
+    .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
+    .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
+    .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
+    .testTarget(
+      name: "ImageDataTests", dependencies: ["ImageData", "TestSupport", "CTurboJPEG", "CPNG"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(name: "tetrajetTests", dependencies: ["tetrajet", "Training", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)

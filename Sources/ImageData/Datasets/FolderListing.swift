@@ -1,0 +1,54 @@
+import Runtime
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The visible entries of a folder, sorted by the bytes of their names: the same order everywhere,
+/// whatever the locale and the file system.
+struct FolderListing {
+  let path: String
+  /// Names of what is a folder, or a link to one.
+  private(set) var folders: [String] = []
+  /// Names of regular files and of links; neither pipes nor devices, which could block a reader.
+  private(set) var files: [String] = []
+
+  /// Lists `path`. Throws `FileError` if it is missing or no folder.
+  init(_ path: String) throws {
+    self.path = path
+    guard let directory = opendir(path) else { throw FileError("read", path) }
+    defer { closedir(directory) }
+    let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name) ?? 0
+    while true {
+      // readdir tells an error from the end by errno alone.
+      errno = 0
+      guard let entry = readdir(directory) else { break }
+      // By address: a copy of the field would read 256 bytes of an entry that may have fewer.
+      let name = String(
+        cString: (UnsafeRawPointer(entry) + nameOffset).assumingMemoryBound(to: CChar.self))
+      if name.hasPrefix(".") { continue }
+      let type = Int(entry.pointee.d_type)
+      if type == Int(DT_REG) {
+        files.append(name)
+      } else if type == Int(DT_DIR) {
+        folders.append(name)
+      } else if type == Int(DT_LNK) || type == Int(DT_UNKNOWN) {
+        var status = stat()
+        // A link that leads nowhere counts as a file: reading it will say what is wrong.
+        let isFolder =
+          stat("\(path)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if isFolder { folders.append(name) } else { files.append(name) }
+      }
+    }
+    guard errno == 0 else { throw FileError("read", path) }
+    folders.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    files.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// The path of an entry.
+  func path(_ name: String) -> String { "\(path)/\(name)" }
+}

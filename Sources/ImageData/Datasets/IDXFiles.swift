@@ -1,0 +1,84 @@
+import Runtime
+
+/// One side of a data set of IDX files (MNIST's format): 8-bit grey images of one size, and labels.
+struct IDXFiles: ImageDataset {
+  let classNames: [String]
+  private let path: String
+  private let width: Int
+  private let height: Int
+  private let images: IDXBlock
+  private let labels: IDXBlock
+  private let valueTable: [UInt8]
+
+  /// Reads a pair of files. `classes` is how many there are; nil for what the largest label asks for.
+  /// Values in 0…`maximumValue` are scaled to 0…255.
+  init(images path: String, labels labelPath: String, classes: Int?, maximumValue: Int = 255) throws
+  {
+    images = try IDXBlock(path, dimensions: 3)
+    labels = try IDXBlock(labelPath, dimensions: 1)
+    guard images.count == labels.count else {
+      throw DatasetError(
+        path: labelPath, fault: .itemCount(images: images.count, labels: labels.count))
+    }
+    self.path = path
+    height = images.extents[1]
+    width = images.extents[2]
+    let labelRange = labels.bytes[labels.start...]
+    let classes = classes ?? Int(labelRange.max() ?? 0) + 1
+    if let offset = labelRange.firstIndex(where: { Int($0) >= classes }) {
+      throw DatasetError(
+        path: labelPath,
+        fault: .label(found: Int(labels.bytes[offset]), offset: offset, classes: classes))
+    }
+    classNames = (0..<classes).map(String.init)
+    valueTable = (0..<256).map {
+      UInt8(min(255, ($0 * 255 + maximumValue / 2) / maximumValue))
+    }
+  }
+
+  /// The names of the files in a folder, where it has at least the training images.
+  struct Names {
+    let train: (images: String, labels: String)
+    let test: (images: String, labels: String)
+
+    init?(_ listing: FolderListing) {
+      func pair(_ side: String) -> (images: String, labels: String)? {
+        for mark in ["-", "."] {
+          let images = "\(side)-images\(mark)idx3-ubyte"
+          if listing.files.contains(images) { return (images, "\(side)-labels\(mark)idx1-ubyte") }
+        }
+        return nil
+      }
+      guard let train = pair("train") else { return nil }
+      self.train = train
+      // Where there is no test set, MNIST's name is the one that the error will ask for.
+      test = pair("t10k") ?? pair("test") ?? ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+    }
+  }
+
+  /// Both sides of the data set in a folder.
+  static func pair(
+    _ listing: FolderListing, _ names: Names, maximumValue: Int = 255
+  ) throws -> (train: IDXFiles, test: IDXFiles) {
+    let train = try IDXFiles(
+      images: listing.path(names.train.images), labels: listing.path(names.train.labels),
+      classes: nil, maximumValue: maximumValue)
+    let test = try IDXFiles(
+      images: listing.path(names.test.images), labels: listing.path(names.test.labels),
+      classes: train.classNames.count, maximumValue: maximumValue)
+    return (train, test)
+  }
+
+  var count: Int { images.count }
+
+  func label(_ index: Int) -> Int { Int(labels.bytes[labels.start + index]) }
+
+  func name(_ index: Int) -> String { "\(path) record \(index)" }
+
+  func image(_ index: Int) throws -> Image {
+    let start = images.start + index * width * height
+    return Image(
+      width: width, height: height, channels: 1,
+      pixels: images.bytes[start..<start + width * height].map { valueTable[Int($0)] })
+  }
+}

@@ -1,0 +1,55 @@
+import Runtime
+
+/// What can be wrong with the bytes of one image.
+public struct ImageError: ReportableError, Equatable {
+  /// The fault, with what was found.
+  public enum Fault: Sendable, Equatable {
+    /// There are no bytes at all.
+    case empty
+    /// The first bytes are those of no format that is read here.
+    case unrecognized(firstBytes: [UInt8])
+    /// The header claims more than `Image.maximumPixels`, or no pixels.
+    case size(width: Int, height: Int)
+    /// The JPEG library refused the data, in its own words.
+    case jpeg(String)
+    /// The PNG library refused the data, in its own words.
+    case png(String)
+  }
+
+  /// What the data set calls the image: its path, or "file.bin record 17".
+  public let name: String
+  /// What is wrong with it.
+  public let fault: Fault
+
+  /// A fault of an image.
+  public init(name: String, fault: Fault) {
+    self.name = name
+    self.fault = fault
+  }
+
+  /// Bad data, always.
+  public var category: ErrorCategory { .badData }
+
+  /// One line: the name, what was found, what was expected, what to try.
+  public var description: String { "\(name): \(reason)" }
+
+  /// The text without the name.
+  public var reason: String {
+    switch fault {
+    case .empty: "the file is empty; fetch it again or remove it"
+    case .unrecognized(let bytes):
+      "neither JPEG (FF D8) nor PNG (89 50 4E 47): the file starts with \(hexadecimal(bytes)); "
+        + "convert it or remove it"
+    case .size(let width, let height):
+      "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
+        + "make the image smaller or remove it"
+    case .jpeg(let message): "damaged or unreadable JPEG (\(message)); fetch it again or remove it"
+    case .png(let message): "damaged or unreadable PNG (\(message)); fetch it again or remove it"
+    }
+  }
+
+  private func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }
+      .joined(separator: " ")
+  }
+}

@@ -1,0 +1,19 @@
+import Runtime
+
+/// Images that go through the model together.
+public struct Batch: Sendable {
+  /// B × C × H × W, normalized.
+  public let images: AlignedBuffer<Float>
+  /// The class of each image, B of them.
+  public let labels: [Int]
+  /// H and W.
+  public let imageSize: Int
+  /// C.
+  public let channels: Int
+  /// Which batch of its epoch this is. Numbers can be missing: a batch of broken images alone is
+  /// passed over.
+  public let index: Int
+
+  /// B: the batch size, less the broken images; fewer in an epoch's last batch.
+  public var count: Int { labels.count }
+}

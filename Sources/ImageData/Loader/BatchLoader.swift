@@ -1,0 +1,67 @@
+import Runtime
+import Synchronization
+
+/// Makes batches of a data set, epoch after epoch, on threads of its own.
+///
+/// A batch is a function of (data set, preprocessing, seed, epoch, batch index) alone: the same bits
+/// for any number of workers and after a resume. Images that cannot be read or decoded are left out
+/// of their batches, and recorded.
+public final class BatchLoader: Sendable {
+  private let dataset: any ImageDataset
+  private let options: LoaderOptions
+  private let maker: BatchMaker
+  private let broken: Mutex<BrokenImages>
+  private let onSkip: (@Sendable (SkippedImage) -> Void)?
+
+  /// A loader for `dataset`. Throws `LoaderError` for settings that cannot be used and for a data set
+  /// without images.
+  ///
+  /// `onSkip` is called once for each broken image, in the thread that asks for the batch it would have
+  /// been in.
+  public init(
+    dataset: any ImageDataset, preprocessing: Preprocessing, options: LoaderOptions,
+    onSkip: (@Sendable (SkippedImage) -> Void)? = nil
+  ) throws {
+    try preprocessing.check()
+    try options.check(preprocessing)
+    guard dataset.count > 0 else { throw LoaderError.noImages }
+    self.dataset = dataset
+    self.options = options
+    self.onSkip = onSkip
+    maker = BatchMaker(dataset: dataset, preprocessing: preprocessing, options: options)
+    broken = Mutex(
+      BrokenImages(total: dataset.count, maximumShare: options.maximumBrokenShare))
+  }
+
+  /// How many batches an epoch has, the smaller last one included.
+  public var batchesPerEpoch: Int { (dataset.count - 1) / options.batchSize + 1 }
+
+  /// Each broken image met so far, once, in the order in which they were met.
+  public var skipped: [SkippedImage] { broken.withLock { $0.images } }
+
+  /// The batches of an epoch, from batch `batch` on. Work begins at once.
+  ///
+  /// Several epochs may be under way at the same time (they share the cache), each with `workers`
+  /// threads.
+  public func epoch(_ epoch: Int, from batch: Int = 0) -> BatchSequence {
+    precondition(
+      (0...batchesPerEpoch).contains(batch), "batch \(batch) of \(batchesPerEpoch)")
+    let plan = maker.plan(epoch: epoch)
+    let pipeline = BatchPipeline(
+      batch..<batchesPerEpoch, workers: options.workers
+    ) { [maker] index, isWanted in
+      maker.make(index, of: plan, while: isWanted)
+    }
+    return BatchSequence(pipeline: pipeline, loader: self)
+  }
+
+  /// Records what a batch left out. Doing so when the batch is handed out, not when the image is met,
+  /// makes the order and the moment of giving up independent of the threads.
+  func record(_ images: [SkippedImage]) throws {
+    for image in images {
+      let (isNew, verdict) = broken.withLock { ($0.insert(image), $0.verdict) }
+      if isNew { onSkip?(image) }
+      if let verdict { throw verdict }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import Runtime
+
+/// Why a loader does not start, or gives up.
+public enum LoaderError: ReportableError, Equatable {
+  /// A field of `Preprocessing` or `LoaderOptions` has a value that cannot be used.
+  case setting(name: String, found: String, expected: String)
+  /// There is nothing to load.
+  case noImages
+  /// More images are broken than `LoaderOptions.maximumBrokenShare` of the data set.
+  case brokenImages(count: Int, total: Int, maximumShare: Double, first: SkippedImage)
+
+  /// A wrong setting is wrong use; the rest is bad data.
+  public var category: ErrorCategory {
+    if case .setting = self { .usage } else { .badData }
+  }
+
+  /// One line: what was found, what was expected, what to try.
+  public var description: String {
+    switch self {
+    case .setting(let name, let found, let expected):
+      "\(name) is \(found), expected \(expected)"
+    case .noImages: "the data set has no images, expected at least one"
+    case .brokenImages(let count, let total, let share, let first):
+      "\(count) of \(total) images are broken, expected a share of at most \(share); the first: "
+        + "\(first); repair or remove them, or raise data.max_broken_share"
+    }
+  }
+}

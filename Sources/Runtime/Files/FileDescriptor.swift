@@ -1,0 +1,138 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// An open file: whole reads and writes at a position, typed errors, closed with its owner.
+public struct FileDescriptor: ~Copyable, Sendable {
+  private let handle: Int32
+  /// The path it was opened by, for messages.
+  public let path: String
+
+  /// Opens a regular file for reading.
+  public init(reading path: String) throws {
+    handle = open(path, O_RDONLY | O_CLOEXEC)
+    self.path = path
+    guard handle >= 0 else { throw FileError("read", path) }
+    var status = stat()
+    guard fstat(handle, &status) == 0 else { throw FileError("read", path) }
+    guard status.st_mode & S_IFMT != S_IFDIR else { throw FileError("read", path, code: EISDIR) }
+  }
+
+  /// Creates an empty file, or empties an existing one.
+  public init(creating path: String) throws {
+    handle = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    self.path = path
+    guard handle >= 0 else { throw FileError("create", path) }
+  }
+
+  /// Opens a file to write at its end, creating it where there is none.
+  public init(appending path: String) throws {
+    handle = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    self.path = path
+    guard handle >= 0 else { throw FileError("write", path) }
+    _ = lseek(handle, 0, SEEK_END)
+  }
+
+  deinit { _ = close(handle) }
+
+  /// The file's length in bytes.
+  public func length() throws -> Int {
+    var status = stat()
+    guard fstat(handle, &status) == 0 else { throw FileError("read", path) }
+    return Int(status.st_size)
+  }
+
+  /// Fills `bytes` from `offset` on; returns how many bytes there were before the file's end.
+  public func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+    var done = 0
+    while done < bytes.count {
+      let got = pread(handle, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if got == 0 { break }
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw FileError("read", path)
+      }
+      done += got
+    }
+    return done
+  }
+
+  /// Writes all of `bytes` at the current position.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      #if canImport(Darwin)
+        let put = Darwin.write(handle, bytes.baseAddress! + done, bytes.count - done)
+      #elseif canImport(Glibc)
+        let put = Glibc.write(handle, bytes.baseAddress! + done, bytes.count - done)
+      #else
+        let put = Musl.write(handle, bytes.baseAddress! + done, bytes.count - done)
+      #endif
+      if put < 0 {
+        if errno == EINTR { continue }
+        throw FileError("write", path)
+      }
+      done += put
+    }
+  }
+
+  /// Appends `text` whole or not at all: after a failure the file is as long as it was before.
+  public func append(_ text: String) throws {
+    let before = try length()
+    do {
+      var text = text
+      try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+    } catch {
+      _ = ftruncate(handle, off_t(before))
+      throw error
+    }
+  }
+
+  /// Waits until the bytes are on the disk.
+  public func synchronize() throws {
+    guard fsync(handle) == 0 else { throw FileError("write", path) }
+  }
+}
+
+/// The whole content of a file, refused above `limit` bytes.
+public func readFile(_ path: String, limit: Int = 1 << 30) throws -> [UInt8] {
+  let file = try FileDescriptor(reading: path)
+  let length = try file.length()
+  guard length <= limit else { throw FileError("read", path, code: EFBIG) }
+  return try [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
+    count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+  }
+}
+
+/// Writes a file beside its place, flushes it, and renames it into place: whoever looks sees the old
+/// file or the new one, never a part. After an error the old file stands and nothing is left beside it.
+public func writeFileAtomically(
+  _ path: String, _ write: (borrowing FileDescriptor) throws -> Void
+) throws {
+  let beside = "\(path).\(getpid()).partial"
+  do {
+    let file = try FileDescriptor(creating: beside)
+    try write(file)
+    try file.synchronize()
+    guard rename(beside, path) == 0 else { throw FileError("write", path) }
+  } catch let error as FileError where error.path == beside {
+    unlink(beside)
+    // The user knows the file by its own name.
+    throw FileError(error.action, path, code: error.code)
+  } catch {
+    unlink(beside)
+    throw error
+  }
+}
+
+/// Writes `text` as the whole content of a file, atomically.
+public func writeFileAtomically(_ path: String, text: String) throws {
+  try writeFileAtomically(path) { file in
+    var text = text
+    try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0)) }
+  }
+}

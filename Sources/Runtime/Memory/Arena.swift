@@ -1,0 +1,82 @@
+/// A stack of single-precision numbers for activations and scratch.
+///
+/// `allocate` moves a cursor; nothing is freed one by one. A training step marks the arena, allocates
+/// what the forward pass must remember, and releases to the mark at its end, so that after the first
+/// step no memory is asked of the system and every step sees the same addresses (and therefore the
+/// same alignment, which some BLAS kernels' sums depend on).
+///
+/// Not thread-safe: one owner allocates, workers only use what was allocated.
+public final class Arena {
+  /// A position to release to.
+  public struct Mark {
+    fileprivate let chunk: Int
+    fileprivate let used: Int
+  }
+
+  private var chunks: [AlignedFloats] = []
+  private var chunk = 0
+  private var used = 0
+  private let chunkCount: Int
+
+  /// An empty arena that grows in chunks of at least `chunkCount` numbers (by default 64 MiB).
+  public init(chunkCount: Int = 16 << 20) {
+    self.chunkCount = chunkCount
+  }
+
+  /// `count` numbers of undefined value, aligned to 64 bytes, valid until the arena is released to an
+  /// earlier mark.
+  public func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
+    precondition(count >= 0, "an allocation of \(count) numbers")
+    let rounded = (count + 15) / 16 * 16
+    while chunk < chunks.count {
+      if used + rounded <= chunks[chunk].count {
+        defer { used += rounded }
+        return chunks[chunk].base + used
+      }
+      chunk += 1
+      used = 0
+    }
+    chunks.append(AlignedFloats(count: max(rounded, chunkCount)))
+    used = rounded
+    return chunks[chunk].base
+  }
+
+  /// A matrix of undefined values, valid until the arena is released to an earlier mark.
+  public func matrix(rows: Int, columns: Int) -> FloatMatrix {
+    FloatMatrix(allocate(rows * columns), rows: rows, columns: columns)
+  }
+
+  /// The current position.
+  public var mark: Mark { Mark(chunk: chunk, used: used) }
+
+  /// Forgets everything allocated since `mark` was taken.
+  public func release(to mark: Mark) {
+    precondition(
+      mark.chunk < chunk || (mark.chunk == chunk && mark.used <= used),
+      "released to a mark that lies ahead")
+    chunk = mark.chunk
+    used = mark.used
+  }
+
+  /// Runs `body` and forgets what it allocated.
+  public func scratch<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let start = mark
+    defer { release(to: start) }
+    return try body()
+  }
+}
+
+/// Uninitialized and aligned: unlike `AlignedBuffer`, pages that are never used are never touched.
+private final class AlignedFloats {
+  let base: UnsafeMutablePointer<Float>
+  let count: Int
+
+  init(count: Int) {
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+    base = raw.assumingMemoryBound(to: Float.self)
+    self.count = count
+  }
+
+  deinit { UnsafeMutableRawPointer(base).deallocate() }
+}

@@ -1,0 +1,61 @@
+import Dispatch
+import Synchronization
+
+/// How many threads `parallelFor` uses, for the whole process (as with BLAS libraries).
+public enum Threads {
+  private static let width = Atomic<Int>(0)
+
+  /// The processors this process may run on now.
+  public static let available = ProcessorCount.current
+
+  /// The number of threads in use; `available` unless set. It changes speed, never a bit of a result.
+  public static var count: Int {
+    get {
+      let set = width.load(ordering: .relaxed)
+      return set == 0 ? available : set
+    }
+    set {
+      precondition(newValue >= 1, "\(newValue) threads")
+      width.store(newValue, ordering: .relaxed)
+    }
+  }
+}
+
+/// Calls `body(i)` once for every i in 0 ..< `count`, on up to `Threads.count` threads, and returns
+/// when all have returned.
+///
+/// The caller makes the slices, from shapes alone; which thread takes which slice, and when, is left
+/// open. As long as no two slices write the same memory, 1 thread and n threads give the same bits.
+/// Calls do not nest: a `body` that calls `parallelFor` gains nothing from it.
+public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
+  let workers = min(Threads.count, count)
+  if workers <= 1 {
+    for index in 0..<max(count, 0) { body(index) }
+    return
+  }
+  let next = Atomic<Int>(0)
+  withoutActuallyEscaping(body) { body in
+    // Unchecked: slices write through pointers, which Swift cannot know to be disjoint. That they are
+    // is the contract above.
+    nonisolated(unsafe) let body = body
+    // One iteration a worker, each taking slices until none is left: slices may be uneven, and more
+    // slices than threads cost one atomic addition each.
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        if index >= count { return }
+        body(index)
+      }
+    }
+  }
+}
+
+/// Splits 0 ..< `count` into runs of `length` (the last one shorter) and calls `body` with each run,
+/// in parallel. The runs depend on `count` and `length` alone.
+public func parallelRanges(_ count: Int, length: Int, _ body: (Range<Int>) -> Void) {
+  precondition(length > 0, "runs of \(length)")
+  parallelFor((count + length - 1) / length) { slice in
+    let start = slice * length
+    body(start..<min(start + length, count))
+  }
+}

@@ -1,0 +1,97 @@
+/// One tensor to be written: what the header says of it, and its bytes when they are asked for.
+public struct OutgoingTensor {
+  let name: String
+  let type: TensorType
+  let shape: [Int]
+  let withBytes: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
+  private init(
+    _ name: String, _ type: TensorType, _ shape: [Int], count: Int,
+    withBytes: @escaping ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) {
+    let expected = shape.reduce(1, *)
+    precondition(count == expected, "\(name): \(count) elements for shape \(shape)")
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.withBytes = withBytes
+  }
+
+  /// A single-precision tensor.
+  public static func floats(_ name: String, shape: [Int], _ values: [Float]) -> OutgoingTensor {
+    OutgoingTensor(name, .f32, shape, count: values.count) { try values.withUnsafeBytes($0) }
+  }
+
+  /// A single-precision tensor that stays where it is; it must outlive the writing.
+  public static func floats(
+    _ name: String, shape: [Int], _ values: UnsafeBufferPointer<Float>
+  ) -> OutgoingTensor {
+    OutgoingTensor(name, .f32, shape, count: values.count) { try $0(UnsafeRawBufferPointer(values)) }
+  }
+
+  /// A tensor of bytes.
+  public static func bytes(_ name: String, shape: [Int], _ values: [UInt8]) -> OutgoingTensor {
+    OutgoingTensor(name, .u8, shape, count: values.count) { try values.withUnsafeBytes($0) }
+  }
+
+  /// A tensor of 64-bit integers.
+  public static func integers(_ name: String, shape: [Int], _ values: [Int64]) -> OutgoingTensor {
+    OutgoingTensor(name, .i64, shape, count: values.count) { try values.withUnsafeBytes($0) }
+  }
+}
+
+/// Writes a safetensors file atomically: complete, or not at all.
+///
+/// Tensors keep their order within an element size, and larger elements come first, so that every
+/// tensor is aligned. Metadata keys are sorted: equal content gives equal bytes.
+public func writeSafetensors(
+  _ path: String, tensors: [OutgoingTensor], metadata: [String: String] = [:]
+) throws {
+  precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name")
+  let ordered = tensors.enumerated()
+    .sorted { ($1.element.type.size, $0.offset) < ($0.element.type.size, $1.offset) }
+    .map(\.element)
+  var members: [String] = []
+  if !metadata.isEmpty {
+    let notes = metadata.sorted { $0.key < $1.key }
+      .map { "\(jsonString($0.key)):\(jsonString($0.value))" }
+    members.append("\"__metadata__\":{\(notes.joined(separator: ","))}")
+  }
+  var offset = 0
+  for tensor in ordered {
+    let end = offset + tensor.shape.reduce(1, *) * tensor.type.size
+    let shape = tensor.shape.map(String.init).joined(separator: ",")
+    members.append(
+      "\(jsonString(tensor.name)):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":[\(shape)],"
+        + "\"data_offsets\":[\(offset),\(end)]}")
+    offset = end
+  }
+  var header = Array("{\(members.joined(separator: ","))}".utf8)
+  header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+  let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
+  try writeFileAtomically(path) { file in
+    try (length + header).withUnsafeBytes { try file.write($0) }
+    for tensor in ordered {
+      try tensor.withBytes { try file.write($0) }
+    }
+  }
+}
+
+/// `text` as a JSON string with its quotation marks.
+public func jsonString(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\n": result += "\\n"
+    case "\r": result += "\\r"
+    case "\t": result += "\\t"
+    case _ where scalar.value < 0x20:
+      let digits = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

@@ -1,0 +1,37 @@
+import MXLinear
+import Runtime
+
+/// Stochastic depth (Huang et al. 2016): in training, an image's branch is left out with a probability,
+/// and scaled by 1/(1 − probability) where it is kept.
+struct DropPath: Sendable {
+  let probability: Float
+  let tokens: Int
+
+  /// The factor of an image; 1 without random numbers (evaluation).
+  private func factor(_ image: Int, _ random: RandomStream?) -> Float {
+    guard let random, probability > 0 else { return 1 }
+    return random.uniform(image) < probability ? 0 : 1 / (1 - probability)
+  }
+
+  /// sum [B·T, C] = x + factor · branch.
+  func add(
+    _ branch: FloatMatrix, to x: FloatMatrix, into sum: FloatMatrix, _ random: RandomStream?
+  ) {
+    let count = tokens * x.columns
+    parallelFor(x.rows / tokens) { image in
+      let start = image * count
+      Kernels.current.addScaled(
+        x.base + start, scale: factor(image, random), branch: branch.base + start,
+        into: sum.base + start, count)
+    }
+  }
+
+  /// factor · gradient; the gradient itself where all factors are 1.
+  func scaled(_ gradient: FloatMatrix, _ random: RandomStream?, _ pass: Pass) -> FloatMatrix {
+    guard random != nil, probability > 0 else { return gradient }
+    let result = pass.arena.matrix(rows: gradient.rows, columns: gradient.columns)
+    result.base.update(repeating: 0, count: result.count)
+    add(gradient, to: result, into: result, random)
+    return result
+  }
+}

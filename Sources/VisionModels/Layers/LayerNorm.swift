@@ -1,0 +1,53 @@
+import MXLinear
+import Runtime
+
+// Shapes: N rows (batch · tokens), C channels.
+
+/// y = (x − mean)/√(variance + ε) · weight + bias over the channels of each row.
+struct LayerNorm: Sendable {
+  let weight: Int
+  let bias: Int
+  let width: Int
+  let epsilon: Float
+
+  /// Adds the layer's parameters, which do not decay, to a table.
+  init(_ name: String, width: Int, epsilon: Float, in table: inout ParameterTable) {
+    weight = table.add("\(name).weight", [width], decays: false)
+    bias = table.add("\(name).bias", [width], decays: false)
+    self.width = width
+    self.epsilon = epsilon
+  }
+
+  struct Saved {
+    let x: FloatMatrix
+    /// [N] each.
+    let mean: UnsafeMutablePointer<Float>
+    let rstd: UnsafeMutablePointer<Float>
+  }
+
+  /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
+  func forward(_ x: FloatMatrix, _ pass: Pass) -> (y: FloatMatrix, saved: Saved) {
+    let saved = Saved(x: x, mean: pass.arena.allocate(x.rows), rstd: pass.arena.allocate(x.rows))
+    let y = pass.arena.matrix(rows: x.rows, columns: width)
+    parallelRanges(x.rows, length: max(1, elementsPerSlice / width)) { rows in
+      Kernels.current.layerNorm(
+        x.rows(rows), weight: pass.weights + weight, bias: pass.weights + bias, epsilon: epsilon,
+        y: y.rows(rows), mean: saved.mean + rows.lowerBound, rstd: saved.rstd + rows.lowerBound)
+    }
+    return (y, saved)
+  }
+
+  /// dx [N, C] += the gradient by x; the parameters' gradients are added to `gradients`.
+  func backward(
+    dy: FloatMatrix, _ saved: Saved, dx: FloatMatrix, gradients: UnsafeMutablePointer<Float>,
+    _ pass: Pass
+  ) {
+    let totals = [weight, bias].map { FloatMatrix(gradients + $0, rows: 1, columns: width) }
+    reduceRows(dy.rows, into: totals, arena: pass.arena) { rows, partial in
+      Kernels.current.layerNormBackward(
+        saved.x.rows(rows), weight: pass.weights + weight, mean: saved.mean + rows.lowerBound,
+        rstd: saved.rstd + rows.lowerBound, dy: dy.rows(rows), dx: dx.rows(rows),
+        dweight: partial[0].base, dbias: partial[1].base)
+    }
+  }
+}

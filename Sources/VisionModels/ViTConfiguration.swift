@@ -1,0 +1,146 @@
+import Runtime
+
+/// The shape of a DeiT/ViT model: image size, patch, width, depth, heads, classes.
+public struct ViTConfiguration: Equatable, Sendable {
+  /// Pixels a side of the square input image.
+  public var imageSize: Int
+  /// Pixels a side of a patch.
+  public var patchSize: Int
+  /// Colour channels of the input: 3, or 1.
+  public var channels: Int
+  /// C, the width of a token.
+  public var width: Int
+  /// The number of blocks.
+  public var depth: Int
+  /// H, the number of attention heads.
+  public var heads: Int
+  /// Hidden units of the MLP, in widths.
+  public var mlpRatio: Float
+  /// The number of classes.
+  public var classes: Int
+  /// ε of the layer norms.
+  public var normEpsilon: Float
+  /// The drop probability of the last block's branches; it rises linearly from 0 at the first.
+  public var dropPath: Float
+
+  /// A configuration; unnamed values are DeiT's.
+  public init(
+    imageSize: Int = 224, patchSize: Int = 16, channels: Int = 3, width: Int, depth: Int = 12,
+    heads: Int, mlpRatio: Float = 4, classes: Int = 1000, normEpsilon: Float = 1e-6,
+    dropPath: Float = 0
+  ) {
+    self.imageSize = imageSize
+    self.patchSize = patchSize
+    self.channels = channels
+    self.width = width
+    self.depth = depth
+    self.heads = heads
+    self.mlpRatio = mlpRatio
+    self.classes = classes
+    self.normEpsilon = normEpsilon
+    self.dropPath = dropPath
+  }
+
+  /// The paper's DeiT models under timm's names.
+  public static let presets: [(name: String, configuration: ViTConfiguration)] = [
+    ("deit_tiny_patch16_224", ViTConfiguration(width: 192, heads: 3)),
+    ("deit_small_patch16_224", ViTConfiguration(width: 384, heads: 6)),
+    ("deit_base_patch16_224", ViTConfiguration(width: 768, heads: 12)),
+  ]
+
+  /// The preset of a name.
+  ///
+  /// - Throws: `ModelError.unknownPreset`.
+  public static func preset(_ name: String) throws -> ViTConfiguration {
+    guard let preset = presets.first(where: { $0.name == name }) else {
+      throw ModelError.unknownPreset(name, known: presets.map(\.name))
+    }
+    return preset.configuration
+  }
+
+  /// Patches of an image.
+  public var patches: Int { (imageSize / patchSize) * (imageSize / patchSize) }
+  /// T, the patches and the class token.
+  public var tokens: Int { patches + 1 }
+  /// Numbers in a patch.
+  public var patchLength: Int { channels * patchSize * patchSize }
+  /// Hidden units of the MLP.
+  public var hidden: Int { Int(Float(width) * mlpRatio) }
+
+  /// Refuses what no model can have.
+  ///
+  /// - Throws: `ModelError`, naming the recipe key.
+  public func validate() throws {
+    let sizes = [
+      ("model.image_size", imageSize), ("model.patch_size", patchSize), ("model.width", width),
+      ("model.depth", depth), ("model.heads", heads), ("model.classes", classes),
+      ("model.mlp_ratio times model.width", Int(min(max(Float(width) * mlpRatio, 0), 1e9))),
+    ]
+    for (key, value) in sizes where value < 1 { throw ModelError.tooSmall(key: key, value: value) }
+    // A bound that any real model keeps, so that no product of sizes overflows.
+    for (key, value) in sizes where value > 1 << 20 { throw ModelError.tooLarge(key: key, value: value) }
+    guard channels == 1 || channels == 3 else { throw ModelError.channels(channels) }
+    guard imageSize.isMultiple(of: patchSize) else {
+      throw ModelError.patch(patchSize, imageSize: imageSize)
+    }
+    guard width.isMultiple(of: heads) else { throw ModelError.heads(heads, width: width) }
+    guard (0..<1).contains(dropPath) else { throw ModelError.dropPath(dropPath) }
+    guard normEpsilon > 0, normEpsilon.isFinite else { throw ModelError.normEpsilon(normEpsilon) }
+  }
+}
+
+/// What is wrong with a model's configuration.
+public enum ModelError: ReportableError, Equatable {
+  /// A preset that does not exist.
+  case unknownPreset(String, known: [String])
+  /// A size below 1.
+  case tooSmall(key: String, value: Int)
+  /// A size beyond all reason.
+  case tooLarge(key: String, value: Int)
+  /// Not grey and not RGB.
+  case channels(Int)
+  /// The patch does not divide the image.
+  case patch(Int, imageSize: Int)
+  /// The heads do not divide the width.
+  case heads(Int, width: Int)
+  /// Not a probability.
+  case dropPath(Float)
+  /// Not a positive number.
+  case normEpsilon(Float)
+  /// A checkpoint of a model that this package does not have.
+  case architecture(path: String, found: String?)
+
+  /// A checkpoint is data, the rest is usage.
+  public var category: ErrorCategory {
+    if case .architecture = self { .badData } else { .usage }
+  }
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .unknownPreset(let name, let known):
+      "model '\(name)' is unknown; choose from \(known.joined(separator: ", "))"
+    case .tooSmall(let key, let value): "\(key) is \(value); it must be at least 1"
+    case .tooLarge(let key, let value): "\(key) is \(value); it must be at most \(1 << 20)"
+    case .channels(let found): "model.channels is \(found); it must be 1 (grey) or 3 (RGB)"
+    case .patch(let patch, let imageSize):
+      "model.patch_size \(patch) does not divide model.image_size \(imageSize); try "
+        + Self.divisors(of: imageSize, near: patch)
+    case .heads(let heads, let width):
+      "model.heads \(heads) does not divide model.width \(width); try "
+        + Self.divisors(of: width, near: heads)
+    case .dropPath(let found): "model.drop_path is \(found); it must be at least 0 and below 1"
+    case .normEpsilon(let found): "model.norm_epsilon is \(found); it must be positive"
+    case .architecture(let path, let found):
+      "\(path): the checkpoint's architecture is \(found.map { "'\($0)'" } ?? "not named"); "
+        + "this version knows 'vit'"
+    }
+  }
+
+  /// The divisors on both sides of a number, for advice.
+  private static func divisors(of number: Int, near value: Int) -> String {
+    let divisors = (1...number).filter(number.isMultiple(of:))
+    let near = [divisors.last { $0 < value }, divisors.first { $0 > value }].compactMap { $0 }
+    return near.map(String.init).joined(separator: " or ")
+  }
+}

@@ -1,0 +1,124 @@
+import MXLinear
+import Runtime
+
+// Shapes: B batch, T tokens, C channels of a token, K classes.
+
+/// The DeiT/ViT family: patch embedding, blocks, norm, head on the class token. Parameters carry timm's
+/// names, so that a checkpoint loads into timm's model of the same shape.
+///
+/// The model is a description: weights, gradients and activations belong to the caller.
+public struct VisionTransformer: Sendable {
+  /// The shape.
+  public let configuration: ViTConfiguration
+  /// How the linear layers of the blocks are quantized.
+  public let recipe: LinearRecipe
+  /// Where the parameters lie.
+  public let parameters: ParameterTable
+
+  private let embedding: PatchEmbedding
+  private let blocks: [Block]
+  private let norm: LayerNorm
+  private let head: LinearLayer
+
+  /// A model of a shape.
+  ///
+  /// - Throws: `ModelError` where the shape is impossible.
+  public init(_ configuration: ViTConfiguration, recipe: LinearRecipe) throws {
+    try configuration.validate()
+    var table = ParameterTable()
+    self.configuration = configuration
+    self.recipe = recipe
+    embedding = PatchEmbedding(configuration, in: &table)
+    blocks = (0..<configuration.depth).map {
+      Block(index: $0, configuration, recipe: recipe, in: &table)
+    }
+    norm = LayerNorm(
+      "norm", width: configuration.width, epsilon: configuration.normEpsilon, in: &table)
+    head = LinearLayer(
+      "head", index: 4 * configuration.depth, inputs: configuration.width,
+      outputs: configuration.classes, recipe: nil, in: &table)
+    parameters = table
+  }
+
+  /// What the backward pass needs of the forward pass; it lies in the pass's arena.
+  public struct Saved {
+    let images: UnsafePointer<Float>
+    let blocks: [Block.Saved]
+    let norm: LayerNorm.Saved
+    let head: Linear.Saved
+  }
+
+  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the arena is released.
+  ///
+  /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
+  public func forward(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> (logits: FloatMatrix, saved: Saved) {
+    var x = embedding.forward(images, batch: batch, pass)
+    var saved: [Block.Saved] = []
+    for block in blocks {
+      let result = try block.forward(x, pass)
+      x = result.y
+      saved.append(result.saved)
+    }
+    let (features, normSaved) = norm.forward(classRows(of: x, pass), pass)
+    let (logits, headSaved) = try head.forward(features, pass)
+    return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
+  }
+
+  /// The logits alone, with no more memory than one block needs; [B, K], valid until the arena is
+  /// released.
+  ///
+  /// - Throws: as `forward`.
+  public func logits(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> FloatMatrix {
+    let logits = pass.arena.matrix(rows: batch, columns: configuration.classes)
+    try pass.arena.scratch {
+      let x = embedding.forward(images, batch: batch, pass)
+      for block in blocks {
+        try pass.arena.scratch { x.assign(from: try block.forward(x, pass).y) }
+      }
+      logits.assign(from: try head.forward(norm.forward(classRows(of: x, pass), pass).y, pass).y)
+    }
+    return logits
+  }
+
+  /// Adds the gradients of all parameters to `gradients`.
+  ///
+  /// - Parameter dlogits: [B, K].
+  /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
+  public func backward(
+    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+  ) throws {
+    precondition(gradients.count == parameters.count, "a gradient buffer of another model")
+    let (tokens, width) = (configuration.tokens, configuration.width)
+    let base = gradients.base
+    try pass.arena.scratch {
+      let batch = dlogits.rows
+      let dFeatures = try head.backward(dy: dlogits, saved.head, gradients: base, pass)
+      let dClass = pass.arena.matrix(rows: batch, columns: width)
+      dClass.base.update(repeating: 0, count: dClass.count)
+      norm.backward(dy: dFeatures, saved.norm, dx: dClass, gradients: base, pass)
+      let dx = pass.arena.matrix(rows: batch * tokens, columns: width)
+      dx.base.update(repeating: 0, count: dx.count)
+      for image in 0..<batch {
+        dx.row(image * tokens).update(from: dClass.row(image), count: width)
+      }
+      for (block, saved) in zip(blocks, saved.blocks).reversed() {
+        try block.backward(dx, saved, gradients: base, pass)
+      }
+      embedding.backward(dx, images: saved.images, gradients: base, pass)
+    }
+  }
+
+  /// [B·T, C] → [B, C]: only the class token reaches the head, so only its rows are normalized.
+  private func classRows(of x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
+    let batch = x.rows / configuration.tokens
+    let rows = pass.arena.matrix(rows: batch, columns: x.columns)
+    for image in 0..<batch {
+      rows.row(image).update(from: x.row(image * configuration.tokens), count: x.columns)
+    }
+    return rows
+  }
+}

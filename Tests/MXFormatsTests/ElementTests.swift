@@ -1,0 +1,80 @@
+import MXFormats
+import TestSupport
+import Testing
+
+@Suite("Elements, tested whole")
+struct ElementTests {
+  @Test("every code times every scale byte has the value of the specification", arguments: ElementFormat.allCases)
+  func values(format: ElementFormat) {
+    for byte in UInt8.min...UInt8.max {
+      for code in UInt8(0)..<16 {
+        let value = QuantizedMatrix(
+          format: format, axis: .rows, rows: 1, columns: 1, codes: [code], scales: [byte]
+        ).values[0]
+        if byte == 255 {
+          #expect(value.isNaN)
+          continue
+        }
+        // In double precision nothing rounds, overflows or underflows; single precision may overflow.
+        var expected = 1.0
+        for _ in 0..<abs(Int(byte) - 127) { expected *= byte > 127 ? 2 : 0.5 }
+        expected *= Double(format.magnitudes[Int(code & 7)])
+        #expect(value.magnitude == Float(expected), "code \(code), byte \(byte)")
+        #expect(value.sign == (code & 8 == 0 ? .plus : .minus))
+      }
+    }
+  }
+
+  @Test("every value of the format is quantized to itself by every rounding", arguments: ElementFormat.allCases)
+  func fixedPoints(format: ElementFormat) {
+    for (code, magnitude) in format.magnitudes.enumerated() {
+      let decisions: [RoundingDecision] = [
+        .nearestEven, .nearestAway, .stochastic(0), .stochastic(65535), .ema(magnitude),
+      ]
+      for decision in decisions {
+        #expect(format.magnitudeCode(of: magnitude, decision) == UInt8(code), "\(decision)")
+      }
+    }
+  }
+
+  @Test("every midpoint and its two neighbouring floats round as they must", arguments: ElementFormat.allCases)
+  func midpoints(format: ElementFormat) {
+    for lower in 0..<7 {
+      let midpoint = (format.magnitudes[lower] + format.magnitudes[lower + 1]) / 2
+      let even = UInt8(lower % 2 == 0 ? lower : lower + 1)
+      for (rounding, tie) in [(RoundingDecision.nearestEven, even), (.nearestAway, UInt8(lower + 1))] {
+        #expect(format.magnitudeCode(of: midpoint.nextDown, rounding) == UInt8(lower))
+        #expect(format.magnitudeCode(of: midpoint, rounding) == tie)
+        #expect(format.magnitudeCode(of: midpoint.nextUp, rounding) == UInt8(lower + 1))
+      }
+    }
+  }
+
+  @Test("values above the maximum saturate under every rounding", arguments: ElementFormat.allCases)
+  func saturation(format: ElementFormat) {
+    for y in [format.maximum, format.maximum.nextUp, 4 * format.maximum, .infinity] {
+      for decision in [RoundingDecision.nearestEven, .nearestAway, .stochastic(65535), .ema(0)] {
+        #expect(format.magnitudeCode(of: y, decision) == 7)
+      }
+    }
+  }
+
+  @Test("stochastic rounding goes up for exactly its share of the 65,536 random numbers")
+  func stochasticShare() {
+    for (y, lower, share) in [(Float(0.625), UInt8(1), 0.25), (3.25, 5, 0.25), (5, 6, 0.5), (0.125, 0, 0.25)] {
+      let up = (0...65535).count {
+        ElementFormat.e2m1.magnitudeCode(of: y, .stochastic(UInt16($0))) == lower + 1
+      }
+      #expect(Double(up) / 65536 == share)
+    }
+  }
+
+  @Test("under the moving average a zero stays zero and the average decides between the neighbours")
+  func movingAverage() {
+    let format = ElementFormat.e2m1
+    #expect(format.magnitudeCode(of: 0, .ema(5)) == 0)
+    #expect(format.magnitudeCode(of: 2.9, .ema(2.4)) == 4)
+    #expect(format.magnitudeCode(of: 2.1, .ema(2.5)) == 5)
+    #expect(format.magnitudeCode(of: 2.1, .ema(-9)) == 4)
+  }
+}

@@ -1,0 +1,93 @@
+import MXFormats
+import TestSupport
+import Testing
+
+@Suite("Quantized matrices")
+struct MatrixTests {
+  @Test("a short tail is a group of its own, along rows and columns", arguments: GroupAxis.allCases)
+  func raggedTail(axis: GroupAxis) {
+    // 33 ones, then one value that must not see the maximum 6 of the first group, whose scale is 1.
+    var line = [Float](repeating: 1, count: 33)
+    line[0] = 6
+    line[32] = 0.4
+    let matrix = Quantizer(axis: axis).quantize(
+      line, rows: axis == .rows ? 1 : 33, columns: axis == .rows ? 33 : 1)
+    #expect(matrix.scales.count == 2)
+    #expect(matrix.scales[0] == 127)
+    // 0.4 = 1.6 · 2⁻², and 1.6 > 1.5: S = 2⁻³, 0.4/S = 3.2 → 3.
+    #expect(matrix.scales[1] == 124)
+    #expect(matrix.values[32] == 0.375)
+  }
+
+  @Test("a NaN or an infinity makes its whole group NaN and no other", arguments: [Float.nan, .infinity, -.infinity])
+  func broken(value: Float) {
+    var row = [Float](repeating: 1, count: 64)
+    row[40] = value
+    let matrix = Quantizer().quantize(row, rows: 1, columns: 64)
+    #expect(matrix.scales == [125, 255])
+    #expect(matrix.values[..<32].allSatisfy { $0 == 1 } && matrix.values[32...].allSatisfy(\.isNaN))
+  }
+
+  @Test("an all-zero group has scale byte 0 and keeps the signs of its zeros")
+  func zeros() {
+    let matrix = Quantizer().quantize([0, -0.0, 0], rows: 1, columns: 3)
+    #expect(matrix.scales == [0])
+    #expect(matrix.codes == [0, 8, 0])
+  }
+
+  @Test("truncation-free scales clip nothing: every error is at most half a step")
+  func noTruncation() {
+    var random = TestRandom(seed: 1)
+    let x = random.normals(64 * 96)
+    let matrix = Quantizer().quantize(x, rows: 64, columns: 96)
+    for (index, value) in matrix.values.enumerated() {
+      let scale = matrix.scale(row: index / 96, column: index % 96).value
+      // The widest gap is 2, between 4 and 6.
+      #expect((value - x[index]).magnitude <= scale)
+    }
+  }
+
+  @Test("packing and unpacking returns every matrix", arguments: GroupAxis.allCases, [1, 31, 33, 64])
+  func packing(axis: GroupAxis, length: Int) {
+    var random = TestRandom(seed: 2)
+    for other in [1, 5] {
+      let (rows, columns) = axis == .rows ? (other, length) : (length, other)
+      let matrix = Quantizer(axis: axis).quantize(
+        random.normals(rows * columns), rows: rows, columns: columns)
+      let packed = PackedMatrix(packing: matrix)
+      #expect(packed.blocks.count == other * ((length + 31) / 32) * 16)
+      #expect(
+        packed.unpacked(format: .e2m1, axis: axis, rows: rows, columns: columns) == matrix)
+    }
+  }
+
+  @Test("the reference product is the product of the values, to the rounding of its sums")
+  func product() {
+    var random = TestRandom(seed: 3)
+    let (m, n, k) = (5, 7, 77)
+    let a = Quantizer().quantize(random.normals(m * k), rows: m, columns: k)
+    let b = Quantizer().quantize(random.normals(n * k), rows: n, columns: k)
+    let result = referenceProduct(a, b)
+    for i in 0..<m {
+      for j in 0..<n {
+        var exact = 0.0
+        var magnitude = 0.0
+        for p in 0..<k {
+          let term = Double(a.value(row: i, column: p)) * Double(b.value(row: j, column: p))
+          exact += term
+          magnitude += abs(term)
+        }
+        // Three groups: three additions, each off by at most half an ulp of the largest partial sum.
+        #expect(abs(Double(result[i * n + j]) - exact) <= 3 * 0x1p-24 * magnitude)
+      }
+    }
+  }
+
+  @Test("a NaN scale makes every output it touches NaN")
+  func productOfNaN() {
+    let a = Quantizer().quantize([.nan, 1], rows: 2, columns: 1)
+    let b = Quantizer().quantize([1], rows: 1, columns: 1)
+    let result = referenceProduct(a, b)
+    #expect(result[0].isNaN && result[1] == 1)
+  }
+}

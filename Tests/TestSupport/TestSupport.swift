@@ -1,0 +1,92 @@
+import Foundation
+import Runtime
+
+/// Golden vectors that other implementations agree with. They are too large for the repository: the
+/// tests that need them run where `TETRAJET_GOLDEN` names their folder, or where a folder
+/// `shared/golden` lies beside the checkout.
+public enum Golden {
+  private static let folder: String? = {
+    let beside = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../shared/golden").standardized.path
+    let folder = ProcessInfo.processInfo.environment["TETRAJET_GOLDEN"] ?? beside
+    return FileManager.default.fileExists(atPath: folder) ? folder : nil
+  }()
+
+  /// Whether the vectors are there.
+  public static var isAvailable: Bool { folder != nil }
+
+  /// The path of a file of vectors.
+  public static func path(_ name: String) -> String { "\(folder ?? ".")/\(name).safetensors" }
+
+  /// Opens a file of vectors.
+  public static func open(_ name: String) throws -> SafetensorsFile {
+    try SafetensorsFile(path: path(name))
+  }
+}
+
+/// ‖a − b‖ / ‖b‖ in double precision; b is the reference.
+public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+  precondition(a.count == b.count, "\(a.count) against \(b.count) numbers")
+  var difference = 0.0
+  var norm = 0.0
+  for (x, y) in zip(a, b) {
+    difference += (Double(x) - Double(y)) * (Double(x) - Double(y))
+    norm += Double(y) * Double(y)
+  }
+  return norm == 0 ? difference.squareRoot() : (difference / norm).squareRoot()
+}
+
+/// Reproducible test numbers: normal, or of widely spread magnitudes.
+public struct TestRandom {
+  private var sequence: RandomSequence
+  /// For failure messages.
+  public let seed: UInt64
+
+  /// Numbers that belong to a seed.
+  public init(seed: UInt64) {
+    self.seed = seed
+    sequence = RandomStream(seed: seed, purpose: .benchmark).sequence(item: 0)
+  }
+
+  /// An integer in 0 ..< bound.
+  public mutating func integer(below bound: Int) -> Int { sequence.integer(below: bound) }
+
+  /// 32 random bits.
+  public mutating func bits() -> UInt32 { sequence.nextBits() }
+
+  /// A standard normal number.
+  public mutating func normal() -> Float {
+    let radius = (-2 * log(1 - Double(sequence.uniform()))).squareRoot()
+    return Float(radius * cos(2 * .pi * Double(sequence.uniform())))
+  }
+
+  /// Standard normal numbers.
+  public mutating func normals(_ count: Int) -> [Float] { (0..<count).map { _ in normal() } }
+
+  /// Finite numbers of every kind: random bits, zeros of both signs, subnormals, grid points and ties.
+  public mutating func extremes(_ count: Int) -> [Float] {
+    (0..<count).map { _ in
+      switch integer(below: 6) {
+      case 0: normal()
+      case 1:
+        [0, -0.0, .leastNonzeroMagnitude, -.leastNormalMagnitude, 3e38][integer(below: 5)]
+      case 2: Float(integer(below: 49) - 24) / 4
+      case 3: normal() * .leastNormalMagnitude
+      default:
+        {
+          let value = Float(bitPattern: bits())
+          return value.isFinite ? value : 1
+        }()
+      }
+    }
+  }
+}
+
+/// A folder that lives as long as `body` runs.
+public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+  let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("tetrajet-tests-\(UUID().uuidString)").path
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  return try body(folder)
+}

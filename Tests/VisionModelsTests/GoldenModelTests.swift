@@ -1,0 +1,67 @@
+import MXLinear
+import Runtime
+import TestSupport
+import Testing
+import VisionModels
+
+/// One forward and backward pass with the mean cross entropy.
+struct ModelStep {
+  let logits: [Float]
+  let loss: Double
+  let gradients: AlignedBuffer<Float>
+
+  init(
+    _ model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
+    context: StepContext = StepContext(), training: Bool = false
+  ) throws {
+    let arena = Arena(chunkCount: 1 << 16)
+    let pass = Pass(weights: weights, arena: arena, context: context, training: training)
+    let input = AlignedBuffer<Float>(count: images.count)
+    for (index, value) in images.enumerated() { input.base[index] = value }
+    let (logits, saved) = try model.forward(input.base, batch: labels.count, pass)
+    let classes = model.configuration.classes
+    let dlogits = arena.matrix(rows: labels.count, columns: classes)
+    var loss = 0.0
+    for (row, label) in labels.enumerated() {
+      let z = (0..<classes).map { Double(logits.row(row)[$0]) }
+      let sum = z.reduce(0) { $0 + ($1 - z.max()!).exponential }
+      for k in 0..<classes {
+        let p = (z[k] - z.max()!).exponential / sum
+        if k == label { loss -= p.naturalLogarithm / Double(labels.count) }
+        dlogits.row(row)[k] = Float((p - (k == label ? 1 : 0)) / Double(labels.count))
+      }
+    }
+    gradients = AlignedBuffer(count: model.parameters.count)
+    try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
+    self.logits = Array(logits.elements)
+    self.loss = loss
+  }
+}
+
+@Suite("The vision transformer agrees with timm's", .enabled(if: Golden.isAvailable))
+struct GoldenModelTests {
+  @Test(
+    "in logits, loss and every gradient",
+    arguments: [("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2), ("microscaling", .microscaling, 2e-2)])
+  func golden(method: String, recipe: LinearRecipe, tolerance: Double) throws {
+    let file = try Golden.open("vit")
+    let model = try VisionTransformer(
+      ViTConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven))
+    let weights = AlignedBuffer<Float>(count: model.parameters.count)
+    try model.parameters.load(from: file, into: weights, prefix: "model.")
+    let step = try ModelStep(
+      model, weights: weights, images: file.floats("images"), labels: file.integers("labels"))
+    let logitsError = relativeError(step.logits, try file.floats("\(method).logits"))
+    #expect(logitsError <= tolerance)
+    let loss = Double(try file.floats("\(method).loss")[0])
+    #expect(abs(step.loss - loss) <= tolerance * loss)
+    var worst = (error: 0.0, name: "")
+    for entry in model.parameters.entries {
+      let expected = try file.floats("\(method).grad.\(entry.name)", shape: entry.shape)
+      let error = relativeError(Array(step.gradients.elements[entry.range]), expected)
+      #expect(error <= tolerance, "\(method) \(entry.name): \(error)")
+      if error > worst.error { worst = (error, entry.name) }
+    }
+    print("\(method): logits \(logitsError), worst gradient \(worst)")
+  }
+}
