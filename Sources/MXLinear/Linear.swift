@@ -69,13 +69,7 @@ public struct Linear: Sendable {
     try arena.scratch {
       let weight = try quantizedWeight(parameters, arena, context)
       let xq = try quantize(x, .q1, arena, context, inPlace: keepsQuantized)
-      // Y is row-sliced; a slice of Y stays in the cache between its bias and its product.
-      parallelRanges(x.rows, length: Self.rowsPerSlice) { rows in
-        Kernels.current.broadcast(parameters.bias, into: y.rows(rows))
-        BLAS.gemm(
-          transposeB: true, m: rows.count, n: outputs, k: inputs, xq.row(rows.lowerBound), inputs,
-          weight.base, inputs, beta: 1, y.row(rows.lowerBound), outputs)
-      }
+      SimulatedProducts.forward(xq, weight, bias: parameters.bias, y: y)
     }
     return Saved(input: x)
   }
@@ -112,22 +106,13 @@ public struct Linear: Sendable {
       if recipe.q4ReadsQuantized { weight = try quantizedWeight(parameters, arena, context) }
       weight = try quantize(weight, .q4, arena, context)
       let dyq = try quantize(dy, .q3, arena, context)
-      parallelRanges(dy.rows, length: Self.rowsPerSlice) { rows in
-        BLAS.gemm(
-          m: rows.count, n: inputs, k: outputs, dyq.row(rows.lowerBound), outputs, weight.base,
-          inputs, dx.row(rows.lowerBound), inputs)
-      }
+      SimulatedProducts.inputGradient(dyq, weight, dx: dx)
     }
     try arena.scratch {
       let dyq = try quantize(dy, .q5, arena, context)
       let xq = try quantize(saved.input, .q6, arena, context)
-      // dW is sliced along C, so that every sum over N stays in one call.
-      let length = max(48, (outputs / 8 + 15) / 16 * 16)
-      parallelRanges(outputs, length: length) { slice in
-        BLAS.gemm(
-          transposeA: true, m: slice.count, n: inputs, k: dy.rows, dyq.base + slice.lowerBound,
-          outputs, xq.base, inputs, beta: 1, gradients.weight + slice.lowerBound * inputs, inputs)
-      }
+      SimulatedProducts.weightGradient(
+        dyq, xq, dw: FloatMatrix(gradients.weight, rows: outputs, columns: inputs))
     }
     addColumnSums(of: dy, to: gradients.bias, arena: arena)
   }
@@ -152,40 +137,5 @@ public struct Linear: Sendable {
       random: context.random(operand, layer: index),
       tensor: "\(name): the \(operand.tensor) (\(operand.rawValue))")
     return out
-  }
-
-  /// Rows of X that one BLAS call takes: enough to pay for packing W again, few enough to share out.
-  static let rowsPerSlice = 256
-}
-
-/// sums [C] += the sums over the rows of x [N, C], in parallel, in an order that depends on N alone.
-public func addColumnSums(of x: FloatMatrix, to sums: UnsafeMutablePointer<Float>, arena: Arena) {
-  reduceRows(x.rows, into: [FloatMatrix(sums, rows: 1, columns: x.columns)], arena: arena) { rows, partial in
-    Kernels.current.addColumnSums(of: x.rows(rows), to: partial[0].base)
-  }
-}
-
-/// Lets slices of rows add into partial sums of their own, and adds those to `totals` in order.
-///
-/// - Parameters:
-///   - totals: one-row matrices that the partial sums are added to.
-///   - body: adds the contribution of its rows to partial sums that start at zero.
-public func reduceRows(
-  _ rows: Int, into totals: [FloatMatrix], arena: Arena,
-  _ body: (Range<Int>, _ partial: [FloatMatrix]) -> Void
-) {
-  let length = 256
-  let slices = (rows + length - 1) / length
-  arena.scratch {
-    let partials = totals.map { arena.matrix(rows: slices, columns: $0.columns) }
-    parallelFor(slices) { slice in
-      let partial = partials.map { $0.rows(slice..<slice + 1) }
-      for sums in partial { sums.base.update(repeating: 0, count: sums.columns) }
-      let start = slice * length
-      body(start..<min(start + length, rows), partial)
-    }
-    for (total, partial) in zip(totals, partials) {
-      Kernels.current.addColumnSums(of: partial, to: total.base)
-    }
   }
 }

@@ -22,6 +22,8 @@ public struct DatasetError: ReportableError, Equatable {
     case classNames(found: Int, expected: Int)
     /// An IDX file does not start with the number of its kind.
     case magic(found: UInt32, expected: UInt32)
+    /// An IDX file that ends before its header does.
+    case header(found: Int, expected: Int)
     /// An IDX header claims another length than the file has, or a size that no image has.
     case length(found: Int, claimed: [UInt32])
     /// The two IDX files of a pair differ in how many items they have.
@@ -71,6 +73,8 @@ public struct DatasetError: ReportableError, Equatable {
     case .magic(let found, let expected):
       "starts with \(found), expected \(expected), the number of this kind of IDX file; unpack it "
         + "or fetch it again"
+    case .header(let found, let expected):
+      "\(found) bytes, expected a header of \(expected) and what it claims; fetch the file again"
     case .length(let found, let claimed):
       "\(found) bytes, expected what its header claims: "
         + "\(claimed.map(String.init).joined(separator: " x ")) after the header, not empty; "

@@ -20,12 +20,12 @@ struct IDXBlock: Sendable {
     }
     start = 4 + 4 * dimensions
     let expected = 0x800 | UInt32(dimensions)
-    guard bytes.count >= 4, word(0) == expected else {
-      throw DatasetError(
-        path: path, fault: .magic(found: bytes.count >= 4 ? word(0) : 0, expected: expected))
-    }
     guard bytes.count >= start else {
-      throw DatasetError(path: path, fault: .length(found: bytes.count, claimed: []))
+      throw DatasetError(
+        path: path, fault: .header(found: bytes.count, expected: start))
+    }
+    guard word(0) == expected else {
+      throw DatasetError(path: path, fault: .magic(found: word(0), expected: expected))
     }
     let claimed = (1...dimensions).map(word)
     let length = claimed.reduce(1 as Int?) { product, extent in

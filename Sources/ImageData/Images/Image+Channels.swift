@@ -1,7 +1,7 @@
 extension Image {
   /// The image in `wanted` channels (1 or 3): grey is repeated three times, colours become luma with
   /// the weights of ITU-R 601 (0.299, 0.587, 0.114) in 16-bit fixed point, rounded as Pillow rounds.
-  func converted(channels wanted: Int) -> Image {
+  package func converted(channels wanted: Int) -> Image {
     if wanted == channels { return self }
     var result = [UInt8]()
     result.reserveCapacity(width * height * wanted)

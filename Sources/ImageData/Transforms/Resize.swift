@@ -1,7 +1,7 @@
 extension Image {
   /// The image as `size` × `size` pixels of `wanted` channels: the shorter side resized to `size`, the
   /// middle of the longer side kept. An image that has the size already is not touched.
-  func fitted(size: Int, channels wanted: Int) -> Image {
+  package func fitted(size: Int, channels wanted: Int) -> Image {
     // Colours are joined before the work of resizing, grey is repeated after it.
     let source = wanted < channels ? converted(channels: wanted) : self
     let shorter = min(width, height)

@@ -29,6 +29,13 @@ public struct OutgoingTensor {
     OutgoingTensor(name, .f32, shape, count: values.count) { try $0(UnsafeRawBufferPointer(values)) }
   }
 
+  /// A tensor of any type as it lies in another file.
+  public static func copy(_ entry: TensorEntry, of file: SafetensorsFile) -> OutgoingTensor {
+    OutgoingTensor(entry.name, entry.type, entry.shape, count: entry.count) { write in
+      try file.bytes(entry.name).withUnsafeBytes(write)
+    }
+  }
+
   /// A tensor of bytes.
   public static func bytes(_ name: String, shape: [Int], _ values: [UInt8]) -> OutgoingTensor {
     OutgoingTensor(name, .u8, shape, count: values.count) { try values.withUnsafeBytes($0) }

@@ -65,13 +65,9 @@ struct PatchEmbedding: Sendable {
         dPatches.row(image * count).update(from: source.row(1), count: count * width)
       }
       addColumnSums(of: dPatches, to: gradients + bias, arena: pass.arena)
-      let length = configuration.patchLength
-      parallelRanges(width, length: max(16, (width / 8 + 15) / 16 * 16)) { slice in
-        BLAS.gemm(
-          transposeA: true, m: slice.count, n: length, k: dPatches.rows,
-          dPatches.base + slice.lowerBound, width, patches.base, length, beta: 1,
-          gradients + weight + slice.lowerBound * length, length)
-      }
+      SimulatedProducts.weightGradient(
+        dPatches, patches,
+        dw: FloatMatrix(gradients + weight, rows: width, columns: configuration.patchLength))
     }
   }
 

@@ -1,0 +1,30 @@
+/// A JSON object on one line, its members in the order in which they were added.
+///
+/// Foundation's encoder sorts keys or leaves them in any order, and writes 0.1 as 0.10000000000000001
+/// on some platforms; lines that people read deserve better.
+public struct JSONLine: Sendable {
+  private var members: [String] = []
+
+  /// An empty object.
+  public init() {}
+
+  /// Adds a string.
+  public mutating func add(_ key: String, _ value: String) { append(key, jsonString(value)) }
+  /// Adds an integer.
+  public mutating func add(_ key: String, _ value: Int) { append(key, "\(value)") }
+  /// Adds a number; JSON has no NaN and no infinity, so those become null.
+  public mutating func add(_ key: String, _ value: Double) {
+    append(key, value.isFinite ? "\(value)" : "null")
+  }
+  /// Adds a number with as many digits as single precision has.
+  public mutating func add(_ key: String, _ value: Float) {
+    append(key, value.isFinite ? "\(value)" : "null")
+  }
+
+  private mutating func append(_ key: String, _ json: String) {
+    members.append("\(jsonString(key)): \(json)")
+  }
+
+  /// The object, without a line break.
+  public var text: String { "{" + members.joined(separator: ", ") + "}" }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import MXLinear
+import Runtime
+import VisionModels
+
+/// A trained model in a file: timm's parameter names, and in the metadata what is needed to use it again.
+public struct Checkpoint: Sendable {
+  /// The recipe it was trained by; of a foreign file, the defaults around its shape.
+  public let recipe: Recipe
+  /// The classes' names by label; empty where the file does not say.
+  public let classNames: [String]
+  /// The model's description.
+  public let model: VisionTransformer
+  /// The weights.
+  public let weights: AlignedBuffer<Float>
+
+  /// Reads a checkpoint; a folder stands for its `last.safetensors`.
+  ///
+  /// - Throws: `FileError`, `SafetensorsError`, `ModelError` for another architecture, `RecipeError`.
+  public init(path: String) throws {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    let file = try SafetensorsFile(
+      path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
+    var recipe = Recipe()
+    if let yaml = file.metadata["recipe"] {
+      recipe = try Recipe(
+        settings: RecipeSetting.parse(yaml: yaml, path: "\(file.path) (metadata 'recipe')"))
+    } else {
+      recipe.method = .fp32
+      recipe.linear = .fp32
+    }
+    let dropPath = recipe.model.dropPath
+    recipe.model = try ViTConfiguration(metadataOf: file)
+    recipe.model.dropPath = dropPath
+    let model = try VisionTransformer(recipe.model, recipe: recipe.linear)
+    let weights = AlignedBuffer<Float>(count: model.parameters.count)
+    try model.parameters.load(from: file, into: weights)
+    (self.recipe, self.model, self.weights) = (recipe, model, weights)
+    classNames = try file.metadata["class_names"].map { text in
+      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+        throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
+      }
+      return names
+    } ?? []
+  }
+
+  /// Writes a model's weights, atomically.
+  public static func write(
+    _ path: String, model: VisionTransformer, weights: AlignedBuffer<Float>, recipe: Recipe,
+    classNames: [String]
+  ) throws {
+    try writeSafetensors(
+      path, tensors: model.parameters.tensors(of: weights),
+      metadata: metadata(model, recipe, classNames))
+  }
+
+  static func metadata(
+    _ model: VisionTransformer, _ recipe: Recipe, _ classNames: [String]
+  ) -> [String: String] {
+    model.configuration.metadata.merging([
+      "method": recipe.method.rawValue, "recipe": recipe.yaml,
+      "class_names": "[" + classNames.map(jsonString).joined(separator: ", ") + "]",
+    ]) { $1 }
+  }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import Runtime
+
+/// The folder of a run and the files in it.
+public struct RunDirectory: Sendable {
+  static let lastName = "last.safetensors"
+
+  /// The folder.
+  public let path: String
+
+  /// The resolved recipe.
+  public var recipe: String { "\(path)/recipe.yaml" }
+  /// One JSON object a line.
+  public var metrics: String { "\(path)/metrics.jsonl" }
+  /// What came out.
+  public var summary: String { Self.summary(of: path) }
+  /// The weights of the last epoch.
+  public var last: String { "\(path)/\(Self.lastName)" }
+  /// The weights of the epoch with the best top-1.
+  public var best: String { "\(path)/best.safetensors" }
+  /// What `--resume` reads.
+  public var resume: String { "\(path)/resume.safetensors" }
+
+  /// The summary of the run in a folder.
+  public static func summary(of path: String) -> String { "\(path)/summary.json" }
+
+  /// A new, empty folder.
+  ///
+  /// - Throws: `RunError.exists` where a run lies there already, `FileError` where it cannot be made.
+  public init(creating path: String) throws {
+    self.path = path
+    if FileManager.default.fileExists(atPath: recipe) { throw RunError.exists(path) }
+    try Self.createFolders(path)
+  }
+
+  /// The folder of an earlier run.
+  ///
+  /// - Throws: `RunError` where there is no run, or none that has finished an epoch.
+  public init(existing path: String) throws {
+    self.path = path
+    guard FileManager.default.fileExists(atPath: recipe) else { throw RunError.notARun(path) }
+    guard FileManager.default.fileExists(atPath: resume) else { throw RunError.nothingToResume(path) }
+  }
+
+  /// Adds a line to the metrics.
+  func append(_ line: JSONLine) throws {
+    try FileDescriptor(appending: metrics).append(line.text + "\n")
+  }
+
+  /// Takes the metrics back to a step: lines that a killed run wrote after its last checkpoint would
+  /// otherwise stand there twice.
+  func rewindMetrics(toStep step: Int) throws {
+    guard FileManager.default.fileExists(atPath: metrics) else { return }
+    struct Line: Decodable { let step: Int }
+    let text = String(decoding: try readFile(metrics), as: UTF8.self)
+    let kept = text.split(separator: "\n").filter { line in
+      guard let entry = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)) else { return false }
+      return entry.step <= step
+    }
+    try writeFileAtomically(metrics, text: kept.map { $0 + "\n" }.joined())
+  }
+
+  private static func createFolders(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+      let isFile = FileManager.default.fileExists(atPath: path)
+      throw FileError(
+        "create", path, code: underlying.map { Int32($0.code) } ?? (isFile ? EEXIST : EACCES))
+    }
+    guard access(path, W_OK) == 0 else { throw FileError("write", path) }
+  }
+}
+
+/// A run's folder that is not what it should be.
+public enum RunError: ReportableError, Equatable {
+  /// A run lies in the folder that a new one was to be written to.
+  case exists(String)
+  /// There is no recipe in the folder.
+  case notARun(String)
+  /// The run was stopped before its first checkpoint.
+  case nothingToResume(String)
+  /// The data set has other classes than the checkpoint.
+  case classes(path: String, found: Int, expected: Int)
+
+  /// What kind of fault it is.
+  public var category: ErrorCategory {
+    switch self {
+    case .exists: .usage
+    case .notARun, .nothingToResume, .classes: .badData
+    }
+  }
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .exists(let path):
+      "\(path) already holds a run; choose another --output, or continue it with --resume \(path)"
+    case .notARun(let path):
+      "\(path) is not the folder of a run: it has no recipe.yaml"
+    case .nothingToResume(let path):
+      "\(path) has no resume.safetensors: the run stopped before its first epoch ended; start it "
+        + "again with another --output"
+    case .classes(let path, let found, let expected):
+      "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
+        + "images it was trained for"
+    }
+  }
+}

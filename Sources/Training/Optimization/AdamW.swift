@@ -1,0 +1,65 @@
+import MXLinear
+import Runtime
+
+/// AdamW (Loshchilov and Hutter 2019) over a model's flat buffer; decay on the tensors whose table entry
+/// says so.
+public final class AdamW {
+  /// The first moments.
+  public let m: AlignedBuffer<Float>
+  /// The second moments.
+  public let v: AlignedBuffer<Float>
+  private let recipe: Recipe.Optimizer
+  /// Neighbouring tensors that are treated alike, cut into slices for the threads.
+  private let slices: [(range: Range<Int>, decays: Bool)]
+
+  /// An optimizer with zero moments.
+  public init(_ table: ParameterTable, _ recipe: Recipe.Optimizer) {
+    m = AlignedBuffer(count: table.count)
+    v = AlignedBuffer(count: table.count)
+    self.recipe = recipe
+    let length = 1 << 15
+    slices = table.entries.flatMap { entry in
+      stride(from: 0, to: entry.count, by: length).map { start in
+        let range = entry.offset + start..<entry.offset + min(start + length, entry.count)
+        return (range, entry.decays)
+      }
+    }
+  }
+
+  /// One step on all weights.
+  ///
+  /// - Parameters:
+  ///   - step: 1, 2, …, for the bias correction.
+  /// - Returns: the norm of the whole gradient, before clipping; not finite where the gradient is not.
+  @discardableResult
+  public func step(
+    _ step: Int, learningRate: Float, weights: AlignedBuffer<Float>,
+    gradients: AlignedBuffer<Float>
+  ) -> Double {
+    let kernels = Kernels.current
+    let sums = AlignedBuffer<Double>(count: slices.count)
+    parallelFor(slices.count) { index in
+      let range = slices[index].range
+      sums.base[index] = kernels.sumOfSquares(gradients.base + range.lowerBound, range.count)
+    }
+    let norm = sums.elements.reduce(0, +).squareRoot()
+    // A step on such a gradient would spoil every weight; the caller stops instead.
+    guard norm.isFinite else { return norm }
+    let limit = Double(recipe.clipGradientNorm)
+    var coefficients = AdamWCoefficients(
+      learningRate: learningRate, beta1: recipe.beta1, beta2: recipe.beta2,
+      epsilon: recipe.epsilon, weightDecay: 0, step: step,
+      gradientScale: limit > 0 && norm > limit ? Float(limit / norm) : 1)
+    let plain = coefficients
+    coefficients.weightDecay = recipe.weightDecay
+    let decaying = coefficients
+    parallelFor(slices.count) { index in
+      let (range, decays) = slices[index]
+      let start = range.lowerBound
+      kernels.adamW(
+        decays ? decaying : plain, gradient: gradients.base + start, weight: weights.base + start,
+        m: m.base + start, v: v.base + start, range.count)
+    }
+    return norm
+  }
+}

@@ -1,0 +1,60 @@
+import Runtime
+
+/// A recipe, or a flag that sets a recipe's key, that cannot be followed.
+public struct RecipeError: ReportableError, Equatable {
+  /// The key, in full: "optimizer.learning_rate".
+  public let key: String
+  /// What stands there; nil where the key itself is unknown.
+  public let found: String?
+  /// What the key allows, or what to try.
+  public let expected: String
+  /// The file and line, where there is one.
+  public var location: String?
+
+  /// A fault of a key.
+  public init(key: String, found: String?, expected: String, location: String? = nil) {
+    self.key = key
+    self.found = found
+    self.expected = expected
+    self.location = location
+  }
+
+  /// An unknown key, with the nearest known one.
+  static func unknown(_ key: String, among known: [String], location: String?) -> RecipeError {
+    let nearest = nearestName(to: key, among: known)
+    let section = key.split(separator: ".").first.map(String.init) ?? key
+    let siblings = known.filter { $0.hasPrefix(section + ".") }
+    let advice =
+      if let nearest {
+        "did you mean '\(nearest)'?"
+      } else if !siblings.isEmpty {
+        "keys of \(section) are " + siblings.joined(separator: ", ")
+      } else {
+        "top-level keys are "
+          + Set(known.map { String($0.split(separator: ".")[0]) }).sorted().joined(separator: ", ")
+      }
+    return RecipeError(key: key, found: nil, expected: advice, location: location)
+  }
+
+  /// Usage.
+  public var category: ErrorCategory { .usage }
+
+  /// One line: where, which key, what stands there, what it allows.
+  public var description: String {
+    let place = location.map { "\($0): " } ?? ""
+    guard let found else { return "\(place)unknown key '\(key)'; \(expected)" }
+    return "\(place)\(key) is \(found); it must be \(expected)"
+  }
+}
+
+/// A file that is not YAML, or not a mapping of keys.
+public struct RecipeSyntaxError: ReportableError, Equatable {
+  /// The file and, where known, the line.
+  public let location: String
+  /// What is wrong.
+  public let problem: String
+  /// Usage, as for any recipe that cannot be followed.
+  public var category: ErrorCategory { .usage }
+  /// One line.
+  public var description: String { "\(location): not a recipe: \(problem)" }
+}

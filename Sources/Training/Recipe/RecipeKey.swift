@@ -1,0 +1,215 @@
+import MXFormats
+import MXLinear
+import Runtime
+
+/// One key of a recipe: its name, what it means, what it allows, and how it is read and written.
+///
+/// The one list of keys serves the YAML reader, `--set`, the resolved recipe of a run, and the help.
+public struct RecipeKey: Sendable {
+  /// The full name, sections separated by dots.
+  public let name: String
+  /// One phrase on what it does.
+  public let meaning: String
+  /// What it allows, as it completes "it must be …".
+  public let expected: String
+  /// Reads the words of a value (one, or several of a list) into a recipe; nil where they do not fit.
+  let read: @Sendable (inout Recipe, [String]) -> Void?
+  /// The value in YAML.
+  let write: @Sendable (Recipe) -> String
+
+  /// All keys, in the order in which a resolved recipe lists them.
+  public static let all: [RecipeKey] =
+    [
+      .choice(
+        "method", \.method, "which quantizers the linear layers use",
+        // A method sets all quantizers; keys under `quantizers` then change single ones.
+        then: { $0.linear = $0.method.linearRecipe }),
+      .choice("engine", \.engine, "how products are computed"),
+      .integer("seed", \.seed, 0...Int.max, "the seed of everything random"),
+
+      .string("data.path", \.data.path, "digits, or a folder of images"),
+      .numbers("data.mean", \.data.mean, -10...10, "channel means that are subtracted"),
+      .numbers(
+        "data.standard_deviation", \.data.standardDeviation, 1e-6...10,
+        "channel deviations that are divided by"),
+      .integer("data.crop_padding", \.data.cropPadding, 0...4096, "padding of the random crop"),
+      .number("data.flip_probability", \.data.flipProbability, 0...1, "how often images are mirrored"),
+      .integer("data.workers", \.data.workers, 1...256, "threads that decode ahead"),
+      .integer(
+        "data.cache_megabytes", \.data.cacheMegabytes, 0...(1 << 20), "memory for decoded images"),
+      .number(
+        "data.max_broken_share", \.data.maximumBrokenShare, 0...1,
+        "share of broken images that stops a run"),
+
+      .integer("model.image_size", \.model.imageSize, 1...4096, "pixels a side"),
+      .integer("model.patch_size", \.model.patchSize, 1...4096, "pixels a side of a patch"),
+      .integer("model.channels", \.model.channels, 1...3, "1 (grey) or 3 (RGB)"),
+      .integer("model.width", \.model.width, 1...65536, "channels of a token"),
+      .integer("model.depth", \.model.depth, 1...1024, "blocks"),
+      .integer("model.heads", \.model.heads, 1...1024, "attention heads"),
+      .number("model.mlp_ratio", \.model.mlpRatio, 0.01...64, "hidden units of the MLP, in widths"),
+      .number("model.norm_epsilon", \.model.normEpsilon, 1e-12...1, "added to variances"),
+      .number("model.drop_path", \.model.dropPath, 0...0.99, "stochastic depth of the last block"),
+
+      .integer("training.epochs", \.training.epochs, 1...1_000_000, "passes over the data"),
+      .integer("training.batch_size", \.training.batchSize, 1...65536, "images a step"),
+      .number(
+        "training.label_smoothing", \.training.labelSmoothing, 0...0.99,
+        "share of the target spread over all classes"),
+      .integer(
+        "training.evaluate_every", \.training.evaluateEvery, 1...1_000_000,
+        "epochs between evaluations"),
+      .integer("training.log_every", \.training.logEvery, 1...1_000_000, "steps between metrics"),
+
+      .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
+      .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),
+      .number("optimizer.beta2", \.optimizer.beta2, 0...0.999999, "decay of the second moment"),
+      .number("optimizer.epsilon", \.optimizer.epsilon, 1e-30...1, "added to the root"),
+      .number("optimizer.weight_decay", \.optimizer.weightDecay, 0...100, "decay of weight matrices"),
+      .number(
+        "optimizer.clip_gradient_norm", \.optimizer.clipGradientNorm, 0...1e9,
+        "largest norm of the gradient; 0 for none"),
+
+      .number("schedule.warmup_epochs", \.schedule.warmupEpochs, 0...1e6, "linear warm-up"),
+      .number(
+        "schedule.warmup_learning_rate", \.schedule.warmupLearningRate, 0...100,
+        "learning rate of the first step"),
+      .number(
+        "schedule.final_learning_rate", \.schedule.finalLearningRate, 0...100,
+        "learning rate at the end of the cosine"),
+    ] + Operand.allCases.flatMap(quantizerKeys)
+
+  private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {
+    let name = "quantizers.\(operand.rawValue)"
+    let axis = operand.axis == .rows ? "along rows" : "along columns"
+    var keys: [RecipeKey] = [
+      RecipeKey(
+        name: "\(name).enabled", meaning: "whether the operand is quantized (\(axis))",
+        expected: "true or false",
+        read: { recipe, words in
+          switch words {
+          case ["true"]: recipe.linear[operand] = recipe.linear[operand] ?? QuantizerRecipe()
+          case ["false"]: recipe.linear[operand] = nil
+          default: return nil
+          }
+          return ()
+        }, write: { "\($0.linear[operand] != nil)" }),
+      quantizerChoice(operand, "format", \.format, "the format of its elements"),
+      quantizerChoice(operand, "scale", \.scaleRule, "how its scales are chosen"),
+      quantizerChoice(operand, "rounding", \.rounding, "how its elements are rounded"),
+    ]
+    if operand == .q4 || operand == .q6 {
+      let path: WritableKeyPath<Recipe, Bool> & Sendable =
+        operand == .q4 ? \.linear.q4ReadsQuantized : \.linear.q6ReadsQuantized
+      keys.append(
+        RecipeKey(
+          name: "\(name).reads_quantized",
+          meaning: "whether it reads the forward pass's quantized tensor (double quantization)",
+          expected: "true or false",
+          read: { recipe, words in
+            guard let value = words.count == 1 ? Bool(words[0]) : nil else { return nil }
+            recipe[keyPath: path] = value
+            return ()
+          }, write: { "\($0[keyPath: path])" }))
+    }
+    return keys
+  }
+
+  private static func quantizerChoice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ operand: Operand, _ name: String,
+    _ path: WritableKeyPath<QuantizerRecipe, Value> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: "quantizers.\(operand.rawValue).\(name)", meaning: meaning, expected: oneOf(Value.self),
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
+        // A quantizer that is off keeps nothing: naming its format alone does not switch it on.
+        recipe.linear[operand]?[keyPath: path] = value
+        return ()
+      },
+      write: { ($0.linear[operand] ?? QuantizerRecipe())[keyPath: path].rawValue })
+  }
+
+  // MARK: - Kinds of value
+
+  private static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ meaning: String,
+    then: (@Sendable (inout Recipe) -> Void)? = nil
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning, expected: oneOf(Value.self),
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
+        recipe[keyPath: path] = value
+        then?(&recipe)
+        return ()
+      }, write: { $0[keyPath: path].rawValue })
+  }
+
+  private static func integer(
+    _ name: String, _ path: WritableKeyPath<Recipe, Int> & Sendable, _ range: ClosedRange<Int>,
+    _ meaning: String
+  ) -> RecipeKey {
+    let limit =
+      range.upperBound == .max
+      ? "an integer, at least \(range.lowerBound)"
+      : "an integer from \(range.lowerBound) to \(range.upperBound)"
+    return RecipeKey(
+      name: name, meaning: meaning, expected: limit,
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Int(words[0]) : nil, range.contains(value) else {
+          return nil
+        }
+        recipe[keyPath: path] = value
+        return ()
+      }, write: { "\($0[keyPath: path])" })
+  }
+
+  private static func number<Value: BinaryFloatingPoint & LosslessStringConvertible & Sendable>(
+    _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ range: ClosedRange<Value>,
+    _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning, expected: "a number from \(range.lowerBound) to \(range.upperBound)",
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Value(words[0]) : nil, range.contains(value) else {
+          return nil
+        }
+        recipe[keyPath: path] = value
+        return ()
+      }, write: { "\($0[keyPath: path])" })
+  }
+
+  private static func numbers(
+    _ name: String, _ path: WritableKeyPath<Recipe, [Float]> & Sendable, _ range: ClosedRange<Float>,
+    _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning,
+      expected: "numbers from \(range.lowerBound) to \(range.upperBound), as in [0.5, 0.5, 0.5]",
+      read: { recipe, words in
+        let values = words.compactMap(Float.init).filter(range.contains)
+        guard values.count == words.count, !values.isEmpty else { return nil }
+        recipe[keyPath: path] = values
+        return ()
+      }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })
+  }
+
+  private static func string(
+    _ name: String, _ path: WritableKeyPath<Recipe, String> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning, expected: "a word or a path",
+      read: { recipe, words in
+        guard words.count == 1, !words[0].isEmpty else { return nil }
+        recipe[keyPath: path] = words[0]
+        return ()
+      },
+      // JSON's quotes are YAML's.
+      write: { jsonString($0[keyPath: path]) })
+  }
+
+  private static func oneOf<Value: RawRepresentable<String> & CaseIterable>(_: Value.Type) -> String {
+    "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")
+  }
+}

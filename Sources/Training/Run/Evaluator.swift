@@ -1,0 +1,56 @@
+import ImageData
+import MXLinear
+import Runtime
+import VisionModels
+
+/// Scores a model as it is deployed: with its forward quantizers, without drop path.
+public struct Evaluator {
+  private let model: VisionTransformer
+  private let weights: AlignedBuffer<Float>
+  private let arena = Arena()
+
+  /// An evaluator of a model; the weights may change between two scores.
+  public init(model: VisionTransformer, weights: AlignedBuffer<Float>) {
+    self.model = model
+    self.weights = weights
+  }
+
+  /// The score over every image that a loader gives.
+  ///
+  /// - Throws: loader errors, `NonFiniteTensor`.
+  public func score(_ loader: BatchLoader) throws -> BatchScore {
+    var score = BatchScore()
+    let batches = loader.epoch(0)
+    while let batch = try batches.next() {
+      try arena.scratch {
+        let logits = try model.logits(
+          batch.images.base, batch: batch.count, Pass(weights: weights, arena: arena))
+        score.add(crossEntropy(logits, labels: batch.labels))
+      }
+    }
+    return score
+  }
+}
+
+extension Checkpoint {
+  /// The score of the checkpoint on the test images of a data set.
+  ///
+  /// - Parameter data: "digits" or a path; nil for what it was trained on.
+  /// - Throws: `RunError.classes` where the data has other classes; what the data, the loader and the
+  ///   arithmetic throw.
+  public func evaluate(
+    data: String?, onSkip: @escaping @Sendable (SkippedImage) -> Void
+  ) throws -> (score: BatchScore, skipped: Int) {
+    let path = data ?? recipe.data.path
+    let test = try ImageDatasets.open(path).test
+    guard test.classNames.count == model.configuration.classes else {
+      throw RunError.classes(
+        path: path, found: test.classNames.count, expected: model.configuration.classes)
+    }
+    let loader = try BatchLoader(
+      dataset: test, preprocessing: recipe.preprocessing,
+      options: recipe.loaderOptions(training: false), onSkip: onSkip)
+    let score = try Evaluator(model: model, weights: weights).score(loader)
+    return (score, loader.skipped.count)
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Runtime
+
+/// What came out of a run: `summary.json`.
+public struct RunSummary: Codable, Sendable, Equatable {
+  /// The method's and the engine's names.
+  public var method, engine: String
+  /// The last evaluation: top-1 and top-5 in percent, mean cross entropy.
+  public var evalTop1, evalTop5, evalLoss: Double
+  /// The best top-1 of all evaluations.
+  public var bestTop1: Double
+  /// Training images a second, without evaluations.
+  public var imagesPerSecond: Double
+  /// The largest resident memory of the process, in MiB.
+  public var peakMemoryMB: Double
+  /// Wall-clock seconds, with evaluations.
+  public var seconds: Double
+  /// Trainable parameters.
+  public var parameters: Int
+  /// The seed.
+  public var seed: Int
+  /// Epochs and steps.
+  public var epochs, steps: Int
+  /// Images that could not be read and were left out, and the first of them by name.
+  public var skippedImages: Int
+  public var skippedNames: [String]
+  /// Threads and instruction set, which change the speed and nothing else.
+  public var threads: Int
+  public var isa: String
+
+  enum CodingKeys: String, CodingKey {
+    case method, engine, seconds, parameters, seed, epochs, steps, threads, isa
+    case evalTop1 = "eval_top1"
+    case evalTop5 = "eval_top5"
+    case evalLoss = "eval_loss"
+    case bestTop1 = "best_top1"
+    case imagesPerSecond = "images_per_second"
+    case peakMemoryMB = "peak_memory_mb"
+    case skippedImages = "skipped_images"
+    case skippedNames = "skipped_names"
+  }
+
+  /// Reads a summary.
+  ///
+  /// - Throws: `FileError`; a decoding error where the file is not a summary.
+  public init(path: String) throws {
+    self = try JSONDecoder().decode(RunSummary.self, from: Data(try readFile(path)))
+  }
+
+  func write(_ path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    // JSON has no NaN; every number here is finite, or the run would have stopped.
+    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
+    try writeFileAtomically(path, text: text + "\n")
+  }
+}
+
+extension RunSummary {
+  init(
+    recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, skipped: [String],
+    isa: String
+  ) {
+    self.init(
+      method: recipe.method.rawValue, engine: recipe.engine.rawValue, evalTop1: score.top1Percent,
+      evalTop5: score.top5Percent, evalLoss: score.meanLoss, bestTop1: state.bestTop1,
+      imagesPerSecond: state.trainedSeconds > 0
+        ? Double(state.trainedImages) / state.trainedSeconds : 0,
+      peakMemoryMB: ProcessUsage.peakMemory, seconds: state.seconds, parameters: parameters,
+      seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
+      skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa)
+  }
+
+  private init(
+    method: String, engine: String, evalTop1: Double, evalTop5: Double, evalLoss: Double,
+    bestTop1: Double, imagesPerSecond: Double, peakMemoryMB: Double, seconds: Double,
+    parameters: Int, seed: Int, epochs: Int, steps: Int, skippedImages: Int,
+    skippedNames: [String], threads: Int, isa: String
+  ) {
+    (self.method, self.engine) = (method, engine)
+    (self.evalTop1, self.evalTop5, self.evalLoss) = (evalTop1, evalTop5, evalLoss)
+    (self.bestTop1, self.imagesPerSecond) = (bestTop1, imagesPerSecond)
+    (self.peakMemoryMB, self.seconds, self.parameters) = (peakMemoryMB, seconds, parameters)
+    (self.seed, self.epochs, self.steps) = (seed, epochs, steps)
+    (self.skippedImages, self.skippedNames) = (skippedImages, skippedNames)
+    (self.threads, self.isa) = (threads, isa)
+  }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import ImageData
+import MXLinear
+import Runtime
+
+/// A run from its recipe to its summary.
+public struct Trainer {
+  private let recipe: Recipe
+  private let directory: RunDirectory
+  private let observer: any TrainingObserver
+  private let data: ImageDatasets
+  private let training: TrainingStep
+  private let loader: BatchLoader
+  private let schedule: LearningRateSchedule
+  private var state: ResumeState
+
+  /// Prepares a new run in a new folder.
+  ///
+  /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
+  ///   data has been found.
+  public init(_ recipe: Recipe, output: String, observer: any TrainingObserver) throws {
+    try self.init(recipe, observer: observer) { try RunDirectory(creating: output) }
+    try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
+  }
+
+  /// Prepares to continue a run from its last checkpoint.
+  ///
+  /// - Throws: `RunError` where there is nothing to continue, and as above.
+  public init(resuming path: String, observer: any TrainingObserver) throws {
+    let directory = try RunDirectory(existing: path)
+    let yaml = String(decoding: try readFile(directory.recipe), as: UTF8.self)
+    let recipe = try Recipe(settings: RecipeSetting.parse(yaml: yaml, path: directory.recipe))
+    try self.init(recipe, observer: observer) { directory }
+    state = try ResumeState.read(directory.resume, into: training)
+    try directory.rewindMetrics(toStep: state.step)
+  }
+
+  private init(
+    _ recipe: Recipe, observer: any TrainingObserver, directory: () throws -> RunDirectory
+  ) throws {
+    data = try ImageDatasets.open(recipe.data.path)
+    var recipe = recipe
+    recipe.model.classes = data.train.classNames.count
+    self.recipe = recipe
+    training = try TrainingStep(recipe)
+    loader = try BatchLoader(
+      dataset: data.train, preprocessing: recipe.preprocessing,
+      options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
+    schedule = LearningRateSchedule(recipe, stepsPerEpoch: loader.batchesPerEpoch)
+    state = ResumeState()
+    self.observer = observer
+    self.directory = try directory()
+  }
+
+  /// Trains to the end of the recipe.
+  ///
+  /// - Throws: `NonFiniteTensor` where the arithmetic breaks down, loader and file errors. The last
+  ///   checkpoint stays good.
+  public mutating func run() throws -> RunSummary {
+    let test = try BatchLoader(
+      dataset: data.test, preprocessing: recipe.preprocessing,
+      options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) })
+    let start = ContinuousClock.now
+    let secondsBefore = state.seconds
+    announce()
+    let evaluator = Evaluator(model: training.model, weights: training.weights)
+    var score = BatchScore()
+    // A run that is resumed after its end is only evaluated again.
+    if state.epoch >= recipe.training.epochs { score = try evaluator.score(test) }
+    while state.epoch < recipe.training.epochs {
+      var meter = Meter(logEvery: recipe.training.logEvery)
+      try trainEpoch(&meter)
+      let isLast = state.epoch + 1 == recipe.training.epochs
+      let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
+      if isDue { score = try evaluator.score(test) }
+      try directory.append(metrics(meter, score: isDue ? score : nil))
+      if isDue {
+        observer.evaluated(epoch: state.epoch, trainLoss: meter.epochLoss, score: score)
+      }
+      state.epoch += 1
+      state.seconds = secondsBefore + start.duration(to: .now).inSeconds
+      let isBest = isDue && score.top1Percent > state.bestTop1
+      if isBest { state.bestTop1 = score.top1Percent }
+      try save(isBest: isBest)
+    }
+    let summary = RunSummary(
+      recipe: recipe, score: score, state: state, parameters: training.weights.count,
+      skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name)
+    try summary.write(directory.summary)
+    observer.finished(summary)
+    return summary
+  }
+
+  private mutating func trainEpoch(_ meter: inout Meter) throws {
+    let batches = loader.epoch(state.epoch)
+    while let batch = try batches.next() {
+      let score = try training.run(
+        batch.images.base, labels: batch.labels, step: state.step,
+        learningRate: schedule.learningRate(step: state.step))
+      state.step += 1
+      meter.add(score)
+      observer.progressed(progress(meter))
+      // The epoch's last line comes with the evaluation.
+      if meter.isDue, meter.steps < loader.batchesPerEpoch {
+        try directory.append(metrics(meter, score: nil))
+        meter.closeInterval()
+      }
+    }
+    meter.stop()
+    state.trainedImages += meter.images
+    state.trainedSeconds += meter.seconds
+  }
+
+  private func save(isBest: Bool) throws {
+    try state.write(directory.resume, training)
+    try writeCheckpoint(directory.last)
+    if isBest { try writeCheckpoint(directory.best) }
+  }
+
+  private func writeCheckpoint(_ path: String) throws {
+    try Checkpoint.write(
+      path, model: training.model, weights: training.weights, recipe: recipe,
+      classNames: data.train.classNames)
+  }
+
+  private func metrics(_ meter: Meter, score: BatchScore?) -> JSONLine {
+    var line = JSONLine()
+    line.add("step", state.step)
+    line.add("epoch", state.epoch)
+    line.add("train_loss", meter.intervalLoss)
+    line.add("learning_rate", schedule.learningRate(step: max(0, state.step - 1)))
+    line.add("images_per_second", meter.imagesPerSecond)
+    if let score {
+      line.add("eval_loss", score.meanLoss)
+      line.add("eval_top1", score.top1Percent)
+      line.add("eval_top5", score.top5Percent)
+    }
+    return line
+  }
+
+  private func announce() {
+    observer.started(
+      RunPlan(
+        recipe: recipe, data: data.description, trainCount: data.train.count,
+        testCount: data.test.count, classes: data.train.classNames.count,
+        parameters: training.weights.count, totalSteps: totalSteps,
+        stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step, output: directory.path))
+  }
+
+  private func progress(_ meter: Meter) -> RunProgress {
+    let left = Double((totalSteps - state.step) * recipe.training.batchSize)
+    return RunProgress(
+      step: state.step, totalSteps: totalSteps, epoch: state.epoch, epochs: recipe.training.epochs,
+      loss: meter.intervalLoss, imagesPerSecond: meter.imagesPerSecond,
+      secondsLeft: left / meter.imagesPerSecond)
+  }
+
+  private var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }
+}
+
+extension Recipe {
+  func loaderOptions(training: Bool) -> LoaderOptions {
+    LoaderOptions(
+      batchSize: self.training.batchSize, training: training, seed: UInt64(seed),
+      workers: data.workers, cacheMegabytes: data.cacheMegabytes,
+      maximumBrokenShare: data.maximumBrokenShare)
+  }
+}

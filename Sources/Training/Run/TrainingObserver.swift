@@ -1,0 +1,47 @@
+import ImageData
+
+/// A run that is about to start, as it is announced.
+public struct RunPlan: Sendable {
+  /// The resolved recipe.
+  public let recipe: Recipe
+  /// What the data is.
+  public let data: String
+  /// Training images, test images, classes.
+  public let trainCount, testCount, classes: Int
+  /// Trainable parameters.
+  public let parameters: Int
+  /// Steps of the whole run, and of an epoch.
+  public let totalSteps, stepsPerEpoch: Int
+  /// The step the run starts at; above 0 after a resume.
+  public let firstStep: Int
+  /// Where the run's files go.
+  public let output: String
+}
+
+/// How far a run is.
+public struct RunProgress: Sendable {
+  /// The steps done and the steps of the whole run.
+  public let step, totalSteps: Int
+  /// The running epoch, from 0, and how many there are.
+  public let epoch, epochs: Int
+  /// The mean loss since the last line of metrics.
+  public let loss: Double
+  /// Training images a second, without evaluations.
+  public let imagesPerSecond: Double
+  /// The seconds left at this rate.
+  public let secondsLeft: Double
+}
+
+/// Who watches a run. Calls come from the training thread, but for `skipped`, which comes from a loader's.
+public protocol TrainingObserver: Sendable {
+  /// The run is about to start.
+  func started(_ plan: RunPlan)
+  /// A step is done.
+  func progressed(_ progress: RunProgress)
+  /// An epoch is evaluated.
+  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore)
+  /// An image could not be read and is left out.
+  func skipped(_ image: SkippedImage)
+  /// The run is complete.
+  func finished(_ summary: RunSummary)
+}

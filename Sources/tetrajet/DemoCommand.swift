@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import Runtime
+import Training
+
+struct DemoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Train on the built-in digits by every method and print the comparison.",
+    discussion: """
+      1,437 handwritten digits of 8 × 8 pixels for training, 360 for the test. Each method trains the same
+      small ViT, with the same seed, in a process of its own, so that its peak memory is its own.
+      """)
+
+  @Option(help: "Passes over the training images. (default: the digits' own)")
+  var epochs: Int?
+
+  @Option(help: "The seed of everything random.")
+  var seed = 0
+
+  @Option(help: "Keep the run folders here. (default: they are removed)")
+  var output: String?
+
+  @OptionGroup var threading: ThreadOption
+
+  func run() throws {
+    try threading.apply()
+    let folder =
+      output
+      ?? FileManager.default.temporaryDirectory
+      .appendingPathComponent("tetrajet-demo-\(ProcessInfo.processInfo.processIdentifier)").path
+    defer { if output == nil { try? FileManager.default.removeItem(atPath: folder) } }
+    var rows: [[String]] = []
+    for method in Method.allCases {
+      let run = "\(folder)/\(method.rawValue)"
+      try train(method, into: run)
+      let summary = try RunSummary(path: RunDirectory.summary(of: run))
+      rows.append([
+        summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),
+        fixed(summary.imagesPerSecond, 0), fixed(summary.peakMemoryMB, 0),
+        fixed(summary.seconds, 1),
+      ])
+    }
+    print("\nDigits, \(Threads.count) threads, seed \(seed):")
+    print(
+      table(
+        ["method", "top-1 %", "test loss", "images/s", "peak MiB", "seconds"], rows))
+    if let output { print("The runs are in \(output).") }
+  }
+
+  private func train(_ method: Method, into run: String) throws {
+    let process = Process()
+    process.executableURL = Bundle.main.executableURL
+    process.arguments =
+      [
+        "train", "--data", "digits", "--method", method.rawValue, "--seed", "\(seed)", "--output",
+        run, "--threads", "\(Threads.count)",
+      ] + (epochs.map { ["--epochs", "\($0)"] } ?? [])
+    try process.run()
+    process.waitUntilExit()
+    // The child has said what is wrong.
+    guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
+  }
+}

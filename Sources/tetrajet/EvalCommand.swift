@@ -1,0 +1,53 @@
+import ArgumentParser
+import Runtime
+import Training
+
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Score a checkpoint on test images.",
+    discussion: """
+      The model runs as it is deployed: a 4-bit method is evaluated through its forward quantizers.
+
+        tetrajet eval runs/first
+        tetrajet eval runs/first/best.safetensors --data FOLDER --json
+      """)
+
+  @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
+  var checkpoint: String
+
+  @Option(help: "'digits' or a folder of images. (default: what it was trained on)")
+  var data: String?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var threading: ThreadOption
+
+  func run() throws {
+    try threading.apply()
+    let model = try Checkpoint(path: checkpoint)
+    let (score, skipped) = try model.evaluate(data: data) {
+      writeError("skipped: \($0)\n")
+    }
+    if json {
+      var line = JSONLine()
+      line.add("checkpoint", checkpoint)
+      line.add("method", model.recipe.method.rawValue)
+      line.add("images", score.count)
+      line.add("eval_top1", score.top1Percent)
+      line.add("eval_top5", score.top5Percent)
+      line.add("eval_loss", score.meanLoss)
+      line.add("skipped_images", skipped)
+      print(line.text)
+    } else {
+      print(
+        """
+        \(score.count) images, method \(model.recipe.method.rawValue)
+        top-1 \(fixed(score.top1Percent, 2)) %
+        top-5 \(fixed(score.top5Percent, 2)) %
+        loss  \(fixed(score.meanLoss, 4))
+        """)
+    }
+  }
+}

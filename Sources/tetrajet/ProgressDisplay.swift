@@ -1,0 +1,61 @@
+import Foundation
+import ImageData
+import Synchronization
+import Training
+
+/// Shows a run on standard error: a bar that moves on a terminal, a line an epoch elsewhere.
+final class ProgressDisplay: TrainingObserver {
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  /// When the bar was last drawn, and whether it stands on the line now.
+  private let bar = Mutex((drawn: ContinuousClock.now, isVisible: false))
+
+  func started(_ plan: RunPlan) {
+    let recipe = plan.recipe
+    let from = plan.firstStep > 0 ? ", resumed at step \(plan.firstStep)" : ""
+    write(
+      "\(recipe.method.rawValue) on \(plan.data): \(plan.trainCount) training and \(plan.testCount) "
+        + "test images of \(plan.classes) classes; \(plan.parameters) parameters, "
+        + "\(recipe.training.epochs) epochs of \(plan.stepsPerEpoch) steps\(from); "
+        + "writing to \(plan.output)")
+  }
+
+  func progressed(_ progress: RunProgress) {
+    guard isTerminal else { return }
+    bar.withLock { bar in
+      // Ten times a second is as much as an eye can read.
+      let now = ContinuousClock.now
+      guard bar.drawn.duration(to: now) > .milliseconds(100) else { return }
+      let share = Double(progress.step) / Double(progress.totalSteps)
+      let filled = Int(share * 20)
+      let cells = String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
+      writeError(
+        "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(cells) \(fixed(100 * share, 0)) %  "
+          + "loss \(fixed(progress.loss, 3))  \(fixed(progress.imagesPerSecond, 0)) images/s  "
+          + "\(duration(progress.secondsLeft)) left")
+      bar = (now, true)
+    }
+  }
+
+  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore) {
+    write(
+      "epoch \(epoch + 1): train loss \(fixed(trainLoss, 4)), test loss \(fixed(score.meanLoss, 4)), "
+        + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %")
+  }
+
+  func skipped(_ image: SkippedImage) { write("skipped: \(image)") }
+
+  func finished(_ summary: RunSummary) {
+    let skipped = summary.skippedImages > 0 ? ", \(summary.skippedImages) images skipped" : ""
+    write(
+      "done in \(duration(summary.seconds)): top-1 \(fixed(summary.evalTop1, 2)) % "
+        + "(best \(fixed(summary.bestTop1, 2)) %), \(fixed(summary.imagesPerSecond, 0)) images/s, "
+        + "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB\(skipped)")
+  }
+
+  private func write(_ line: String) {
+    bar.withLock { bar in
+      writeError((bar.isVisible ? "\r\u{1B}[K" : "") + line + "\n")
+      bar.isVisible = false
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import MXFormats
+import Training
+
+extension ScaleRule: ExpressibleByArgument {}
+extension Rounding: ExpressibleByArgument {}
+extension GroupAxis: ExpressibleByArgument {}
+
+/// The names of the formats on the command line.
+enum FormatName: String, ExpressibleByArgument, CaseIterable {
+  case mxfp4
+  case e3m0
+
+  var format: ElementFormat { self == .mxfp4 ? .e2m1 : .e3m0 }
+}
+
+struct QuantizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "quantize",
+    abstract: "Quantize the matrices of a safetensors file to 4 bits.",
+    discussion: """
+      For every 2-D floating-point tensor T, T_blocks (two codes a byte, the even element in the low
+      nibble) and T_scales (one E8M0 byte for 32 elements) are written, as published MXFP4 checkpoints have
+      them; other tensors are copied. With --values, T.values (F32), T.codes and T.scales (U8) instead.
+
+        tetrajet quantize model.safetensors model-mxfp4.safetensors
+        tetrajet quantize in.safetensors out.safetensors --scale floor --rounding stochastic --seed 1
+
+      Rounding 'ema' (Q-EMA) takes the moving averages of T from a tensor T.ema.
+      """)
+
+  @Argument(help: "The file to read.")
+  var input: String
+
+  @Argument(help: "The file to write.")
+  var output: String
+
+  @Option(help: "mxfp4 (E2M1 elements) or e3m0.")
+  var format = FormatName.mxfp4
+
+  @Option(help: "The rule that chooses scales.")
+  var scale = ScaleRule.truncationFree
+
+  @Option(help: "How elements are rounded.")
+  var rounding = Rounding.nearestEven
+
+  @Option(help: "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column.")
+  var axis = GroupAxis.rows
+
+  @Flag(help: "Write values, codes and scales instead of packed blocks.")
+  var values = false
+
+  @Option(help: "The seed of stochastic rounding.")
+  var seed: UInt64 = 0
+
+  func run() throws {
+    let quantizer = Quantizer(
+      format: format.format, scaleRule: scale, rounding: rounding, axis: axis)
+    let report = try FileQuantization(quantizer: quantizer, writesValues: values, seed: seed)
+      .run(input, output: output)
+    if report.matrices == 0 {
+      writeError("\(input) has no 2-D floating-point tensor: nothing was quantized\n")
+    }
+    if report.brokenGroups > 0 {
+      writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
+    }
+    let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
+    print(
+      "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
+        + "\(report.copied) other tensors copied")
+  }
+
+  private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import MXLinear
+import Runtime
+
+/// The command and its subcommands.
+struct Tetrajet: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tetrajet",
+    abstract: "Train vision transformers in 4-bit MXFP4 on ordinary processors.",
+    discussion: """
+      Start with 'tetrajet demo'. Then train on your own images:
+
+        tetrajet train --data FOLDER --output runs/first
+        tetrajet eval runs/first
+
+      FOLDER has train/ and test/ (or val/), each with one folder of JPEG or PNG files a class.
+
+      Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output.
+      Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
+      """,
+    subcommands: [
+      DemoCommand.self, TrainCommand.self, EvalCommand.self, QuantizeCommand.self,
+      TraceCommand.self, BenchCommand.self,
+    ])
+}
+
+/// The process: parses, runs, and turns every error into one line and an exit status.
+@main
+enum Main {
+  static func main() {
+    // A reader that goes away (`| head`) must not kill a training; writes report the error instead.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      _ = try Kernels.chosen()
+      var command = try Tetrajet.parseAsRoot()
+      try command.run()
+    } catch let error as any ReportableError {
+      fail("\(error)", error.category.rawValue)
+    } catch {
+      let code = Tetrajet.exitCode(for: error)
+      if code == .success {
+        // Help was asked for.
+        print(Tetrajet.fullMessage(for: error))
+      } else {
+        let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
+        let known = Tetrajet.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let help = command.map { known.contains($0) ? "tetrajet \($0)" : "tetrajet" } ?? "tetrajet"
+        let message = Tetrajet.message(for: error).split(separator: "\n").joined(separator: " ")
+        fail("\(message) (see '\(help) --help')", ErrorCategory.usage.rawValue)
+      }
+    }
+  }
+
+  private static func fail(_ message: String, _ status: Int32) -> Never {
+    writeError("tetrajet: \(message)\n")
+    exit(status)
+  }
+}
+
+/// Writes to standard error, which is not buffered.
+func writeError(_ text: String) {
+  FileHandle.standardError.write(Data(text.utf8))
+}
+
+/// The option that all subcommands share.
+struct ThreadOption: ParsableArguments {
+  @Option(help: "Threads to use. Changes the speed, never a bit of a result. (default: all processors)")
+  var threads: Int?
+
+  /// Takes effect for the whole process.
+  func apply() throws {
+    guard let threads else { return }
+    guard (1...1024).contains(threads) else {
+      throw ValidationError("--threads is \(threads); it must be from 1 to 1024")
+    }
+    Threads.count = threads
+  }
+}

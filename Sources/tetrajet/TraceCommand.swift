@@ -1,0 +1,54 @@
+import ArgumentParser
+import MXFormats
+import MXLinear
+import Training
+
+extension Method: ExpressibleByArgument {}
+extension Engine: ExpressibleByArgument {}
+
+struct TraceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trace",
+    abstract: "Lay one training step open: logits, loss and every gradient.",
+    discussion: """
+      For whoever compares implementations. The input holds a model (tensors model.NAME under timm's
+      names; its shape in the metadata: architecture, img_size, patch_size, embed_dim, depth, num_heads,
+      mlp_ratio, num_classes, norm_eps), images [B, channels, height, width] and labels [B]. The output
+      holds logits, loss (mean cross entropy) and grad.NAME.
+
+        tetrajet trace batch.safetensors out.safetensors --method tetrajet --backward-rounding nearest-even
+      """)
+
+  @Argument(help: "The file with model, images and labels.")
+  var input: String
+
+  @Argument(help: "The file to write.")
+  var output: String
+
+  @Option(help: "The method whose quantizers are used.")
+  var method: Method
+
+  @Option(help: "How products are computed.")
+  var engine = Engine.simulated
+
+  @Option(help: "Round the gradient's operands (Q3 to Q6) in this way instead of the method's own.")
+  var backwardRounding: Rounding?
+
+  @Option(help: "The seed of stochastic rounding.")
+  var seed: UInt64 = 0
+
+  @OptionGroup var threading: ThreadOption
+
+  func validate() throws {
+    if backwardRounding == .ema {
+      throw ValidationError("--backward-rounding ema: only weights have moving averages")
+    }
+  }
+
+  func run() throws {
+    try threading.apply()
+    let recipe =
+      backwardRounding.map(method.linearRecipe.withBackwardRounding) ?? method.linearRecipe
+    try traceStep(input, output: output, recipe: recipe, seed: seed)
+  }
+}

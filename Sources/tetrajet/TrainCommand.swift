@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import Runtime
+import Training
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a model and write a run folder.",
+    discussion: """
+      Without a recipe, a small ViT is trained with sensible defaults. Examples:
+
+        tetrajet train --data digits --method fp32
+        tetrajet train Recipes/cifar10.yaml --data FOLDER --seed 1 --output runs/seed1
+        tetrajet train --data FOLDER --set model.depth=8 --set optimizer.learning_rate=0.002
+        tetrajet train --resume runs/seed1
+
+      A data folder holds train/ and test/ (or val/) with one folder of JPEG or PNG files a class, or
+      CIFAR's binary files, or IDX files; which, is found out.
+
+      The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run),
+      metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.
+
+      Recipe keys, for the YAML file and for --set:
+
+      \(keyList)
+      """)
+
+  @Argument(help: "A recipe in YAML.")
+  var recipe: String?
+
+  @Option(help: "'digits' (built in) or a folder of images.")
+  var data: String?
+
+  @Option(help: "One of \(Method.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var method: String?
+
+  @Option(help: "How products are computed: simulated.")
+  var engine: String?
+
+  @Option(help: "Passes over the training images.")
+  var epochs: String?
+
+  @Option(help: "The seed of everything random.")
+  var seed: String?
+
+  @OptionGroup var threading: ThreadOption
+
+  @Option(help: "Set a recipe key: key.path=value. May be repeated.")
+  var set: [String] = []
+
+  @Option(help: "The run folder to write. (default: runs/METHOD-DATE-TIME)")
+  var output: String?
+
+  @Option(help: "Continue the run in this folder from its last checkpoint.")
+  var resume: String?
+
+  func run() throws {
+    try threading.apply()
+    let observer = ProgressDisplay()
+    var trainer: Trainer
+    if let resume {
+      let others = [recipe, data, method, engine, epochs, seed, output].compactMap { $0 } + set
+      guard others.isEmpty else {
+        throw ValidationError(
+          "--resume continues a run by its own recipe; it goes with --threads only, not with "
+            + others[0])
+      }
+      trainer = try Trainer(resuming: resume, observer: observer)
+    } else {
+      let resolved = try Recipe(settings: settings())
+      trainer = try Trainer(
+        resolved, output: output ?? defaultOutput(resolved), observer: observer)
+    }
+    _ = try trainer.run()
+  }
+
+  private func settings() throws -> [RecipeSetting] {
+    var settings: [RecipeSetting] = []
+    if let recipe {
+      let text = String(decoding: try readFile(recipe, limit: 1 << 20), as: UTF8.self)
+      settings += try RecipeSetting.parse(yaml: text, path: recipe)
+    }
+    for (key, value, flag) in [
+      ("data.path", data, "--data"), ("method", method, "--method"),
+      ("engine", engine, "--engine"), ("training.epochs", epochs, "--epochs"),
+      ("seed", seed, "--seed"),
+    ] {
+      if let value { settings.append(RecipeSetting(key, value, flag: flag)) }
+    }
+    return try settings + set.map { try RecipeSetting(assignment: $0) }
+  }
+
+  private func defaultOutput(_ recipe: Recipe) -> String {
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.dateFormat = "yyyyMMdd-HHmmss"
+    return "runs/\(recipe.method.rawValue)-\(format.string(from: Date()))"
+  }
+
+  private static var keyList: String {
+    let width = RecipeKey.all.map(\.name.count).max() ?? 0
+    return (RecipeKey.all.map { key in
+      "  \(key.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(key.meaning): \(key.expected)"
+    } + ["  model.preset: sets the shape of deit_tiny_patch16_224, deit_small_…, deit_base_…"])
+      .joined(separator: "\n")
+  }
+}
