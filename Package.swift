@@ -54,7 +54,7 @@ let package = Package(
     .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
     .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
     .testTarget(
-      name: "ImageDataTests", dependencies: ["ImageData", "TestSupport", "CTurboJPEG", "CPNG"]),
+      name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "tetrajetTests", dependencies: ["tetrajet", "Training", "TestSupport"]),
   ],

@@ -13,8 +13,7 @@ final class ProgressDisplay: TrainingObserver {
     let recipe = plan.recipe
     let from = plan.firstStep > 0 ? ", resumed at step \(plan.firstStep)" : ""
     write(
-      "\(recipe.method.rawValue) on \(plan.data): \(plan.trainCount) training and \(plan.testCount) "
-        + "test images of \(plan.classes) classes; \(plan.parameters) parameters, "
+      "\(recipe.method.rawValue) on \(plan.data); \(plan.parameters) parameters, "
         + "\(recipe.training.epochs) epochs of \(plan.stepsPerEpoch) steps\(from); "
         + "writing to \(plan.output)")
   }

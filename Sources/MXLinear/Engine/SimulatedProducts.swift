@@ -31,9 +31,10 @@ public enum SimulatedProducts {
     }
   }
 
-  /// dW += dYᵀ·X, sliced along C, so that every sum over N stays in one call.
+  /// dW += dYᵀ·X, sliced along C, so that every sum over N stays in one call. Each slice packs X again:
+  /// four slices measured 1.5 times as fast as eight.
   public static func weightGradient(_ dy: FloatMatrix, _ x: FloatMatrix, dw: FloatMatrix) {
-    let length = max(48, (dw.rows / 8 + 15) / 16 * 16)
+    let length = max(48, (dw.rows / 4 + 15) / 16 * 16)
     parallelRanges(dw.rows, length: length) { slice in
       BLAS.gemm(
         transposeA: true, m: slice.count, n: dw.columns, k: dy.rows, dy.base + slice.lowerBound,

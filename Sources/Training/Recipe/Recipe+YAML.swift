@@ -80,7 +80,7 @@ public struct RecipeSetting: Sendable {
             throw RecipeError(
               key: key, found: "a section", expected: known.expected, location: location)
           }
-          throw RecipeError.unknown(key, among: RecipeKey.all.map(\.name), location: location)
+          throw RecipeError.unknown(key, location: location)
         }
         return try flatten(inner, prefix: key + ".", path: path)
       case .scalar(let scalar):
@@ -133,12 +133,18 @@ extension Recipe {
       model.classes = classes
       return
     }
+    let found = setting.words.count == 1 ? "'\(setting.words[0])'" : "\(setting.words)"
     guard let key = RecipeKey.all.first(where: { $0.name == setting.key }) else {
-      throw RecipeError.unknown(
-        setting.key, among: RecipeKey.all.map(\.name) + ["model.preset"], location: setting.location)
+      let members = RecipeKey.all.map(\.name).filter { $0.hasPrefix(setting.key + ".") }
+      guard members.isEmpty else {
+        throw RecipeError(
+          key: setting.key, found: found,
+          expected: "a section with the keys " + members.joined(separator: ", "),
+          location: setting.location)
+      }
+      throw RecipeError.unknown(setting.key, location: setting.location)
     }
     guard key.read(&self, setting.words) != nil else {
-      let found = setting.words.count == 1 ? "'\(setting.words[0])'" : "\(setting.words)"
       throw RecipeError(
         key: key.name, found: found, expected: key.expected, location: setting.location)
     }

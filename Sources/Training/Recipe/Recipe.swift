@@ -94,13 +94,14 @@ public struct Recipe: Equatable, Sendable {
     var recipe = Recipe()
     recipe.data.mean = [0.3]
     recipe.data.standardDeviation = [0.38]
-    recipe.data.cropPadding = 1
+    recipe.data.cropPadding = 0
     recipe.data.flipProbability = 0
     recipe.model = ViTConfiguration(
-      imageSize: 8, patchSize: 2, channels: 1, width: 64, depth: 4, heads: 4, classes: 1)
-    recipe.training.epochs = 40
-    recipe.training.batchSize = 64
-    recipe.optimizer.learningRate = 2e-3
+      imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 3, heads: 4, classes: 1,
+      dropPath: 0.1)
+    recipe.training.epochs = 60
+    recipe.training.batchSize = 32
+    recipe.optimizer.learningRate = 3e-3
     recipe.schedule.warmupEpochs = 2
     return recipe
   }()

@@ -19,19 +19,21 @@ public struct RecipeError: ReportableError, Equatable {
     self.location = location
   }
 
-  /// An unknown key, with the nearest known one.
-  static func unknown(_ key: String, among known: [String], location: String?) -> RecipeError {
-    let nearest = nearestName(to: key, among: known)
-    let section = key.split(separator: ".").first.map(String.init) ?? key
-    let siblings = known.filter { $0.hasPrefix(section + ".") }
+  /// A key that the list does not have, with the nearest one that it has.
+  static func unknown(_ key: String, location: String?) -> RecipeError {
+    let known = RecipeKey.all.map(\.name) + ["model.preset"]
+    let sections = Set(known.flatMap { name in
+      name.indices.filter { name[$0] == "." }.map { String(name[..<$0]) }
+    })
+    let siblings = known.filter { $0.hasPrefix("\(key.prefix { $0 != "." }).") }
     let advice =
-      if let nearest {
+      if let nearest = nearestName(to: key, among: known + sections.sorted()) {
         "did you mean '\(nearest)'?"
       } else if !siblings.isEmpty {
-        "keys of \(section) are " + siblings.joined(separator: ", ")
+        "keys of \(key.prefix { $0 != "." }) are " + siblings.joined(separator: ", ")
       } else {
         "top-level keys are "
-          + Set(known.map { String($0.split(separator: ".")[0]) }).sorted().joined(separator: ", ")
+          + Set(known.map { String($0.prefix { $0 != "." }) }).sorted().joined(separator: ", ")
       }
     return RecipeError(key: key, found: nil, expected: advice, location: location)
   }

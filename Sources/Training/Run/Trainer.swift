@@ -141,10 +141,8 @@ public struct Trainer {
   private func announce() {
     observer.started(
       RunPlan(
-        recipe: recipe, data: data.description, trainCount: data.train.count,
-        testCount: data.test.count, classes: data.train.classNames.count,
-        parameters: training.weights.count, totalSteps: totalSteps,
-        stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step, output: directory.path))
+        recipe: recipe, data: data.description, parameters: training.weights.count,
+        totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step, output: directory.path))
   }
 
   private func progress(_ meter: Meter) -> RunProgress {

@@ -4,10 +4,8 @@ import ImageData
 public struct RunPlan: Sendable {
   /// The resolved recipe.
   public let recipe: Recipe
-  /// What the data is.
+  /// What the data is, with its counts.
   public let data: String
-  /// Training images, test images, classes.
-  public let trainCount, testCount, classes: Int
   /// Trainable parameters.
   public let parameters: Int
   /// Steps of the whole run, and of an epoch.
@@ -32,7 +30,7 @@ public struct RunProgress: Sendable {
   public let secondsLeft: Double
 }
 
-/// Who watches a run. Calls come from the training thread, but for `skipped`, which comes from a loader's.
+/// Who watches a run. Calls come from the training thread.
 public protocol TrainingObserver: Sendable {
   /// The run is about to start.
   func started(_ plan: RunPlan)

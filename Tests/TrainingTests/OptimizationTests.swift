@@ -1,0 +1,153 @@
+import Foundation
+import MXLinear
+import Runtime
+import TestSupport
+import Testing
+import Training
+import VisionModels
+
+@Suite("Optimization")
+struct OptimizationTests {
+  @Test("AdamW agrees with the golden trajectory where its period is 1", .enabled(if: Golden.isAvailable))
+  func goldenAdamW() throws {
+    let file = try Golden.open("ramping_adamw")
+    let initial = try file.floats("initial")
+    let gradients = try file.floats("gradients")
+    let trajectory = try file.floats("trajectory")
+    let plain = try file.integers("period").enumerated().filter { $0.element == 1 }.map(\.offset)
+    #expect(plain.count > 20)
+    var table = ParameterTable()
+    _ = table.add("w", [initial.count], decays: true)
+    var recipe = Recipe().optimizer
+    recipe.learningRate = 0.01
+    let optimizer = AdamW(table, recipe)
+    let (weights, gradient) = (
+      AlignedBuffer<Float>(count: initial.count), AlignedBuffer<Float>(count: initial.count)
+    )
+    for (index, value) in initial.enumerated() { weights.base[index] = value }
+    for step in 0..<24 {
+      for index in 0..<initial.count { gradient.base[index] = gradients[step * initial.count + index] }
+      optimizer.step(step + 1, learningRate: 0.01, weights: weights, gradients: gradient)
+      let expected = plain.map { trajectory[step * initial.count + $0] }
+      #expect(relativeError(plain.map { weights.base[$0] }, expected) < 1e-5)
+    }
+  }
+
+  @Test("a tensor that does not decay keeps its size without a gradient; one that decays shrinks")
+  func decay() {
+    var table = ParameterTable()
+    _ = table.add("bias", [3], decays: false)
+    _ = table.add("weight", [3], decays: true)
+    var recipe = Recipe().optimizer
+    recipe.weightDecay = 0.5
+    let optimizer = AdamW(table, recipe)
+    let (weights, gradients) = (AlignedBuffer<Float>(count: 6), AlignedBuffer<Float>(count: 6))
+    weights.base.update(repeating: 2, count: 6)
+    optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients)
+    #expect(Array(weights.elements) == [2, 2, 2, 1.9, 1.9, 1.9])
+  }
+
+  @Test("clipping scales the whole gradient to the norm; a gradient that is not finite changes nothing")
+  func clipping() {
+    var table = ParameterTable()
+    _ = table.add("w", [2], decays: false)
+    var recipe = Recipe().optimizer
+    recipe.clipGradientNorm = 1
+    let optimizer = AdamW(table, recipe)
+    let (weights, gradients) = (AlignedBuffer<Float>(count: 2), AlignedBuffer<Float>(count: 2))
+    (gradients.base[0], gradients.base[1]) = (3, 4)
+    #expect(optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients) == 5)
+    // m = (1 − β1)·g with g of norm 1.
+    #expect(abs(optimizer.m.base[0] - 0.06) < 1e-7 && abs(optimizer.m.base[1] - 0.08) < 1e-7)
+    let before = Array(weights.elements)
+    gradients.base[0] = .nan
+    #expect(!optimizer.step(2, learningRate: 0.1, weights: weights, gradients: gradients).isFinite)
+    #expect(Array(weights.elements) == before)
+  }
+
+  @Test("the learning rate warms up linearly, meets the cosine, and ends where the recipe says")
+  func schedule() {
+    var recipe = Recipe()
+    recipe.training.epochs = 10
+    let schedule = LearningRateSchedule(recipe, stepsPerEpoch: 100)
+    #expect(schedule.learningRate(step: 0) == 1e-6)
+    #expect(abs(schedule.learningRate(step: 50) - 5.005e-4) < 1e-9)
+    let cosine = { (t: Double) in Float(1e-5 + (1e-3 - 1e-5) * (1 + cos(Double.pi * t)) / 2) }
+    #expect(abs(schedule.learningRate(step: 100) - cosine(0.1)) < 1e-9)
+    #expect(abs(schedule.learningRate(step: 500) - cosine(0.5)) < 1e-9)
+    #expect(abs(schedule.learningRate(step: 1000) - 1e-5) < 1e-9)
+  }
+
+  @Test("cross entropy of equal logits is ln K, with and without smoothing", arguments: [Float(0), 0.1])
+  func uniformLoss(smoothing: Float) {
+    let arena = Arena(chunkCount: 64)
+    let logits = arena.matrix(rows: 2, columns: 5)
+    logits.base.update(repeating: 3, count: 10)
+    let score = crossEntropy(logits, labels: [0, 4], smoothing: smoothing)
+    #expect(abs(score.meanLoss - log(5)) < 1e-6)
+    // Of equal logits the first ranks first.
+    #expect(score.top1 == 1 && score.top5 == 2)
+  }
+
+  @Test("its gradient agrees with differences, and sums to 0 over the classes")
+  func lossGradient() {
+    var random = TestRandom(seed: 60)
+    let arena = Arena(chunkCount: 64)
+    let (logits, gradient) = (arena.matrix(rows: 2, columns: 4), arena.matrix(rows: 2, columns: 4))
+    for index in 0..<8 { logits.base[index] = random.normal() }
+    _ = crossEntropy(logits, labels: [1, 3], smoothing: 0.1, dlogits: gradient)
+    for index in 0..<8 {
+      let value = logits.base[index]
+      func loss(_ shift: Float) -> Double {
+        logits.base[index] = value + shift
+        defer { logits.base[index] = value }
+        return crossEntropy(logits, labels: [1, 3], smoothing: 0.1).meanLoss
+      }
+      let h: Float = 1e-2
+      #expect(abs((loss(h) - loss(-h)) / Double(2 * h) - Double(gradient.base[index])) < 1e-5)
+    }
+    for row in 0..<2 { #expect(abs((0..<4).reduce(Float(0)) { $0 + gradient.row(row)[$1] }) < 1e-6) }
+  }
+
+  @Test("a NaN logit never counts as a hit")
+  func brokenLogits() {
+    let arena = Arena(chunkCount: 64)
+    let logits = arena.matrix(rows: 1, columns: 6)
+    logits.base.update(repeating: .nan, count: 6)
+    let score = crossEntropy(logits, labels: [0])
+    #expect(score.top1 == 0 && score.top5 == 0)
+  }
+
+  @Test("twenty steps on one batch learn it by heart, in every method", arguments: Method.allCases)
+  func overfits(method: Method) throws {
+    var recipe = Recipe.digits
+    recipe.method = method
+    recipe.linear = method.linearRecipe
+    recipe.model.classes = 4
+    recipe.model.dropPath = 0
+    recipe.training.labelSmoothing = 0
+    let training = try TrainingStep(recipe)
+    var random = TestRandom(seed: 61)
+    let images = random.normals(8 * 64)
+    let labels = (0..<8).map { $0 % 4 }
+    var losses: [Double] = []
+    for step in 0..<40 {
+      losses.append(try training.run(images, labels: labels, step: step, learningRate: 3e-3).meanLoss)
+    }
+    #expect(losses[0] > 1 && losses[39] < 0.1, "\(losses)")
+  }
+
+  @Test("a loss that is not finite stops with the step, and leaves the weights as they were")
+  func nonFinite() throws {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (.fp32, .fp32)
+    recipe.model.classes = 4
+    let training = try TrainingStep(recipe)
+    let before = Array(training.weights.elements)
+    let images = [Float](repeating: .nan, count: 64)
+    #expect(throws: NonFiniteTensor(tensor: "the training loss", step: 7)) {
+      _ = try training.run(images, labels: [0], step: 7, learningRate: 1e-3)
+    }
+    #expect(Array(training.weights.elements) == before)
+  }
+}

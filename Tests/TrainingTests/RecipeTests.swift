@@ -1,0 +1,107 @@
+import Foundation
+import MXLinear
+import Runtime
+import TestSupport
+import Testing
+import Training
+import VisionModels
+
+@Suite("Recipes")
+struct RecipeTests {
+  static func recipe(_ yaml: String, _ assignments: String...) throws -> Recipe {
+    try Recipe(
+      settings: RecipeSetting.parse(yaml: yaml, path: "my.yaml")
+        + assignments.map { try RecipeSetting(assignment: $0) })
+  }
+
+  static func message(_ yaml: String) -> String {
+    do {
+      _ = try recipe(yaml)
+      return "accepted"
+    } catch { return "\(error)" }
+  }
+
+  @Test("an empty recipe has the defaults of its data")
+  func defaults() throws {
+    #expect(try Self.recipe("") == .digits)
+    #expect(try Self.recipe("data: {path: photos}").model == Recipe().model)
+    #expect(try Self.recipe("data: {path: photos}").data.path == "photos")
+  }
+
+  @Test("a resolved recipe read back is the same recipe")
+  func roundTrip() throws {
+    let recipe = try Self.recipe(
+      """
+      method: microscaling
+      data: {path: "a folder: with \\"quotes\\"", mean: [0.1, 0.2, 0.3]}
+      model: {preset: deit_tiny_patch16_224, drop_path: 0.1}
+      optimizer: {learning_rate: 3.3e-4}
+      quantizers:
+        q3: {rounding: stochastic, format: e3m0}
+        q5: {enabled: false}
+        q6: {reads_quantized: true}
+      """)
+    #expect(recipe.model.width == 192 && recipe.model.dropPath == 0.1)
+    #expect(recipe.linear[.q5] == nil && recipe.linear[.q3]?.format == .e3m0)
+    #expect(recipe.linear.q6ReadsQuantized && !recipe.linear.q4ReadsQuantized)
+    #expect(try Self.recipe(recipe.yaml) == recipe)
+    #expect(try Self.recipe(Recipe.digits.yaml) == .digits)
+  }
+
+  @Test("every key can be set, and every key is in the resolved recipe")
+  func everyKey() throws {
+    let yaml = Recipe.digits.yaml
+    let settings = try RecipeSetting.parse(yaml: yaml, path: "r")
+    #expect(settings.count == RecipeKey.all.count)
+    #expect(Set(RecipeKey.all.map(\.name)).count == RecipeKey.all.count)
+  }
+
+  @Test("what the command line says outranks the file, and a method replaces the file's quantizers")
+  func overrides() throws {
+    let resolved = try Self.recipe("method: tetrajet").yaml
+    let recipe = try Self.recipe(resolved, "method=fp32", "training.epochs=3", "data.mean=[0.5]")
+    #expect(recipe.linear == .fp32 && recipe.training.epochs == 3 && recipe.data.mean == [0.5])
+    let changed = try Self.recipe(resolved, "method=microscaling", "quantizers.q1.scale=even")
+    #expect(changed.linear[.q1]?.scaleRule == .even && changed.linear[.q2]?.scaleRule == .floor)
+  }
+
+  @Test(
+    "faults name the place, the key, what stands there and what it allows",
+    arguments: [
+      ("optimizer: {learning_rte: 1}", "my.yaml:1: unknown key 'optimizer.learning_rte'; did you mean 'optimizer.learning_rate'?"),
+      ("optimiser: {learning_rate: 1}", "my.yaml:1: unknown key 'optimiser'; did you mean 'optimizer'?"),
+      ("model:\n  zzzzzzzzzzzzz: 1", "my.yaml:2: unknown key 'model.zzzzzzzzzzzzz'; keys of model are"),
+      ("training: {epochs: ten}", "my.yaml:1: training.epochs is 'ten'; it must be an integer from 1"),
+      ("training: {epochs: 0}", "training.epochs is '0'; it must be an integer from 1"),
+      ("training: {epochs: [1, 2]}", "training.epochs is [\"1\", \"2\"]; it must be an integer"),
+      ("training: 5", "training is '5'; it must be a section with the keys"),
+      ("seed: {a: 1}", "my.yaml:1: seed is a section; it must be an integer"),
+      ("optimizer: {learning_rate: .nan}", "optimizer.learning_rate is '.nan'; it must be a number"),
+      ("method: tetrjet", "method is 'tetrjet'; it must be one of fp32, microscaling, tetrajet"),
+      ("model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"),
+      ("model: {image_size: 30, patch_size: 4}", "model.patch_size 4 does not divide model.image_size 30; try 3 or 5"),
+      ("model: {preset: deit_big}", "model 'deit_big' is unknown; choose from deit_tiny_patch16_224"),
+      ("data: {mean: [0.5, 0.5]}", "data.mean is 2 numbers; it must be 1, one for each of model.channels"),
+      ("data: {crop_padding: 9}", "data.crop_padding is 9; it must be at most model.image_size, which is 8"),
+      ("quantizers: {q1: {rounding: ema}}", "quantizers.q1.rounding is ema; it must be nearest-even"),
+      ("- a\n- b", "my.yaml: not a recipe: expected keys and values"),
+      ("a: [1", "my.yaml: not a recipe:"),
+      ("seed: 1\nseed: 2", "my.yaml: not a recipe:"),
+    ])
+  func faults(yaml: String, expected: String) {
+    let message = Self.message(yaml)
+    #expect(message.contains(expected) && !message.contains("\n"), "\(message)")
+  }
+
+  @Test("the recipes that ship are valid")
+  func shipped() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Recipes").standardized.path
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+    #expect(files.contains("cifar10.yaml"))
+    for file in files {
+      let text = String(decoding: try readFile("\(folder)/\(file)"), as: UTF8.self)
+      _ = try Recipe(settings: RecipeSetting.parse(yaml: text, path: file))
+    }
+  }
+}

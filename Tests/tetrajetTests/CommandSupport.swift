@@ -1,0 +1,68 @@
+import Foundation
+import Runtime
+import TestSupport
+
+/// What a run of the built command left.
+struct CommandResult {
+  let status: Int32
+  let output: String
+  let errors: String
+}
+
+/// The command as the package manager built it, beside the tests.
+let commandURL: URL = {
+  var folder = Bundle.main.executableURL!.deletingLastPathComponent()
+  // Inside a bundle on macOS the command lies some folders up.
+  while folder.path != "/" {
+    let candidate = folder.appendingPathComponent("tetrajet")
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isFolder), !isFolder.boolValue {
+      return candidate
+    }
+    folder.deleteLastPathComponent()
+  }
+  preconditionFailure("the built tetrajet command was not found beside the tests")
+}()
+
+/// Starts the command; what it prints goes to files, not pipes, which nobody would read while they fill.
+func start(
+  _ arguments: [String], environment: [String: String] = [:], output: String? = nil,
+  errors: String? = nil
+) throws -> Process {
+  func handle(_ path: String?) throws -> FileHandle {
+    guard let path else { return .nullDevice }
+    try Data().write(to: URL(fileURLWithPath: path))
+    return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+  }
+  let process = Process()
+  process.executableURL = commandURL
+  process.arguments = arguments
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  process.standardOutput = try handle(output)
+  process.standardError = try handle(errors)
+  try process.run()
+  return process
+}
+
+/// Runs the command to its end.
+func tetrajet(_ arguments: String..., environment: [String: String] = [:]) throws -> CommandResult {
+  try tetrajet(arguments, environment: environment)
+}
+
+/// Runs the command to its end.
+func tetrajet(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+  try withTemporaryFolder { folder in
+    let (out, err) = ("\(folder)/out", "\(folder)/err")
+    let process = try start(arguments, environment: environment, output: out, errors: err)
+    process.waitUntilExit()
+    let texts = try [out, err].map { String(decoding: try readFile($0), as: UTF8.self) }
+    return CommandResult(status: process.terminationStatus, output: texts[0], errors: texts[1])
+  }
+}
+
+/// The objects of a file with one JSON object a line.
+func jsonLines(_ path: String) throws -> [[String: Any]] {
+  try String(decoding: readFile(path), as: UTF8.self).split(separator: "\n").map {
+    try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
+  }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Runtime
+import TestSupport
+import Testing
+import Training
+
+@Suite("The built command trains", .serialized)
+struct TrainingCommandTests {
+  @Test("a run on the digits leaves every file that the interface names")
+  func runFolder() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(
+        "train", "--data", "digits", "--epochs", "8", "--output", run, "--set", "training.log_every=10")
+      #expect(result.status == 0 && result.output.isEmpty, "\(result.errors)")
+      let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
+      #expect(
+        names == [
+          "best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.yaml", "resume.safetensors",
+          "summary.json",
+        ])
+      let metrics = try jsonLines("\(run)/metrics.jsonl")
+      let keys = ["step", "epoch", "train_loss", "learning_rate", "images_per_second"]
+      #expect(metrics.allSatisfy { line in keys.allSatisfy { line[$0] != nil } })
+      let evaluations = metrics.filter { $0["eval_top1"] != nil }
+      #expect(evaluations.count == 8)
+      #expect(evaluations.allSatisfy { $0["eval_loss"] != nil && $0["eval_top5"] != nil })
+      let steps = metrics.map { $0["step"] as! Int }
+      #expect(steps == steps.sorted() && Set(steps).count == steps.count)
+      let summary = try RunSummary(path: "\(run)/summary.json")
+      #expect(summary.method == "tetrajet" && summary.engine == "simulated" && summary.epochs == 8)
+      #expect(summary.evalTop1 > 80, "learnt to \(summary.evalTop1) %")
+      #expect(summary.evalTop1 == evaluations.last!["eval_top1"] as! Double)
+
+      let eval = try tetrajet("eval", run, "--json")
+      let scored = try JSONSerialization.jsonObject(with: Data(eval.output.utf8)) as! [String: Any]
+      #expect(scored["eval_top1"] as! Double == summary.evalTop1)
+      // The same sum; the last digit is lost where Foundation reads decimal numbers.
+      #expect(abs(scored["eval_loss"] as! Double - summary.evalLoss) < 1e-12)
+    }
+  }
+
+  @Test("the resolved recipe repeats the run to the byte, on another number of threads and instruction set")
+  func repeats() throws {
+    try withTemporaryFolder { folder in
+      let first = try tetrajet(
+        "train", "--data", "digits", "--epochs", "2", "--seed", "5", "--threads", "2", "--output",
+        "\(folder)/a", "--set", "model.drop_path=0.3", "--set", "data.crop_padding=1")
+      #expect(first.status == 0, "\(first.errors)")
+      let second = try tetrajet(
+        "train", "\(folder)/a/recipe.yaml", "--threads", "1", "--output", "\(folder)/b",
+        environment: ["TETRAJET_ISA": "portable"])
+      #expect(second.status == 0, "\(second.errors)")
+      for file in ["last.safetensors", "best.safetensors", "recipe.yaml"] {
+        #expect(try readFile("\(folder)/a/\(file)") == readFile("\(folder)/b/\(file)"), "\(file)")
+      }
+    }
+  }
+
+  @Test("a run that is killed and resumed ends with the same bytes as one that is not")
+  func resume() throws {
+    try withTemporaryFolder { folder in
+      let arguments = ["train", "--data", "digits", "--epochs", "12", "--set", "training.log_every=7"]
+      let whole = try start(arguments + ["--output", "\(folder)/whole"])
+      whole.waitUntilExit()
+      let run = "\(folder)/killed"
+      let process = try start(arguments + ["--output", run])
+      let deadline = Date(timeIntervalSinceNow: 60)
+      while !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors"), Date() < deadline {
+        usleep(1000)
+      }
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      try #require(!FileManager.default.fileExists(atPath: "\(run)/summary.json"), "it was too fast to be killed")
+      let resumed = try tetrajet("train", "--resume", run)
+      #expect(resumed.status == 0 && resumed.errors.contains("resumed at step"), "\(resumed.errors)")
+      #expect(
+        try readFile("\(run)/last.safetensors") == readFile("\(folder)/whole/last.safetensors"))
+      let steps = try [run, "\(folder)/whole"].map { path in
+        try jsonLines("\(path)/metrics.jsonl").map { $0["step"] as! Int }
+      }
+      #expect(steps[0] == steps[1])
+    }
+  }
+
+  @Test("one broken image in two hundred is named, skipped and counted; three stop the run")
+  func brokenImages() throws {
+    try withTemporaryFolder { folder in
+      for (side, count) in [("train", 100), ("test", 2)] {
+        for name in ["ants", "bees"] {
+          try FileManager.default.createDirectory(
+            atPath: "\(folder)/data/\(side)/\(name)", withIntermediateDirectories: true)
+          for index in 0..<count {
+            try onePixelPNG.write(
+              to: URL(fileURLWithPath: "\(folder)/data/\(side)/\(name)/\(index).png"))
+          }
+        }
+      }
+      func breakImage(_ index: Int) throws {
+        try Data("not an image".utf8).write(
+          to: URL(fileURLWithPath: "\(folder)/data/train/ants/\(index).png"))
+      }
+      func train(_ output: String) throws -> CommandResult {
+        try tetrajet(
+          "train", "--data", "\(folder)/data", "--epochs", "1", "--output", "\(folder)/\(output)",
+          "--set", "model.image_size=8", "--set", "model.depth=1", "--set", "data.crop_padding=0")
+      }
+      try breakImage(7)
+      let one = try train("one")
+      #expect(one.status == 0 && one.errors.contains("ants/7.png"), "\(one.errors)")
+      let summary = try RunSummary(path: "\(folder)/one/summary.json")
+      #expect(summary.skippedImages == 1 && summary.skippedNames[0].hasSuffix("ants/7.png"))
+      try breakImage(8)
+      try breakImage(9)
+      let three = try train("three")
+      #expect(three.status == 65 && three.errors.contains("3 of 200 images are broken"), "\(three.errors)")
+    }
+  }
+
+  /// 1 × 1 pixel, grey.
+  private var onePixelPNG: Data {
+    Data(
+      base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+    )!
+  }
+}
