@@ -7,6 +7,12 @@ import PackageDescription
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
 let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
 
+// Warnings are errors where the project itself is checked, not where somebody builds it with a newer
+// compiler.
+let isStrict = Context.environment["TETRAJET_STRICT"] != nil
+let swiftSettings: [SwiftSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
+let cSettings: [CSetting] = isStrict ? [.treatAllWarnings(as: .error)] : []
+
 let package = Package(
   name: "TetraJet",
   platforms: [.macOS(.v15)],
@@ -61,3 +67,11 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )
+
+for target in package.targets where target.type != .system {
+  if target.name == "CMXKernels" {
+    target.cSettings = cSettings
+  } else {
+    target.swiftSettings = swiftSettings
+  }
+}

@@ -2,7 +2,8 @@ import Runtime
 
 /// sums [C] += the sums over the rows of x [N, C], in parallel, in an order that depends on N alone.
 public func addColumnSums(of x: FloatMatrix, to sums: UnsafeMutablePointer<Float>, arena: Arena) {
-  reduceRows(x.rows, into: [FloatMatrix(sums, rows: 1, columns: x.columns)], arena: arena) { rows, partial in
+  reduceRows(x.rows, into: [FloatMatrix(sums, rows: 1, columns: x.columns)], arena: arena) {
+    rows, partial in
     Kernels.current.addColumnSums(of: x.rows(rows), to: partial[0].base)
   }
 }

@@ -78,7 +78,9 @@ public struct ViTConfiguration: Equatable, Sendable {
     ]
     for (key, value) in sizes where value < 1 { throw ModelError.tooSmall(key: key, value: value) }
     // A bound that any real model keeps, so that no product of sizes overflows.
-    for (key, value) in sizes where value > 1 << 20 { throw ModelError.tooLarge(key: key, value: value) }
+    for (key, value) in sizes where value > 1 << 20 {
+      throw ModelError.tooLarge(key: key, value: value)
+    }
     guard channels == 1 || channels == 3 else { throw ModelError.channels(channels) }
     guard imageSize.isMultiple(of: patchSize) else {
       throw ModelError.patch(patchSize, imageSize: imageSize)

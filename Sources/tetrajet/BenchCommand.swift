@@ -39,7 +39,9 @@ struct BenchCommand: ParsableCommand {
   struct Products: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "gemm", abstract: "The three products of every linear layer, in GFLOP/s.",
-      discussion: "y = x·wᵀ + b, dx = dy·w, dw = dyᵀ·x; [N rows, D inputs, C outputs]; 1 gop = 10⁹ operations.")
+      discussion:
+        "y = x·wᵀ + b, dx = dy·w, dw = dyᵀ·x; [N rows, D inputs, C outputs]; 1 gop = 10⁹ operations."
+    )
 
     @Option(help: "The model whose shapes are used.") var model = "deit_tiny_patch16_224"
     @Option(help: "Images a batch.") var batch = 32
@@ -56,7 +58,8 @@ struct BenchCommand: ParsableCommand {
 
   struct Quantizers: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "quantize", abstract: "Every rounding along rows and columns, in 10⁹ elements a second.")
+      commandName: "quantize",
+      abstract: "Every rounding along rows and columns, in 10⁹ elements a second.")
 
     @Option(help: "Rows of the matrix.") var rows = 8192
     @Option(help: "Columns of the matrix.") var columns = 768
@@ -66,7 +69,9 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
       try checkCounts(batch: 1, repeats: repeats)
       guard (1...1 << 20).contains(rows), (1...1 << 20).contains(columns), rows * columns <= 1 << 30
-      else { throw ValidationError("--rows \(rows) and --columns \(columns): at most 2^30 elements") }
+      else {
+        throw ValidationError("--rows \(rows) and --columns \(columns): at most 2^30 elements")
+      }
     }
 
     func run() throws {
@@ -77,7 +82,8 @@ struct BenchCommand: ParsableCommand {
 
   struct Step: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "step", abstract: "Whole training steps: forward, backward, AdamW; images a second.")
+      commandName: "step",
+      abstract: "Whole training steps: forward, backward, AdamW; images a second.")
 
     @Option(help: "The model.") var model = "deit_tiny_patch16_224"
     @Option(help: "Images a batch.") var batch = 32

@@ -44,7 +44,9 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: "How elements are rounded.")
   var rounding = Rounding.nearestEven
 
-  @Option(help: "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column.")
+  @Option(
+    help:
+      "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column.")
   var axis = GroupAxis.rows
 
   @Flag(help: "Write values, codes and scales instead of packed blocks.")

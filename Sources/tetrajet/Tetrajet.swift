@@ -65,7 +65,8 @@ func writeError(_ text: String) {
 
 /// The option that all subcommands share.
 struct ThreadOption: ParsableArguments {
-  @Option(help: "Threads to use. Changes the speed, never a bit of a result. (default: all processors)")
+  @Option(
+    help: "Threads to use. Changes the speed, never a bit of a result. (default: all processors)")
   var threads: Int?
 
   /// Takes effect for the whole process.

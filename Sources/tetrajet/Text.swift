@@ -32,5 +32,6 @@ func duration(_ seconds: Double) -> String {
   let whole = Int(seconds.rounded())
   if whole < 60 { return "\(whole) s" }
   let minutes = String(format: "%d:%02d", whole / 60 % 60, whole % 60)
-  return whole < 3600 ? minutes : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
+  return whole < 3600
+    ? minutes : String(format: "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60)
 }

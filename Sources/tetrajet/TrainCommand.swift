@@ -100,9 +100,10 @@ struct TrainCommand: ParsableCommand {
 
   private static var keyList: String {
     let width = RecipeKey.all.map(\.name.count).max() ?? 0
-    return (RecipeKey.all.map { key in
-      "  \(key.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(key.meaning): \(key.expected)"
-    } + ["  model.preset: sets the shape of deit_tiny_patch16_224, deit_small_…, deit_base_…"])
+    return
+      (RecipeKey.all.map { key in
+        "  \(key.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(key.meaning): \(key.expected)"
+      } + ["  model.preset: sets the shape of deit_tiny_patch16_224, deit_small_…, deit_base_…"])
       .joined(separator: "\n")
   }
 }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Elements, tested whole")
 struct ElementTests {
-  @Test("every code times every scale byte has the value of the specification", arguments: ElementFormat.allCases)
+  @Test(
+    "every code times every scale byte has the value of the specification",
+    arguments: ElementFormat.allCases)
   func values(format: ElementFormat) {
     for byte in UInt8.min...UInt8.max {
       for code in UInt8(0)..<16 {
@@ -25,7 +27,9 @@ struct ElementTests {
     }
   }
 
-  @Test("every value of the format is quantized to itself by every rounding", arguments: ElementFormat.allCases)
+  @Test(
+    "every value of the format is quantized to itself by every rounding",
+    arguments: ElementFormat.allCases)
   func fixedPoints(format: ElementFormat) {
     for (code, magnitude) in format.magnitudes.enumerated() {
       let decisions: [RoundingDecision] = [
@@ -37,12 +41,16 @@ struct ElementTests {
     }
   }
 
-  @Test("every midpoint and its two neighbouring floats round as they must", arguments: ElementFormat.allCases)
+  @Test(
+    "every midpoint and its two neighbouring floats round as they must",
+    arguments: ElementFormat.allCases)
   func midpoints(format: ElementFormat) {
     for lower in 0..<7 {
       let midpoint = (format.magnitudes[lower] + format.magnitudes[lower + 1]) / 2
       let even = UInt8(lower % 2 == 0 ? lower : lower + 1)
-      for (rounding, tie) in [(RoundingDecision.nearestEven, even), (.nearestAway, UInt8(lower + 1))] {
+      for (rounding, tie) in [
+        (RoundingDecision.nearestEven, even), (.nearestAway, UInt8(lower + 1)),
+      ] {
         #expect(format.magnitudeCode(of: midpoint.nextDown, rounding) == UInt8(lower))
         #expect(format.magnitudeCode(of: midpoint, rounding) == tie)
         #expect(format.magnitudeCode(of: midpoint.nextUp, rounding) == UInt8(lower + 1))
@@ -61,7 +69,9 @@ struct ElementTests {
 
   @Test("stochastic rounding goes up for exactly its share of the 65,536 random numbers")
   func stochasticShare() {
-    for (y, lower, share) in [(Float(0.625), UInt8(1), 0.25), (3.25, 5, 0.25), (5, 6, 0.5), (0.125, 0, 0.25)] {
+    for (y, lower, share) in [
+      (Float(0.625), UInt8(1), 0.25), (3.25, 5, 0.25), (5, 6, 0.5), (0.125, 0, 0.25),
+    ] {
       let up = (0...65535).count {
         ElementFormat.e2m1.magnitudeCode(of: y, .stochastic(UInt16($0))) == lower + 1
       }

@@ -19,7 +19,9 @@ struct MatrixTests {
     #expect(matrix.values[32] == 0.375)
   }
 
-  @Test("a NaN or an infinity makes its whole group NaN and no other", arguments: [Float.nan, .infinity, -.infinity])
+  @Test(
+    "a NaN or an infinity makes its whole group NaN and no other",
+    arguments: [Float.nan, .infinity, -.infinity])
   func broken(value: Float) {
     var row = [Float](repeating: 1, count: 64)
     row[40] = value
@@ -47,7 +49,8 @@ struct MatrixTests {
     }
   }
 
-  @Test("packing and unpacking returns every matrix", arguments: GroupAxis.allCases, [1, 31, 33, 64])
+  @Test(
+    "packing and unpacking returns every matrix", arguments: GroupAxis.allCases, [1, 31, 33, 64])
   func packing(axis: GroupAxis, length: Int) {
     var random = TestRandom(seed: 2)
     for other in [1, 5] {

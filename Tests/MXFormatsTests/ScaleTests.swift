@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Scales")
 struct ScaleTests {
-  @Test("each rule keeps M/S at or below its τ and uses the smallest scale that does, for every exponent")
+  @Test(
+    "each rule keeps M/S at or below its τ and uses the smallest scale that does, for every exponent"
+  )
   func largestRatio() {
     // The bound on M/S and whether the bound itself is permitted (NUMERICS section 2).
     let bounds: [(ScaleRule, ElementFormat, Float, Bool)] = [

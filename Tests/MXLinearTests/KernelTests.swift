@@ -64,7 +64,9 @@ struct KernelTests {
     }
   }
 
-  @Test("a group with a NaN or an infinity becomes NaN and is counted", arguments: Kernels.available.map(\.name))
+  @Test(
+    "a group with a NaN or an infinity becomes NaN and is counted",
+    arguments: Kernels.available.map(\.name))
   func broken(name: String) throws {
     let kernels = try #require(Kernels.available.first { $0.name == name })
     var values = [Float](repeating: 1, count: 64 * 50)

@@ -104,7 +104,9 @@ struct SafetensorsTests {
       try Self.fault(safetensors(f32("[4294967296, 4294967296]", "[0, 4]"), data: four))
         == .size(tensor: "x", shape: [1 << 32, 1 << 32], type: "F32", spanned: 4))
     #expect(
-      try Self.fault(safetensors(tensor("\"dtype\": \"F3\", \"shape\": [], \"data_offsets\": [0, 4]"), data: four))
+      try Self.fault(
+        safetensors(
+          tensor("\"dtype\": \"F3\", \"shape\": [], \"data_offsets\": [0, 4]"), data: four))
         == .type(tensor: "x", found: "F3"))
     let entry = "{\"dtype\": \"U8\", \"shape\": [3], \"data_offsets\": [0, 3]}"
     let shifted = "{\"dtype\": \"U8\", \"shape\": [3], \"data_offsets\": [1, 4]}"
@@ -117,7 +119,9 @@ struct SafetensorsTests {
       try Self.fault(safetensors("{\"a\": \(entry), \"a\": \(entry)}", data: four))
         == .duplicate(name: "a"))
     #expect(
-      try Self.fault(safetensors(tensor("\"dtype\": \"U8\", \"dtype\": \"U8\", \"shape\": [], \"data_offsets\": [0, 1]")))
+      try Self.fault(
+        safetensors(
+          tensor("\"dtype\": \"U8\", \"dtype\": \"U8\", \"shape\": [], \"data_offsets\": [0, 1]")))
         == .duplicate(name: "x.dtype"))
   }
 
@@ -142,7 +146,10 @@ struct SafetensorsTests {
     try withTemporaryFolder { folder in
       let path = "\(folder)/file.safetensors"
       try writeSafetensors(
-        path, tensors: [.floats("weight", shape: [2, 2], [1, 2, 3, 4]), .bytes("b", shape: [2], [1, 2])],
+        path,
+        tensors: [
+          .floats("weight", shape: [2, 2], [1, 2, 3, 4]), .bytes("b", shape: [2], [1, 2]),
+        ],
         metadata: ["note": "text"])
       let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
       var refused = 0
@@ -154,13 +161,16 @@ struct SafetensorsTests {
             bytes[random.integer(below: bytes.count)] ^= 1 << UInt8(random.integer(below: 8))
           case 1: bytes.removeLast(random.integer(below: bytes.count + 1))
           default:
-            bytes.insert(UInt8(truncatingIfNeeded: random.bits()), at: random.integer(below: bytes.count + 1))
+            bytes.insert(
+              UInt8(truncatingIfNeeded: random.bits()), at: random.integer(below: bytes.count + 1))
           }
         }
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         do {
           let file = try SafetensorsFile(path: path)
-          for entry in file.entries { #expect(try file.bytes(entry.name).count == entry.bytes.count) }
+          for entry in file.entries {
+            #expect(try file.bytes(entry.name).count == entry.bytes.count)
+          }
         } catch is SafetensorsError {
           refused += 1
         }

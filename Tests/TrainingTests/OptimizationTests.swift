@@ -8,7 +8,9 @@ import VisionModels
 
 @Suite("Optimization")
 struct OptimizationTests {
-  @Test("AdamW agrees with the golden trajectory where its period is 1", .enabled(if: Golden.isAvailable))
+  @Test(
+    "AdamW agrees with the golden trajectory where its period is 1",
+    .enabled(if: Golden.isAvailable))
   func goldenAdamW() throws {
     let file = try Golden.open("ramping_adamw")
     let initial = try file.floats("initial")
@@ -26,7 +28,9 @@ struct OptimizationTests {
     )
     for (index, value) in initial.enumerated() { weights.base[index] = value }
     for step in 0..<24 {
-      for index in 0..<initial.count { gradient.base[index] = gradients[step * initial.count + index] }
+      for index in 0..<initial.count {
+        gradient.base[index] = gradients[step * initial.count + index]
+      }
       optimizer.step(step + 1, learningRate: 0.01, weights: weights, gradients: gradient)
       let expected = plain.map { trajectory[step * initial.count + $0] }
       #expect(relativeError(plain.map { weights.base[$0] }, expected) < 1e-5)
@@ -47,7 +51,8 @@ struct OptimizationTests {
     #expect(Array(weights.elements) == [2, 2, 2, 1.9, 1.9, 1.9])
   }
 
-  @Test("clipping scales the whole gradient to the norm; a gradient that is not finite changes nothing")
+  @Test(
+    "clipping scales the whole gradient to the norm; a gradient that is not finite changes nothing")
   func clipping() {
     var table = ParameterTable()
     _ = table.add("w", [2], decays: false)
@@ -78,7 +83,8 @@ struct OptimizationTests {
     #expect(abs(schedule.learningRate(step: 1000) - 1e-5) < 1e-9)
   }
 
-  @Test("cross entropy of equal logits is ln K, with and without smoothing", arguments: [Float(0), 0.1])
+  @Test(
+    "cross entropy of equal logits is ln K, with and without smoothing", arguments: [Float(0), 0.1])
   func uniformLoss(smoothing: Float) {
     let arena = Arena(chunkCount: 64)
     let logits = arena.matrix(rows: 2, columns: 5)
@@ -106,7 +112,9 @@ struct OptimizationTests {
       let h: Float = 1e-2
       #expect(abs((loss(h) - loss(-h)) / Double(2 * h) - Double(gradient.base[index])) < 1e-5)
     }
-    for row in 0..<2 { #expect(abs((0..<4).reduce(Float(0)) { $0 + gradient.row(row)[$1] }) < 1e-6) }
+    for row in 0..<2 {
+      #expect(abs((0..<4).reduce(Float(0)) { $0 + gradient.row(row)[$1] }) < 1e-6)
+    }
   }
 
   @Test("a NaN logit never counts as a hit")
@@ -132,7 +140,8 @@ struct OptimizationTests {
     let labels = (0..<8).map { $0 % 4 }
     var losses: [Double] = []
     for step in 0..<40 {
-      losses.append(try training.run(images, labels: labels, step: step, learningRate: 3e-3).meanLoss)
+      losses.append(
+        try training.run(images, labels: labels, step: step, learningRate: 3e-3).meanLoss)
     }
     #expect(losses[0] > 1 && losses[39] < 0.1, "\(losses)")
   }

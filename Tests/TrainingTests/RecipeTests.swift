@@ -68,22 +68,53 @@ struct RecipeTests {
   @Test(
     "faults name the place, the key, what stands there and what it allows",
     arguments: [
-      ("optimizer: {learning_rte: 1}", "my.yaml:1: unknown key 'optimizer.learning_rte'; did you mean 'optimizer.learning_rate'?"),
-      ("optimiser: {learning_rate: 1}", "my.yaml:1: unknown key 'optimiser'; did you mean 'optimizer'?"),
-      ("model:\n  zzzzzzzzzzzzz: 1", "my.yaml:2: unknown key 'model.zzzzzzzzzzzzz'; keys of model are"),
-      ("training: {epochs: ten}", "my.yaml:1: training.epochs is 'ten'; it must be an integer from 1"),
+      (
+        "optimizer: {learning_rte: 1}",
+        "my.yaml:1: unknown key 'optimizer.learning_rte'; did you mean 'optimizer.learning_rate'?"
+      ),
+      (
+        "optimiser: {learning_rate: 1}",
+        "my.yaml:1: unknown key 'optimiser'; did you mean 'optimizer'?"
+      ),
+      (
+        "model:\n  zzzzzzzzzzzzz: 1",
+        "my.yaml:2: unknown key 'model.zzzzzzzzzzzzz'; keys of model are"
+      ),
+      (
+        "training: {epochs: ten}",
+        "my.yaml:1: training.epochs is 'ten'; it must be an integer from 1"
+      ),
       ("training: {epochs: 0}", "training.epochs is '0'; it must be an integer from 1"),
       ("training: {epochs: [1, 2]}", "training.epochs is [\"1\", \"2\"]; it must be an integer"),
       ("training: 5", "training is '5'; it must be a section with the keys"),
       ("seed: {a: 1}", "my.yaml:1: seed is a section; it must be an integer"),
-      ("optimizer: {learning_rate: .nan}", "optimizer.learning_rate is '.nan'; it must be a number"),
+      (
+        "optimizer: {learning_rate: .nan}", "optimizer.learning_rate is '.nan'; it must be a number"
+      ),
       ("method: tetrjet", "method is 'tetrjet'; it must be one of fp32, microscaling, tetrajet"),
-      ("model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"),
-      ("model: {image_size: 30, patch_size: 4}", "model.patch_size 4 does not divide model.image_size 30; try 3 or 5"),
-      ("model: {preset: deit_big}", "model 'deit_big' is unknown; choose from deit_tiny_patch16_224"),
-      ("data: {mean: [0.5, 0.5]}", "data.mean is 2 numbers; it must be 1, one for each of model.channels"),
-      ("data: {crop_padding: 9}", "data.crop_padding is 9; it must be at most model.image_size, which is 8"),
-      ("quantizers: {q1: {rounding: ema}}", "quantizers.q1.rounding is ema; it must be nearest-even"),
+      (
+        "model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"
+      ),
+      (
+        "model: {image_size: 30, patch_size: 4}",
+        "model.patch_size 4 does not divide model.image_size 30; try 3 or 5"
+      ),
+      (
+        "model: {preset: deit_big}",
+        "model 'deit_big' is unknown; choose from deit_tiny_patch16_224"
+      ),
+      (
+        "data: {mean: [0.5, 0.5]}",
+        "data.mean is 2 numbers; it must be 1, one for each of model.channels"
+      ),
+      (
+        "data: {crop_padding: 9}",
+        "data.crop_padding is 9; it must be at most model.image_size, which is 8"
+      ),
+      (
+        "quantizers: {q1: {rounding: ema}}",
+        "quantizers.q1.rounding is ema; it must be nearest-even"
+      ),
       ("- a\n- b", "my.yaml: not a recipe: expected keys and values"),
       ("a: [1", "my.yaml: not a recipe:"),
       ("seed: 1\nseed: 2", "my.yaml: not a recipe:"),

@@ -42,7 +42,10 @@ struct ModelStep {
 struct GoldenModelTests {
   @Test(
     "in logits, loss and every gradient",
-    arguments: [("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2), ("microscaling", .microscaling, 2e-2)])
+    arguments: [
+      ("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2),
+      ("microscaling", .microscaling, 2e-2),
+    ])
   func golden(method: String, recipe: LinearRecipe, tolerance: Double) throws {
     let file = try Golden.open("vit")
     let model = try VisionTransformer(

@@ -7,12 +7,15 @@ import VisionModels
 @Suite("The vision transformer")
 struct TransformerTests {
   static let small = ViTConfiguration(
-    imageSize: 12, patchSize: 4, channels: 1, width: 20, depth: 3, heads: 2, mlpRatio: 2, classes: 5)
+    imageSize: 12, patchSize: 4, channels: 1, width: 20, depth: 3, heads: 2, mlpRatio: 2, classes: 5
+  )
 
   /// A small model with weights far from their initial values, images and labels.
   static func sample(
     _ configuration: ViTConfiguration, recipe: LinearRecipe = .fp32, batch: Int = 3
-  ) throws -> (model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int]) {
+  ) throws -> (
+    model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int]
+  ) {
     var random = TestRandom(seed: 50)
     let model = try VisionTransformer(configuration, recipe: recipe)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
@@ -44,7 +47,9 @@ struct TransformerTests {
     #expect(quantized.allSatisfy { $0.contains(".attn.") || $0.contains(".mlp.") })
   }
 
-  @Test("has gradients that agree with differences of the loss, for every tensor", arguments: [false, true])
+  @Test(
+    "has gradients that agree with differences of the loss, for every tensor",
+    arguments: [false, true])
   func gradients(dropPath: Bool) throws {
     var configuration = Self.small
     if dropPath { configuration.dropPath = 0.4 }

@@ -19,15 +19,24 @@ struct BadInputTests {
   @Test("wrong flags and recipe keys")
   func usage() throws {
     try expect(64, ["--nonsense", "tetrajet train --help"], ["train", "--nonsense"])
-    try expect(64, ["method", "tetrjet", "fp32, microscaling, tetrajet"], ["train", "--method", "tetrjet"])
+    try expect(
+      64, ["method", "tetrjet", "fp32, microscaling, tetrajet"], ["train", "--method", "tetrjet"])
     try expect(64, ["training.epochs", "'0'"], ["train", "--epochs", "0"])
-    try expect(64, ["model.heads 7 does not divide model.width 64", "try 4 or 8"], ["train", "--set", "model.heads=7"])
-    try expect(64, ["model.patch_size 3 does not divide model.image_size 8"], ["train", "--set", "model.patch_size=3"])
-    try expect(64, ["optimizer.lerning_rate", "optimizer.learning_rate"], ["train", "--set", "optimizer.lerning_rate=1"])
+    try expect(
+      64, ["model.heads 7 does not divide model.width 64", "try 4 or 8"],
+      ["train", "--set", "model.heads=7"])
+    try expect(
+      64, ["model.patch_size 3 does not divide model.image_size 8"],
+      ["train", "--set", "model.patch_size=3"])
+    try expect(
+      64, ["optimizer.lerning_rate", "optimizer.learning_rate"],
+      ["train", "--set", "optimizer.lerning_rate=1"])
     try expect(64, ["key.path=value"], ["train", "--set", "nothing"])
     try expect(64, ["--resume", "digits"], ["train", "--resume", "x", "--data", "digits"])
-    try expect(64, ["TETRAJET_ISA", "'mmx'", "portable"], ["train"], environment: ["TETRAJET_ISA": "mmx"])
-    try expect(64, ["deit_giant", "deit_tiny_patch16_224"], ["bench", "step", "--model", "deit_giant"])
+    try expect(
+      64, ["TETRAJET_ISA", "'mmx'", "portable"], ["train"], environment: ["TETRAJET_ISA": "mmx"])
+    try expect(
+      64, ["deit_giant", "deit_tiny_patch16_224"], ["bench", "step", "--model", "deit_giant"])
     try expect(64, ["--batch is 0"], ["bench", "step", "--batch", "0"])
     try expect(64, ["--threads is 0"], ["train", "--threads", "0"])
   }
@@ -43,12 +52,14 @@ struct BadInputTests {
       try expect(65, ["text.safetensors"], ["quantize", text, "\(folder)/out"])
       try expect(65, ["text.safetensors"], ["trace", text, "\(folder)/out", "--method", "fp32"])
       try expect(65, ["not the folder of a run"], ["train", "--resume", folder])
-      try expect(74, ["text.safetensors/run"], ["train", "--epochs", "1", "--output", "\(text)/run"])
+      try expect(
+        74, ["text.safetensors/run"], ["train", "--epochs", "1", "--output", "\(text)/run"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
 
       let swin = "\(folder)/swin.safetensors"
       try writeSafetensors(
-        swin, tensors: [.floats("head.weight", shape: [1], [1])], metadata: ["architecture": "swin"])
+        swin, tensors: [.floats("head.weight", shape: [1], [1])], metadata: ["architecture": "swin"]
+      )
       try expect(65, ["architecture is 'swin'", "'vit'"], ["eval", swin])
     }
   }
@@ -64,8 +75,10 @@ struct BadInputTests {
           .write(to: URL(fileURLWithPath: "\(data)/\(path)/1.jpg"))
       }
       let train = ["train", "--data", data, "--epochs", "1", "--output"]
-      let result = try tetrajet("train", "--data", data, "--epochs", "1", "--output", "\(folder)/r1")
-      #expect(result.status == 65 && result.errors.contains("images are broken"), "\(result.errors)")
+      let result = try tetrajet(
+        "train", "--data", data, "--epochs", "1", "--output", "\(folder)/r1")
+      #expect(
+        result.status == 65 && result.errors.contains("images are broken"), "\(result.errors)")
       try FileManager.default.removeItem(atPath: "\(data)/train/b/1.jpg")
       try expect(65, ["train/b"], train + ["\(folder)/r2"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/r2"))
@@ -83,14 +96,17 @@ struct BadInputTests {
   @Test("a data set with other classes than the checkpoint")
   func otherClasses() throws {
     try withTemporaryFolder { folder in
-      let run = try tetrajet("train", "--epochs", "1", "--output", "\(folder)/run", "--method", "fp32")
+      let run = try tetrajet(
+        "train", "--epochs", "1", "--output", "\(folder)/run", "--method", "fp32")
       #expect(run.status == 0)
       for path in ["train/a", "train/b", "test/a", "test/b"] {
         try FileManager.default.createDirectory(
           atPath: "\(folder)/data/\(path)", withIntermediateDirectories: true)
         try Data("x".utf8).write(to: URL(fileURLWithPath: "\(folder)/data/\(path)/1.png"))
       }
-      try expect(65, ["has 2 classes", "trained on 10"], ["eval", "\(folder)/run", "--data", "\(folder)/data"])
+      try expect(
+        65, ["has 2 classes", "trained on 10"],
+        ["eval", "\(folder)/run", "--data", "\(folder)/data"])
     }
   }
 }

@@ -16,7 +16,9 @@ let commandURL: URL = {
   while folder.path != "/" {
     let candidate = folder.appendingPathComponent("tetrajet")
     var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isFolder), !isFolder.boolValue {
+    if FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isFolder),
+      !isFolder.boolValue
+    {
       return candidate
     }
     folder.deleteLastPathComponent()

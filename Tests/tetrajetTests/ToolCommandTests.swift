@@ -12,11 +12,14 @@ struct ToolCommandTests {
       var random = TestRandom(seed: 70)
       let values = random.normals(5 * 70)
       try writeSafetensors(
-        "\(folder)/in", tensors: [
+        "\(folder)/in",
+        tensors: [
           .floats("w", shape: [5, 70], values), .floats("bias", shape: [3], [1, 2, 3]),
         ], metadata: ["architecture": "vit"])
-      let result = try tetrajet("quantize", "\(folder)/in", "\(folder)/out", "--axis", axis, "--scale", "floor")
-      #expect(result.status == 0 && result.output.hasPrefix("1 matrices, 350 elements"), "\(result)")
+      let result = try tetrajet(
+        "quantize", "\(folder)/in", "\(folder)/out", "--axis", axis, "--scale", "floor")
+      #expect(
+        result.status == 0 && result.output.hasPrefix("1 matrices, 350 elements"), "\(result)")
       let file = try SafetensorsFile(path: "\(folder)/out")
       let group = try #require(GroupAxis(rawValue: axis))
       let expected = PackedMatrix(
@@ -33,8 +36,10 @@ struct ToolCommandTests {
   func quantizeEMA() throws {
     try withTemporaryFolder { folder in
       try writeSafetensors(
-        "\(folder)/in", tensors: [
-          .floats("w", shape: [1, 3], [6, 2.1, 2.9]), .floats("w.ema", shape: [1, 3], [6, 2.6, 2.4]),
+        "\(folder)/in",
+        tensors: [
+          .floats("w", shape: [1, 3], [6, 2.1, 2.9]),
+          .floats("w.ema", shape: [1, 3], [6, 2.6, 2.4]),
         ])
       let result = try tetrajet(
         "quantize", "\(folder)/in", "\(folder)/out", "--values", "--rounding", "ema")
@@ -57,7 +62,8 @@ struct ToolCommandTests {
         "\(folder)/in", tensors: [.floats("w", shape: [8, 64], random.normals(512))])
       for (name, seed) in [("a", "1"), ("b", "1"), ("c", "2")] {
         let result = try tetrajet(
-          "quantize", "\(folder)/in", "\(folder)/\(name)", "--rounding", "stochastic", "--seed", seed)
+          "quantize", "\(folder)/in", "\(folder)/\(name)", "--rounding", "stochastic", "--seed",
+          seed)
         #expect(result.status == 0)
       }
       #expect(try readFile("\(folder)/a") == readFile("\(folder)/b"))
@@ -109,7 +115,8 @@ struct ToolCommandTests {
     }
     #expect(lines.count == 8)
     for line in lines {
-      #expect(["rows", "columns", "seconds", "gops", "threads", "isa"].allSatisfy { line[$0] != nil })
+      #expect(
+        ["rows", "columns", "seconds", "gops", "threads", "isa"].allSatisfy { line[$0] != nil })
     }
   }
 }

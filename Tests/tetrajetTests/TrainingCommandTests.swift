@@ -11,12 +11,14 @@ struct TrainingCommandTests {
     try withTemporaryFolder { folder in
       let run = "\(folder)/run"
       let result = try tetrajet(
-        "train", "--data", "digits", "--epochs", "8", "--output", run, "--set", "training.log_every=10")
+        "train", "--data", "digits", "--epochs", "8", "--output", run, "--set",
+        "training.log_every=10")
       #expect(result.status == 0 && result.output.isEmpty, "\(result.errors)")
       let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
       #expect(
         names == [
-          "best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.yaml", "resume.safetensors",
+          "best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.yaml",
+          "resume.safetensors",
           "summary.json",
         ])
       let metrics = try jsonLines("\(run)/metrics.jsonl")
@@ -40,7 +42,9 @@ struct TrainingCommandTests {
     }
   }
 
-  @Test("the resolved recipe repeats the run to the byte, on another number of threads and instruction set")
+  @Test(
+    "the resolved recipe repeats the run to the byte, on another number of threads and instruction set"
+  )
   func repeats() throws {
     try withTemporaryFolder { folder in
       let first = try tetrajet(
@@ -60,20 +64,26 @@ struct TrainingCommandTests {
   @Test("a run that is killed and resumed ends with the same bytes as one that is not")
   func resume() throws {
     try withTemporaryFolder { folder in
-      let arguments = ["train", "--data", "digits", "--epochs", "12", "--set", "training.log_every=7"]
+      let arguments = [
+        "train", "--data", "digits", "--epochs", "12", "--set", "training.log_every=7",
+      ]
       let whole = try start(arguments + ["--output", "\(folder)/whole"])
       whole.waitUntilExit()
       let run = "\(folder)/killed"
       let process = try start(arguments + ["--output", run])
       let deadline = Date(timeIntervalSinceNow: 60)
-      while !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors"), Date() < deadline {
+      while !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors"), Date() < deadline
+      {
         usleep(1000)
       }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
-      try #require(!FileManager.default.fileExists(atPath: "\(run)/summary.json"), "it was too fast to be killed")
+      try #require(
+        !FileManager.default.fileExists(atPath: "\(run)/summary.json"),
+        "it was too fast to be killed")
       let resumed = try tetrajet("train", "--resume", run)
-      #expect(resumed.status == 0 && resumed.errors.contains("resumed at step"), "\(resumed.errors)")
+      #expect(
+        resumed.status == 0 && resumed.errors.contains("resumed at step"), "\(resumed.errors)")
       #expect(
         try readFile("\(run)/last.safetensors") == readFile("\(folder)/whole/last.safetensors"))
       let steps = try [run, "\(folder)/whole"].map { path in
@@ -113,14 +123,17 @@ struct TrainingCommandTests {
       try breakImage(8)
       try breakImage(9)
       let three = try train("three")
-      #expect(three.status == 65 && three.errors.contains("3 of 200 images are broken"), "\(three.errors)")
+      #expect(
+        three.status == 65 && three.errors.contains("3 of 200 images are broken"), "\(three.errors)"
+      )
     }
   }
 
   /// 1 × 1 pixel, grey.
   private var onePixelPNG: Data {
     Data(
-      base64Encoded: "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+      base64Encoded:
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
     )!
   }
 }

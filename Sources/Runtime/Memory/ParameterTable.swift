@@ -64,9 +64,12 @@ public struct ParameterTable: Sendable {
       }
     }
     let known = Set(entries.map { prefix + $0.name })
-    if let stranger = file.entries.first(where: { $0.name.hasPrefix(prefix) && !known.contains($0.name) }) {
+    if let stranger = file.entries.first(where: {
+      $0.name.hasPrefix(prefix) && !known.contains($0.name)
+    }) {
       throw file.error(
-        .unsuitable(tensor: stranger.name, type: "unknown", expected: "only the model's own tensors"))
+        .unsuitable(
+          tensor: stranger.name, type: "unknown", expected: "only the model's own tensors"))
     }
   }
 }

@@ -49,7 +49,8 @@ public final class SafetensorsFile {
   /// The bytes of a tensor as they lie in the file (little-endian, row-major).
   public func bytes(_ name: String) throws -> [UInt8] {
     let entry = try self.entry(name)
-    let bytes = try Self.bytes(of: file, at: dataStart + entry.bytes.lowerBound, count: entry.bytes.count)
+    let bytes = try Self.bytes(
+      of: file, at: dataStart + entry.bytes.lowerBound, count: entry.bytes.count)
     guard bytes.count == entry.bytes.count else { throw error(.truncated(tensor: name)) }
     return bytes
   }
@@ -145,7 +146,9 @@ public final class SafetensorsFile {
       entries.append(
         TensorEntry(name: item.name, type: type, shape: item.shape, bytes: item.begin..<item.end))
     }
-    entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }
+    entries.sort {
+      ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound)
+    }
     var end = 0
     var previous = ""
     for entry in entries {

@@ -97,7 +97,8 @@ struct SafetensorsHeader {
     skipSpace()
     var value = 0
     let start = position
-    while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) {
+    while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position])
+    {
       let (tens, first) = value.multipliedReportingOverflow(by: 10)
       let (sum, second) = tens.addingReportingOverflow(Int(bytes[position] - UInt8(ascii: "0")))
       guard !first, !second else { throw syntax("an integer below 2^63") }

@@ -26,7 +26,9 @@ public struct OutgoingTensor {
   public static func floats(
     _ name: String, shape: [Int], _ values: UnsafeBufferPointer<Float>
   ) -> OutgoingTensor {
-    OutgoingTensor(name, .f32, shape, count: values.count) { try $0(UnsafeRawBufferPointer(values)) }
+    OutgoingTensor(name, .f32, shape, count: values.count) {
+      try $0(UnsafeRawBufferPointer(values))
+    }
   }
 
   /// A tensor of any type as it lies in another file.

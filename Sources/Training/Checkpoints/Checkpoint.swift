@@ -37,12 +37,13 @@ public struct Checkpoint: Sendable {
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     try model.parameters.load(from: file, into: weights)
     (self.recipe, self.model, self.weights) = (recipe, model, weights)
-    classNames = try file.metadata["class_names"].map { text in
-      guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
-        throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
-      }
-      return names
-    } ?? []
+    classNames =
+      try file.metadata["class_names"].map { text in
+        guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+          throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
+        }
+        return names
+      } ?? []
   }
 
   /// Writes a model's weights, atomically.

@@ -39,7 +39,9 @@ public struct RunDirectory: Sendable {
   public init(existing path: String) throws {
     self.path = path
     guard FileManager.default.fileExists(atPath: recipe) else { throw RunError.notARun(path) }
-    guard FileManager.default.fileExists(atPath: resume) else { throw RunError.nothingToResume(path) }
+    guard FileManager.default.fileExists(atPath: resume) else {
+      throw RunError.nothingToResume(path)
+    }
   }
 
   /// Adds a line to the metrics.
@@ -54,7 +56,9 @@ public struct RunDirectory: Sendable {
     struct Line: Decodable { let step: Int }
     let text = String(decoding: try readFile(metrics), as: UTF8.self)
     let kept = text.split(separator: "\n").filter { line in
-      guard let entry = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)) else { return false }
+      guard let entry = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)) else {
+        return false
+      }
       return entry.step <= step
     }
     try writeFileAtomically(metrics, text: kept.map { $0 + "\n" }.joined())

@@ -59,7 +59,8 @@ public struct RecipeSetting: Sendable {
     }
     guard let root else { return [] }
     guard case .mapping(let mapping) = root else {
-      throw RecipeSyntaxError(location: path, problem: "expected keys and values, as in 'method: tetrajet'")
+      throw RecipeSyntaxError(
+        location: path, problem: "expected keys and values, as in 'method: tetrajet'")
     }
     return try flatten(mapping, prefix: "", path: path)
   }
@@ -87,7 +88,8 @@ public struct RecipeSetting: Sendable {
         return [RecipeSetting(key: key, words: [scalar.string], location: location)]
       case .sequence(let items):
         return [
-          RecipeSetting(key: key, words: items.map { $0.string ?? "a list or section" }, location: location)
+          RecipeSetting(
+            key: key, words: items.map { $0.string ?? "a list or section" }, location: location)
         ]
       case .alias:
         throw RecipeSyntaxError(location: location, problem: "aliases are not supported")
@@ -157,7 +159,8 @@ extension Recipe {
     for key in RecipeKey.all {
       let path = key.name.split(separator: ".")
       let sections = path.dropLast()
-      for (depth, section) in sections.enumerated() where open.count <= depth || open[depth] != section {
+      for (depth, section) in sections.enumerated()
+      where open.count <= depth || open[depth] != section {
         if depth == 0 { text += "\n" }
         text += String(repeating: "  ", count: depth) + "\(section):\n"
         open = Array(sections[...depth])

@@ -22,9 +22,10 @@ public struct RecipeError: ReportableError, Equatable {
   /// A key that the list does not have, with the nearest one that it has.
   static func unknown(_ key: String, location: String?) -> RecipeError {
     let known = RecipeKey.all.map(\.name) + ["model.preset"]
-    let sections = Set(known.flatMap { name in
-      name.indices.filter { name[$0] == "." }.map { String(name[..<$0]) }
-    })
+    let sections = Set(
+      known.flatMap { name in
+        name.indices.filter { name[$0] == "." }.map { String(name[..<$0]) }
+      })
     let siblings = known.filter { $0.hasPrefix("\(key.prefix { $0 != "." }).") }
     let advice =
       if let nearest = nearestName(to: key, among: known + sections.sorted()) {

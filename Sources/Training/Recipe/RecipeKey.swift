@@ -33,7 +33,8 @@ public struct RecipeKey: Sendable {
         "data.standard_deviation", \.data.standardDeviation, 1e-6...10,
         "channel deviations that are divided by"),
       .integer("data.crop_padding", \.data.cropPadding, 0...4096, "padding of the random crop"),
-      .number("data.flip_probability", \.data.flipProbability, 0...1, "how often images are mirrored"),
+      .number(
+        "data.flip_probability", \.data.flipProbability, 0...1, "how often images are mirrored"),
       .integer("data.workers", \.data.workers, 1...256, "threads that decode ahead"),
       .integer(
         "data.cache_megabytes", \.data.cacheMegabytes, 0...(1 << 20), "memory for decoded images"),
@@ -65,7 +66,8 @@ public struct RecipeKey: Sendable {
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),
       .number("optimizer.beta2", \.optimizer.beta2, 0...0.999999, "decay of the second moment"),
       .number("optimizer.epsilon", \.optimizer.epsilon, 1e-30...1, "added to the root"),
-      .number("optimizer.weight_decay", \.optimizer.weightDecay, 0...100, "decay of weight matrices"),
+      .number(
+        "optimizer.weight_decay", \.optimizer.weightDecay, 0...100, "decay of weight matrices"),
       .number(
         "optimizer.clip_gradient_norm", \.optimizer.clipGradientNorm, 0...1e9,
         "largest norm of the gradient; 0 for none"),
@@ -170,7 +172,8 @@ public struct RecipeKey: Sendable {
     _ meaning: String
   ) -> RecipeKey {
     RecipeKey(
-      name: name, meaning: meaning, expected: "a number from \(range.lowerBound) to \(range.upperBound)",
+      name: name, meaning: meaning,
+      expected: "a number from \(range.lowerBound) to \(range.upperBound)",
       read: { recipe, words in
         guard let value = words.count == 1 ? Value(words[0]) : nil, range.contains(value) else {
           return nil
@@ -181,7 +184,8 @@ public struct RecipeKey: Sendable {
   }
 
   private static func numbers(
-    _ name: String, _ path: WritableKeyPath<Recipe, [Float]> & Sendable, _ range: ClosedRange<Float>,
+    _ name: String, _ path: WritableKeyPath<Recipe, [Float]> & Sendable,
+    _ range: ClosedRange<Float>,
     _ meaning: String
   ) -> RecipeKey {
     RecipeKey(
@@ -209,7 +213,8 @@ public struct RecipeKey: Sendable {
       write: { jsonString($0[keyPath: path]) })
   }
 
-  private static func oneOf<Value: RawRepresentable<String> & CaseIterable>(_: Value.Type) -> String {
+  private static func oneOf<Value: RawRepresentable<String> & CaseIterable>(_: Value.Type) -> String
+  {
     "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")
   }
 }

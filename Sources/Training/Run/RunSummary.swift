@@ -21,11 +21,13 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var seed: Int
   /// Epochs and steps.
   public var epochs, steps: Int
-  /// Images that could not be read and were left out, and the first of them by name.
+  /// Images that could not be read and were left out.
   public var skippedImages: Int
+  /// The first twenty of them by name.
   public var skippedNames: [String]
-  /// Threads and instruction set, which change the speed and nothing else.
+  /// Threads, which change the speed and nothing else.
   public var threads: Int
+  /// The instruction set, likewise.
   public var isa: String
 
   enum CodingKeys: String, CodingKey {
@@ -40,13 +42,6 @@ public struct RunSummary: Codable, Sendable, Equatable {
     case skippedNames = "skipped_names"
   }
 
-  /// Reads a summary.
-  ///
-  /// - Throws: `FileError`; a decoding error where the file is not a summary.
-  public init(path: String) throws {
-    self = try JSONDecoder().decode(RunSummary.self, from: Data(try readFile(path)))
-  }
-
   func write(_ path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -57,6 +52,13 @@ public struct RunSummary: Codable, Sendable, Equatable {
 }
 
 extension RunSummary {
+  /// Reads a summary.
+  ///
+  /// - Throws: `FileError`; a decoding error where the file is not a summary.
+  public init(path: String) throws {
+    self = try JSONDecoder().decode(RunSummary.self, from: Data(try readFile(path)))
+  }
+
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, skipped: [String],
     isa: String
@@ -69,20 +71,5 @@ extension RunSummary {
       peakMemoryMB: ProcessUsage.peakMemory, seconds: state.seconds, parameters: parameters,
       seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa)
-  }
-
-  private init(
-    method: String, engine: String, evalTop1: Double, evalTop5: Double, evalLoss: Double,
-    bestTop1: Double, imagesPerSecond: Double, peakMemoryMB: Double, seconds: Double,
-    parameters: Int, seed: Int, epochs: Int, steps: Int, skippedImages: Int,
-    skippedNames: [String], threads: Int, isa: String
-  ) {
-    (self.method, self.engine) = (method, engine)
-    (self.evalTop1, self.evalTop5, self.evalLoss) = (evalTop1, evalTop5, evalLoss)
-    (self.bestTop1, self.imagesPerSecond) = (bestTop1, imagesPerSecond)
-    (self.peakMemoryMB, self.seconds, self.parameters) = (peakMemoryMB, seconds, parameters)
-    (self.seed, self.epochs, self.steps) = (seed, epochs, steps)
-    (self.skippedImages, self.skippedNames) = (skippedImages, skippedNames)
-    (self.threads, self.isa) = (threads, isa)
   }
 }

@@ -59,7 +59,8 @@ public struct Trainer {
   public mutating func run() throws -> RunSummary {
     let test = try BatchLoader(
       dataset: data.test, preprocessing: recipe.preprocessing,
-      options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) })
+      options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) }
+    )
     let start = ContinuousClock.now
     let secondsBefore = state.seconds
     announce()
@@ -142,7 +143,8 @@ public struct Trainer {
     observer.started(
       RunPlan(
         recipe: recipe, data: data.description, parameters: training.weights.count,
-        totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step, output: directory.path))
+        totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
+        output: directory.path))
   }
 
   private func progress(_ meter: Meter) -> RunProgress {

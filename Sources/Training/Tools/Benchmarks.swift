@@ -43,7 +43,10 @@ public enum Benchmarks {
       let (x, w, y) = (Sample(n, d, seed: 1), Sample(c, d, seed: 2), Sample(n, c, seed: 3))
       let bias = Sample(1, c, seed: 4)
       let products: [(String, () -> Void)] = [
-        ("y", { SimulatedProducts.forward(x.matrix, w.matrix, bias: bias.matrix.base, y: y.matrix) }),
+        (
+          "y",
+          { SimulatedProducts.forward(x.matrix, w.matrix, bias: bias.matrix.base, y: y.matrix) }
+        ),
         ("dx", { SimulatedProducts.inputGradient(y.matrix, w.matrix, dx: x.matrix) }),
         ("dw", { SimulatedProducts.weightGradient(y.matrix, x.matrix, dw: w.matrix) }),
       ]
@@ -60,7 +63,8 @@ public enum Benchmarks {
         line.add("c", c)
         line.add("engine", Engine.simulated.rawValue)
         report(
-          result(line, seconds, ("gops", gops), text: "\(name) \(layer) \(product) [\(n), \(d), \(c)]"))
+          result(
+            line, seconds, ("gops", gops), text: "\(name) \(layer) \(product) [\(n), \(d), \(c)]"))
       }
     }
   }
@@ -88,14 +92,16 @@ public enum Benchmarks {
         line.add("engine", Engine.simulated.rawValue)
         let gops = Double(rows * columns) / seconds / 1e9
         report(
-          result(line, seconds, ("gops", gops), text: "\(rounding.rawValue) along \(axis.rawValue)"))
+          result(line, seconds, ("gops", gops), text: "\(rounding.rawValue) along \(axis.rawValue)")
+        )
       }
     }
   }
 
   /// Whole training steps of a model: forward, backward, AdamW.
   public static func step(
-    model name: String, batch: Int, method: Method, repeats: Int, _ report: (BenchmarkResult) -> Void
+    model name: String, batch: Int, method: Method, repeats: Int,
+    _ report: (BenchmarkResult) -> Void
   ) throws {
     var recipe = Recipe()
     recipe.method = method

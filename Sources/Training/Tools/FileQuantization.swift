@@ -95,7 +95,8 @@ public struct FileQuantization: Sendable {
     let packed = PackedMatrix(packing: matrix)
     return [
       .bytes(
-        "\(name)_blocks", shape: [packed.lanes, packed.groups, PackedMatrix.blockSize], packed.blocks),
+        "\(name)_blocks", shape: [packed.lanes, packed.groups, PackedMatrix.blockSize],
+        packed.blocks),
       .bytes("\(name)_scales", shape: [packed.lanes, packed.groups], packed.scales),
     ]
   }

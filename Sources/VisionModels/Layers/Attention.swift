@@ -49,13 +49,15 @@ struct Attention: Sendable {
       Kernels.current.softmaxBackward(p: p, dp: dp, scale: scale)
       BLAS.gemm(m: tokens, n: headWidth, k: tokens, dp.base, tokens, k, stride, dq, stride)
       BLAS.gemm(
-        transposeA: true, m: tokens, n: headWidth, k: tokens, dp.base, tokens, q, stride, dk, stride)
+        transposeA: true, m: tokens, n: headWidth, k: tokens, dp.base, tokens, q, stride, dk, stride
+      )
     }
     return dqkv
   }
 
   /// p [T, T] = softmax(q·kᵀ/√K) of one head.
-  private func probabilities(_ q: UnsafePointer<Float>, _ k: UnsafePointer<Float>, _ p: FloatMatrix) {
+  private func probabilities(_ q: UnsafePointer<Float>, _ k: UnsafePointer<Float>, _ p: FloatMatrix)
+  {
     BLAS.gemm(
       transposeB: true, m: tokens, n: tokens, k: headWidth, q, 3 * width, k, 3 * width, p.base,
       tokens)

@@ -58,7 +58,8 @@ struct PatchEmbedding: Sendable {
       for image in 0..<batch {
         let source = dx.rows(image * tokens..<(image + 1) * tokens)
         Kernels.current.addScaled(
-          gradients + classToken, scale: 1, branch: source.base, into: gradients + classToken, width)
+          gradients + classToken, scale: 1, branch: source.base, into: gradients + classToken, width
+        )
         Kernels.current.addScaled(
           gradients + position, scale: 1, branch: source.base, into: gradients + position,
           source.count)
