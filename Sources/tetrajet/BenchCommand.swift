@@ -8,8 +8,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Measure products, quantizers and whole training steps on this machine.",
     discussion: """
-      Times are medians of repeats after a warm-up. With --json, one object a line. Machines are noisy:
-      compare runs made side by side, by ratios.
+      Times are medians of repeats after a warm-up. With --json, one object a line. Machines are \
+      noisy: compare runs made side by side, by ratios.
       """,
     subcommands: [Products.self, Quantizers.self, Step.self])
 

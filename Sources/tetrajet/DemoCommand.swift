@@ -8,8 +8,8 @@ struct DemoCommand: ParsableCommand {
     commandName: "demo",
     abstract: "Train on the built-in digits by every method and print the comparison.",
     discussion: """
-      1,437 handwritten digits of 8 × 8 pixels for training, 360 for the test. Each method trains the same
-      small ViT, with the same seed, in a process of its own, so that its peak memory is its own.
+      1,437 handwritten digits of 8 × 8 pixels for training, 360 for the test. Each method trains the \
+      same small ViT, with the same seed, in a process of its own, so that its peak memory is its own.
       """)
 
   @Option(help: "Passes over the training images. (default: the digits' own)")

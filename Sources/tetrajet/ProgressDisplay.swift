@@ -14,7 +14,7 @@ final class ProgressDisplay: TrainingObserver {
     let from = plan.firstStep > 0 ? ", resumed at step \(plan.firstStep)" : ""
     write(
       "\(recipe.method.rawValue) on \(plan.data); \(plan.parameters) parameters, "
-        + "\(recipe.training.epochs) epochs of \(plan.stepsPerEpoch) steps\(from); "
+        + "epochs: \(recipe.training.epochs), steps an epoch: \(plan.stepsPerEpoch)\(from); "
         + "writing to \(plan.output)")
   }
 
@@ -44,7 +44,7 @@ final class ProgressDisplay: TrainingObserver {
   func skipped(_ image: SkippedImage) { write("skipped: \(image)") }
 
   func finished(_ summary: RunSummary) {
-    let skipped = summary.skippedImages > 0 ? ", \(summary.skippedImages) images skipped" : ""
+    let skipped = summary.skippedImages > 0 ? ", images skipped: \(summary.skippedImages)" : ""
     write(
       "done in \(duration(summary.seconds)): top-1 \(fixed(summary.evalTop1, 2)) % "
         + "(best \(fixed(summary.bestTop1, 2)) %), \(fixed(summary.imagesPerSecond, 0)) images/s, "

@@ -19,12 +19,13 @@ struct QuantizeCommand: ParsableCommand {
     commandName: "quantize",
     abstract: "Quantize the matrices of a safetensors file to 4 bits.",
     discussion: """
-      For every 2-D floating-point tensor T, T_blocks (two codes a byte, the even element in the low
-      nibble) and T_scales (one E8M0 byte for 32 elements) are written, as published MXFP4 checkpoints have
-      them; other tensors are copied. With --values, T.values (F32), T.codes and T.scales (U8) instead.
+      For every 2-D floating-point tensor T, T_blocks (two codes a byte, the even element in the low \
+      nibble) and T_scales (one E8M0 byte for 32 elements) are written, as published MXFP4 checkpoints \
+      have them; other tensors are copied. With --values, T.values (F32), T.codes and T.scales (U8) \
+      instead.
 
         tetrajet quantize model.safetensors model-mxfp4.safetensors
-        tetrajet quantize in.safetensors out.safetensors --scale floor --rounding stochastic --seed 1
+        tetrajet quantize in.safetensors out.safetensors --rounding stochastic
 
       Rounding 'ema' (Q-EMA) takes the moving averages of T from a tensor T.ema.
       """)

@@ -11,12 +11,14 @@ struct TraceCommand: ParsableCommand {
     commandName: "trace",
     abstract: "Lay one training step open: logits, loss and every gradient.",
     discussion: """
-      For whoever compares implementations. The input holds a model (tensors model.NAME under timm's
-      names; its shape in the metadata: architecture, img_size, patch_size, embed_dim, depth, num_heads,
-      mlp_ratio, num_classes, norm_eps), images [B, channels, height, width] and labels [B]. The output
-      holds logits, loss (mean cross entropy) and grad.NAME.
+      For whoever compares implementations. The input holds a model (tensors model.NAME under timm's \
+      names; its shape in the metadata: architecture, img_size, patch_size, embed_dim, depth, \
+      num_heads, mlp_ratio, num_classes, norm_eps), images [B, channels, height, width] and labels \
+      [B]. The output holds logits, loss (mean cross entropy) and grad.NAME.
 
-        tetrajet trace batch.safetensors out.safetensors --method tetrajet --backward-rounding nearest-even
+        tetrajet trace in.safetensors out.safetensors --method tetrajet
+        tetrajet trace in.safetensors out.safetensors --method tetrajet \\
+          --backward-rounding nearest-even
       """)
 
   @Argument(help: "The file with model, images and labels.")

@@ -11,14 +11,14 @@ struct TrainCommand: ParsableCommand {
       Without a recipe, a small ViT is trained with sensible defaults. Examples:
 
         tetrajet train --data digits --method fp32
-        tetrajet train Recipes/cifar10.yaml --data FOLDER --seed 1 --output runs/seed1
-        tetrajet train --data FOLDER --set model.depth=8 --set optimizer.learning_rate=0.002
-        tetrajet train --resume runs/seed1
+        tetrajet train Recipes/cifar10.yaml --data FOLDER --output runs/one
+        tetrajet train --data FOLDER --set model.depth=8 --set seed=1
+        tetrajet train --resume runs/one
 
-      A data folder holds train/ and test/ (or val/) with one folder of JPEG or PNG files a class, or
+      A data folder holds train/ and test/ (or val/) with one folder of JPEG or PNG files a class, or \
       CIFAR's binary files, or IDX files; which, is found out.
 
-      The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run),
+      The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.
 
       Recipe keys, for the YAML file and for --set:
@@ -99,11 +99,9 @@ struct TrainCommand: ParsableCommand {
   }
 
   private static var keyList: String {
-    let width = RecipeKey.all.map(\.name.count).max() ?? 0
-    return
-      (RecipeKey.all.map { key in
-        "  \(key.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(key.meaning): \(key.expected)"
-      } + ["  model.preset: sets the shape of deit_tiny_patch16_224, deit_small_…, deit_base_…"])
+    let keys = RecipeKey.all.map { "  \($0.name)\n      \($0.meaning): \($0.expected)" }
+    let presets = Recipe.modelPresets.joined(separator: ", ")
+    return (keys + ["  model.preset\n      sets the whole shape: one of \(presets)"])
       .joined(separator: "\n")
   }
 }

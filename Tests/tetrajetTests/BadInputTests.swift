@@ -88,7 +88,7 @@ struct BadInputTests {
   @Test("an output folder that holds a run is never written over")
   func existingRun() throws {
     try withTemporaryFolder { folder in
-      try Data().write(to: URL(fileURLWithPath: "\(folder)/recipe.yaml"))
+      try Data().write(to: URL(fileURLWithPath: "\(folder)/last.safetensors"))
       try expect(64, ["already holds a run", "--resume"], ["train", "--output", folder])
     }
   }

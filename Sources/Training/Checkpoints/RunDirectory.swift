@@ -24,13 +24,18 @@ public struct RunDirectory: Sendable {
   /// The summary of the run in a folder.
   public static func summary(of path: String) -> String { "\(path)/summary.json" }
 
-  /// A new, empty folder.
+  /// A folder for a new run.
   ///
-  /// - Throws: `RunError.exists` where a run lies there already, `FileError` where it cannot be made.
+  /// - Throws: `RunError.exists` where a run has left a checkpoint there, `FileError` where the folder
+  ///   cannot be made. A run that stopped before its first checkpoint may be started over.
   public init(creating path: String) throws {
     self.path = path
-    if FileManager.default.fileExists(atPath: recipe) { throw RunError.exists(path) }
+    let files = FileManager.default
+    if [resume, last, best, summary].contains(where: files.fileExists) {
+      throw RunError.exists(path)
+    }
     try Self.createFolders(path)
+    if files.fileExists(atPath: metrics) { try writeFileAtomically(metrics, text: "") }
   }
 
   /// The folder of an earlier run.

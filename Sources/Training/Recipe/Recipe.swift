@@ -106,6 +106,9 @@ public struct Recipe: Equatable, Sendable {
     return recipe
   }()
 
+  /// The names that `model.preset` takes.
+  public static let modelPresets = ViTConfiguration.presets.map(\.name)
+
   /// How images become numbers.
   public var preprocessing: Preprocessing {
     Preprocessing(
