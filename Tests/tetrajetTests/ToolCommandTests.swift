@@ -105,18 +105,24 @@ struct ToolCommandTests {
     }
   }
 
-  @Test("bench --json prints one object a line with the interface's keys")
-  func bench() throws {
-    let result = try tetrajet(
-      "bench", "quantize", "--rows", "64", "--columns", "64", "--repeats", "1", "--json")
+  @Test(
+    "bench --json prints one object a line with the interface's keys",
+    arguments: [
+      ("gemm", 12, ["n", "d", "c", "gops"]), ("quantize", 8, ["rows", "columns", "gops"]),
+      ("step", 1, ["model", "batch", "method", "images_per_second", "peak_memory_mb"]),
+    ])
+  func bench(kind: String, count: Int, keys: [String]) throws {
+    let result = try tetrajet("bench", kind, "--batch", "1", "--repeats", "1", "--json")
     #expect(result.status == 0, "\(result.errors)")
     let lines = try result.output.split(separator: "\n").map {
       try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
     }
-    #expect(lines.count == 8)
+    #expect(lines.count == count)
     for line in lines {
-      #expect(
-        ["rows", "columns", "seconds", "gops", "threads", "isa"].allSatisfy { line[$0] != nil })
+      for key in keys + ["seconds", "threads", "isa", "engine"] {
+        #expect(line[key] != nil, "\(key) in \(line)")
+      }
+      #expect(line["seconds"] as! Double > 0)
     }
   }
 }

@@ -29,12 +29,26 @@ public func medianSeconds(
 }
 
 /// Times what a training is made of, on numbers made up for it.
-public enum Benchmarks {
-  /// The three products of every kind of linear layer of a model, in single precision.
-  public static func products(
-    model name: String, batch: Int, repeats: Int, _ report: (BenchmarkResult) -> Void
-  ) throws {
-    let shape = try ViTConfiguration.preset(name)
+public struct Benchmarks {
+  private let name: String
+  private let shape: ViTConfiguration
+  private let batch: Int
+  private let method: Method
+  private let repeats: Int
+
+  /// Benchmarks at the shapes of a model preset.
+  ///
+  /// - Throws: `ModelError` where there is no such preset.
+  public init(model: String, batch: Int, method: Method, repeats: Int) throws {
+    name = model
+    shape = try ViTConfiguration.preset(model)
+    self.batch = batch
+    self.method = method
+    self.repeats = repeats
+  }
+
+  /// The three products of every kind of linear layer, as the simulated engine computes them.
+  public func products(_ report: (BenchmarkResult) -> Void) {
     let n = batch * shape.tokens
     for (layer, d, c) in [
       ("qkv", shape.width, 3 * shape.width), ("proj", shape.width, shape.width),
@@ -52,16 +66,13 @@ public enum Benchmarks {
       ]
       for (product, body) in products {
         let seconds = medianSeconds(warmups: 2, repeats: repeats, body)
-        let gops = 2 * Double(n) * Double(d) * Double(c) / seconds / 1e9
-        var line = JSONLine()
-        line.add("bench", "gemm")
-        line.add("model", name)
+        var line = line("gemm")
         line.add("layer", layer)
         line.add("product", product)
         line.add("n", n)
         line.add("d", d)
         line.add("c", c)
-        line.add("engine", Engine.simulated.rawValue)
+        let gops = 2 * Double(n) * Double(d) * Double(c) / seconds / 1e9
         report(
           result(
             line, seconds, ("gops", gops), text: "\(name) \(layer) \(product) [\(n), \(d), \(c)]"))
@@ -69,46 +80,42 @@ public enum Benchmarks {
     }
   }
 
-  /// The quantizers: every rounding along both axes.
-  public static func quantizers(
-    rows: Int, columns: Int, repeats: Int, _ report: (BenchmarkResult) -> Void
-  ) throws {
-    let (x, ema) = (Sample(rows, columns, seed: 1), Sample(rows, columns, seed: 1))
-    let out = Sample(rows, columns, seed: 2)
+  /// The quantizers: every rounding along both axes of batch · tokens × hidden numbers.
+  ///
+  /// - Throws: nothing on the finite numbers it makes.
+  public func quantizers(_ report: (BenchmarkResult) -> Void) throws {
+    let (rows, columns) = (batch * shape.tokens, shape.hidden)
+    let (x, out) = (Sample(rows, columns, seed: 1), Sample(rows, columns, seed: 2))
     let random = RandomStream(seed: 0, purpose: .benchmark)
     for rounding in Rounding.allCases {
       for axis in GroupAxis.allCases {
         let seconds = try medianSeconds(warmups: 1, repeats: repeats) {
           try fakeQuantize(
-            x.matrix, ema: ema.matrix.base, into: out.matrix, axis: axis,
+            x.matrix, ema: x.matrix.base, into: out.matrix, axis: axis,
             QuantizerRecipe(rounding: rounding), random: random, tensor: "the sample")
         }
-        var line = JSONLine()
-        line.add("bench", "quantize")
+        var line = line("quantize")
         line.add("rounding", rounding.rawValue)
         line.add("axis", axis.rawValue)
         line.add("rows", rows)
         line.add("columns", columns)
-        line.add("engine", Engine.simulated.rawValue)
         let gops = Double(rows * columns) / seconds / 1e9
         report(
-          result(line, seconds, ("gops", gops), text: "\(rounding.rawValue) along \(axis.rawValue)")
-        )
+          result(
+            line, seconds, ("gops", gops), text: "\(rounding.rawValue) along \(axis.rawValue)"))
       }
     }
   }
 
-  /// Whole training steps of a model: forward, backward, AdamW.
-  public static func step(
-    model name: String, batch: Int, method: Method, repeats: Int,
-    _ report: (BenchmarkResult) -> Void
-  ) throws {
+  /// Whole training steps: forward, backward, AdamW.
+  ///
+  /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
+  public func step(_ report: (BenchmarkResult) -> Void) throws {
     var recipe = Recipe()
     recipe.method = method
     recipe.linear = method.linearRecipe
-    recipe.model = try ViTConfiguration.preset(name)
+    recipe.model = shape
     let training = try TrainingStep(recipe)
-    let shape = recipe.model
     let images = Sample(batch, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
     let labels = (0..<batch).map { $0 % shape.classes }
     var step = 0
@@ -116,12 +123,7 @@ public enum Benchmarks {
       _ = try training.run(images.matrix.base, labels: labels, step: step, learningRate: 1e-4)
       step += 1
     }
-    var line = JSONLine()
-    line.add("bench", "step")
-    line.add("model", name)
-    line.add("batch", batch)
-    line.add("method", method.rawValue)
-    line.add("engine", recipe.engine.rawValue)
+    var line = line("step")
     line.add("peak_memory_mb", ProcessUsage.peakMemory)
     report(
       result(
@@ -129,7 +131,18 @@ public enum Benchmarks {
         text: "\(name) batch \(batch) \(method.rawValue)"))
   }
 
-  private static func result(
+  /// What every line begins with.
+  private func line(_ benchmark: String) -> JSONLine {
+    var line = JSONLine()
+    line.add("bench", benchmark)
+    line.add("model", name)
+    line.add("batch", batch)
+    line.add("method", method.rawValue)
+    line.add("engine", Engine.simulated.rawValue)
+    return line
+  }
+
+  private func result(
     _ line: JSONLine, _ seconds: Double, _ rate: (name: String, value: Double), text: String
   ) -> BenchmarkResult {
     var line = line
