@@ -6,8 +6,13 @@
   import Darwin
 #endif
 
-/// What this process has used of the machine.
+/// What this process has used of the machine, and what there is.
 public enum ProcessUsage {
+  /// The machine's memory, in MiB.
+  public static var physicalMemory: Double {
+    Double(sysconf(Int32(_SC_PHYS_PAGES))) * Double(sysconf(Int32(_SC_PAGESIZE))) / 1_048_576
+  }
+
   /// The largest resident memory so far, in MiB.
   public static var peakMemory: Double {
     var usage = rusage()

@@ -71,15 +71,17 @@ public struct ViTConfiguration: Equatable, Sendable {
   ///
   /// - Throws: `ModelError`, naming the recipe key.
   public func validate() throws {
+    // Bounds that any real model keeps, so that no product of sizes overflows.
+    let hidden = Int(min(max(Float(width) * mlpRatio, 0), 1e9))
     let sizes = [
-      ("model.image_size", imageSize), ("model.patch_size", patchSize), ("model.width", width),
-      ("model.depth", depth), ("model.heads", heads), ("model.classes", classes),
-      ("model.mlp_ratio times model.width", Int(min(max(Float(width) * mlpRatio, 0), 1e9))),
+      ("model.image_size", imageSize, 1 << 14), ("model.patch_size", patchSize, 1 << 14),
+      ("model.width", width, 1 << 16), ("model.depth", depth, 1 << 10),
+      ("model.heads", heads, 1 << 10), ("model.classes", classes, 1 << 20),
+      ("model.mlp_ratio times model.width", hidden, 1 << 20),
     ]
-    for (key, value) in sizes where value < 1 { throw ModelError.tooSmall(key: key, value: value) }
-    // A bound that any real model keeps, so that no product of sizes overflows.
-    for (key, value) in sizes where value > 1 << 20 {
-      throw ModelError.tooLarge(key: key, value: value)
+    for (key, value, limit) in sizes {
+      guard value >= 1 else { throw ModelError.tooSmall(key: key, value: value) }
+      guard value <= limit else { throw ModelError.tooLarge(key: key, value: value, limit: limit) }
     }
     guard channels == 1 || channels == 3 else { throw ModelError.channels(channels) }
     guard imageSize.isMultiple(of: patchSize) else {
@@ -98,7 +100,7 @@ public enum ModelError: ReportableError, Equatable {
   /// A size below 1.
   case tooSmall(key: String, value: Int)
   /// A size beyond all reason.
-  case tooLarge(key: String, value: Int)
+  case tooLarge(key: String, value: Int, limit: Int)
   /// Not grey and not RGB.
   case channels(Int)
   /// The patch does not divide the image.
@@ -109,6 +111,8 @@ public enum ModelError: ReportableError, Equatable {
   case dropPath(Float)
   /// Not a positive number.
   case normEpsilon(Float)
+  /// More parameters than the machine has memory to train.
+  case memory(parameters: Int, needed: Double, available: Double)
   /// A checkpoint of a model that this package does not have.
   case architecture(path: String, found: String?)
 
@@ -123,7 +127,7 @@ public enum ModelError: ReportableError, Equatable {
     case .unknownPreset(let name, let known):
       "model '\(name)' is unknown; choose from \(known.joined(separator: ", "))"
     case .tooSmall(let key, let value): "\(key) is \(value); it must be at least 1"
-    case .tooLarge(let key, let value): "\(key) is \(value); it must be at most \(1 << 20)"
+    case .tooLarge(let key, let value, let limit): "\(key) is \(value); it must be at most \(limit)"
     case .channels(let found): "model.channels is \(found); it must be 1 (grey) or 3 (RGB)"
     case .patch(let patch, let imageSize):
       "model.patch_size \(patch) does not divide model.image_size \(imageSize); try "
@@ -133,6 +137,9 @@ public enum ModelError: ReportableError, Equatable {
         + Self.divisors(of: width, near: heads)
     case .dropPath(let found): "model.drop_path is \(found); it must be at least 0 and below 1"
     case .normEpsilon(let found): "model.norm_epsilon is \(found); it must be positive"
+    case .memory(let parameters, let needed, let available):
+      "a model of \(parameters) parameters takes \(Int(needed)) MiB for weights, gradients and "
+        + "moments alone, and this machine has \(Int(available)); lower model.width or model.depth"
     case .architecture(let path, let found):
       "\(path): the checkpoint's architecture is \(found.map { "'\($0)'" } ?? "not named"); "
         + "this version knows 'vit'"

@@ -50,8 +50,7 @@ struct GoldenModelTests {
     let file = try Golden.open("vit")
     let model = try VisionTransformer(
       ViTConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven))
-    let weights = AlignedBuffer<Float>(count: model.parameters.count)
-    try model.parameters.load(from: file, into: weights, prefix: "model.")
+    let weights = try model.parameters.read(from: file, prefix: "model.")
     let step = try ModelStep(
       model, weights: weights, images: file.floats("images"), labels: file.integers("labels"))
     let logitsError = relativeError(step.logits, try file.floats("\(method).logits"))

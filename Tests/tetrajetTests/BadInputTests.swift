@@ -31,6 +31,9 @@ struct BadInputTests {
     try expect(
       64, ["optimizer.lerning_rate", "optimizer.learning_rate"],
       ["train", "--set", "optimizer.lerning_rate=1"])
+    try expect(
+      64, ["parameters takes", "model.width"],
+      ["train", "--set", "model.width=65536", "--set", "model.depth=1024"])
     try expect(64, ["key.path=value"], ["train", "--set", "nothing"])
     try expect(64, ["--resume", "digits"], ["train", "--resume", "x", "--data", "digits"])
     try expect(
@@ -61,6 +64,16 @@ struct BadInputTests {
         swin, tensors: [.floats("head.weight", shape: [1], [1])], metadata: ["architecture": "swin"]
       )
       try expect(65, ["architecture is 'swin'", "'vit'"], ["eval", swin])
+
+      // Sizes that a file only claims are not believed.
+      let liar = "\(folder)/liar.safetensors"
+      try writeSafetensors(
+        liar, tensors: [.floats("cls_token", shape: [1], [1])],
+        metadata: [
+          "architecture": "vit", "img_size": "224", "patch_size": "16", "embed_dim": "65536",
+          "depth": "1024", "num_heads": "64", "num_classes": "1000",
+        ])
+      try expect(65, ["'cls_token' has shape [1]", "[1, 1, 65536]"], ["eval", liar])
     }
   }
 

@@ -49,27 +49,47 @@ public struct ParameterTable: Sendable {
     }
   }
 
+  /// Checks that a file has exactly the table's tensors, in their shapes, without reading them: whoever
+  /// allocates buffers by a file's own word should ask this first.
+  ///
+  /// - Parameter prefix: what stands before each name in the file; tensors without it are ignored.
+  /// - Throws: `SafetensorsError` naming the first tensor that is missing, misshapen or unknown.
+  public func check(_ file: SafetensorsFile, prefix: String = "") throws {
+    for entry in entries {
+      let found = try file.entry(prefix + entry.name)
+      guard found.shape == entry.shape else {
+        throw file.error(
+          .shape(tensor: found.name, found: found.shape, expected: entry.shape))
+      }
+    }
+    let known = Set(entries.map { prefix + $0.name })
+    let stranger = file.entries.first { $0.name.hasPrefix(prefix) && !known.contains($0.name) }
+    if let stranger { throw file.error(.stranger(tensor: stranger.name)) }
+  }
+
+  /// The flat buffer that a file's tensors make.
+  ///
+  /// - Throws: as `check`, before anything is allocated.
+  public func read(from file: SafetensorsFile, prefix: String = "") throws -> AlignedBuffer<Float> {
+    try check(file, prefix: prefix)
+    let buffer = AlignedBuffer<Float>(count: count)
+    try load(from: file, into: buffer, prefix: prefix)
+    return buffer
+  }
+
   /// Fills a flat buffer from a file's tensors.
   ///
-  /// - Throws: `SafetensorsError` where a tensor is missing or has another shape; where the file has
-  ///   tensors under `prefix` that the table does not know, the first of them.
+  /// - Throws: as `check`, before anything is written.
   public func load(
     from file: SafetensorsFile, into buffer: AlignedBuffer<Float>, prefix: String = ""
   ) throws {
     precondition(buffer.count == count, "a buffer of \(buffer.count) for a table of \(count)")
+    try check(file, prefix: prefix)
     for entry in entries {
       let values = try file.floats(prefix + entry.name, shape: entry.shape)
       values.withUnsafeBufferPointer {
         (buffer.base + entry.offset).update(from: $0.baseAddress!, count: entry.count)
       }
-    }
-    let known = Set(entries.map { prefix + $0.name })
-    if let stranger = file.entries.first(where: {
-      $0.name.hasPrefix(prefix) && !known.contains($0.name)
-    }) {
-      throw file.error(
-        .unsuitable(
-          tensor: stranger.name, type: "unknown", expected: "only the model's own tensors"))
     }
   }
 }

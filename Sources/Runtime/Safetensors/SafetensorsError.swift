@@ -22,6 +22,8 @@ public struct SafetensorsError: ReportableError, Equatable {
     case hole(offset: Int)
     /// A tensor that is needed is not there.
     case missing(tensor: String, nearest: String?)
+    /// A tensor that the model does not have.
+    case stranger(tensor: String)
     /// A tensor has another shape than is needed.
     case shape(tensor: String, found: [Int], expected: [Int])
     /// A tensor has a type that cannot serve here.
@@ -75,6 +77,8 @@ public struct SafetensorsError: ReportableError, Equatable {
       "bytes from offset \(offset) on belong to no tensor"
     case .missing(let tensor, let nearest):
       "has no tensor '\(tensor)'" + (nearest.map { "; the nearest name is '\($0)'" } ?? "")
+    case .stranger(let tensor):
+      "tensor '\(tensor)' does not belong to this model; is it a checkpoint of another architecture?"
     case .shape(let tensor, let found, let expected):
       "tensor '\(tensor)' has shape \(found); this model needs \(expected)"
     case .unsuitable(let tensor, let type, let expected):

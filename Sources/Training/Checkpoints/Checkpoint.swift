@@ -34,8 +34,7 @@ public struct Checkpoint: Sendable {
     recipe.model = try ViTConfiguration(metadataOf: file)
     recipe.model.dropPath = dropPath
     let model = try VisionTransformer(recipe.model, recipe: recipe.linear)
-    let weights = AlignedBuffer<Float>(count: model.parameters.count)
-    try model.parameters.load(from: file, into: weights)
+    let weights = try model.parameters.read(from: file)
     (self.recipe, self.model, self.weights) = (recipe, model, weights)
     classNames =
       try file.metadata["class_names"].map { text in

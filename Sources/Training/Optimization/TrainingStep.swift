@@ -21,6 +21,12 @@ public final class TrainingStep {
   /// - Throws: `ModelError` where the recipe's shape is impossible.
   public init(_ recipe: Recipe) throws {
     model = try VisionTransformer(recipe.model, recipe: recipe.linear)
+    // Weights, gradients and two moments, four bytes each.
+    let needed = Double(model.parameters.count) * 16 / 1_048_576
+    guard needed < ProcessUsage.physicalMemory else {
+      throw ModelError.memory(
+        parameters: model.parameters.count, needed: needed, available: ProcessUsage.physicalMemory)
+    }
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
     optimizer = AdamW(model.parameters, recipe.optimizer)

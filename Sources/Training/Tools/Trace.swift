@@ -13,8 +13,7 @@ public func traceStep(
 ) throws {
   let file = try SafetensorsFile(path: input)
   let model = try VisionTransformer(ViTConfiguration(metadataOf: file), recipe: recipe)
-  let weights = AlignedBuffer<Float>(count: model.parameters.count)
-  try model.parameters.load(from: file, into: weights, prefix: "model.")
+  let weights = try model.parameters.read(from: file, prefix: "model.")
 
   let shape = model.configuration
   let batch = try file.entry("images").shape.first ?? 0
