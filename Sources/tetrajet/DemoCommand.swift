@@ -54,7 +54,7 @@ struct DemoCommand: ParsableCommand {
     process.arguments =
       [
         "train", "--data", "digits", "--method", method.rawValue, "--seed", "\(seed)", "--output",
-        run, "--threads", "\(Threads.count)",
+        run, "--threads", "\(Threads.count)", "--set", "training.evaluate_every=10",
       ] + (epochs.map { ["--epochs", "\($0)"] } ?? [])
     try process.run()
     process.waitUntilExit()

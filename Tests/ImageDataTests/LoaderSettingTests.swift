@@ -44,6 +44,6 @@ struct LoaderSettingTests {
   @Test("a data set without images is an error")
   func empty() throws {
     let error = try name(SyntheticDataset(count: 0))
-    #expect(error == "the data set has no images, expected at least one")
+    #expect(error == "the data set has no images that can be read, expected at least one")
   }
 }

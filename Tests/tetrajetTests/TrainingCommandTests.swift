@@ -110,10 +110,12 @@ struct TrainingCommandTests {
         try Data("not an image".utf8).write(
           to: URL(fileURLWithPath: "\(folder)/data/train/ants/\(index).png"))
       }
-      func train(_ output: String) throws -> CommandResult {
+      func train(_ output: String, _ more: String...) throws -> CommandResult {
         try tetrajet(
-          "train", "--data", "\(folder)/data", "--epochs", "1", "--output", "\(folder)/\(output)",
-          "--set", "model.image_size=8", "--set", "model.depth=1", "--set", "data.crop_padding=0")
+          [
+            "train", "--data", "\(folder)/data", "--epochs", "1", "--output", "\(folder)/\(output)",
+            "--set", "model.image_size=8", "--set", "model.depth=1", "--set", "data.crop_padding=0",
+          ] + more)
       }
       try breakImage(7)
       let one = try train("one")
@@ -126,6 +128,9 @@ struct TrainingCommandTests {
       #expect(
         three.status == 65 && three.errors.contains("3 of 200 images are broken"), "\(three.errors)"
       )
+      let tolerant = try train("tolerant", "--set", "data.max_broken_share=0.02")
+      #expect(tolerant.status == 0, "\(tolerant.errors)")
+      #expect(try RunSummary(path: "\(folder)/tolerant/summary.json").skippedImages == 3)
     }
   }
 

@@ -17,7 +17,7 @@ public struct Evaluator {
 
   /// The score over every image that a loader gives.
   ///
-  /// - Throws: loader errors, `NonFiniteTensor`.
+  /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
   public func score(_ loader: BatchLoader) throws -> BatchScore {
     var score = BatchScore()
     let batches = loader.epoch(0)
@@ -28,6 +28,7 @@ public struct Evaluator {
         score.add(crossEntropy(logits, labels: batch.labels))
       }
     }
+    guard score.count > 0 else { throw LoaderError.noImages }
     return score
   }
 }

@@ -107,6 +107,7 @@ public struct Trainer {
         meter.closeInterval()
       }
     }
+    guard meter.images > 0 else { throw LoaderError.noImages }
     meter.stop()
     state.trainedImages += meter.images
     state.trainedSeconds += meter.seconds
