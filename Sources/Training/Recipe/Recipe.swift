@@ -98,7 +98,7 @@ public struct Recipe: Equatable, Sendable {
     recipe.data.flipProbability = 0
     recipe.model = ViTConfiguration(
       imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 3, heads: 4, classes: 1,
-      dropPath: 0.1)
+      dropPath: 0.2)
     recipe.training.epochs = 60
     recipe.training.batchSize = 32
     recipe.optimizer.learningRate = 3e-3
