@@ -115,6 +115,29 @@ struct TransformerTests {
     #expect(evaluated.logits == plain.logits && trained.logits != plain.logits)
   }
 
+  @Test(
+    "drop path keeps the expected value of a branch: dropped or scaled up, whole images at a time")
+  func dropPathScale() {
+    let (images, tokens) = (4000, 3)
+    let arena = Arena(chunkCount: 1 << 16)
+    let (x, branch) = (
+      arena.matrix(rows: images * tokens, columns: 2),
+      arena.matrix(rows: images * tokens, columns: 2)
+    )
+    x.base.update(repeating: 0, count: x.count)
+    branch.base.update(repeating: 1, count: branch.count)
+    let random = RandomStream(seed: 3, purpose: .dropPath)
+    DropPath(probability: 0.2, tokens: tokens).add(branch, to: x, into: x, random)
+    var kept = 0
+    for image in 0..<images {
+      let factors = Set(x.rows(image * tokens..<(image + 1) * tokens).elements)
+      #expect(factors == [0] || factors == [1.25])
+      if factors == [1.25] { kept += 1 }
+    }
+    // Five standard deviations of a count of 4000 with probability 0.8.
+    #expect(abs(kept - 3200) < 5 * 26)
+  }
+
   @Test("refuses impossible shapes by the recipe's key")
   func impossibleShapes() {
     func error(_ change: (inout ViTConfiguration) -> Void) -> ModelError? {

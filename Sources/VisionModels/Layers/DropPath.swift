@@ -3,9 +3,15 @@ import Runtime
 
 /// Stochastic depth (Huang et al. 2016): in training, an image's branch is left out with a probability,
 /// and scaled by 1/(1 − probability) where it is kept.
-struct DropPath: Sendable {
+package struct DropPath: Sendable {
   let probability: Float
   let tokens: Int
+
+  /// Drop path of images of `tokens` rows each.
+  package init(probability: Float, tokens: Int) {
+    self.probability = probability
+    self.tokens = tokens
+  }
 
   /// The factor of an image; 1 without random numbers (evaluation).
   private func factor(_ image: Int, _ random: RandomStream?) -> Float {
@@ -14,7 +20,7 @@ struct DropPath: Sendable {
   }
 
   /// sum [B·T, C] = x + factor · branch.
-  func add(
+  package func add(
     _ branch: FloatMatrix, to x: FloatMatrix, into sum: FloatMatrix, _ random: RandomStream?
   ) {
     let count = tokens * x.columns
