@@ -1,4 +1,5 @@
 import Foundation
+import ImageData
 import MXLinear
 import Runtime
 import TestSupport
@@ -144,6 +145,21 @@ struct OptimizationTests {
         try training.run(images, labels: labels, step: step, learningRate: 3e-3).meanLoss)
     }
     #expect(losses[0] > 1 && losses[39] < 0.1, "\(losses)")
+  }
+
+  @Test("a model whose evaluation is not finite is an error, not a score")
+  func nonFiniteEvaluation() throws {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (.fp32, .fp32)
+    recipe.model.classes = 10
+    let training = try TrainingStep(recipe)
+    training.weights.base[training.weights.count - 1] = .nan
+    let loader = try BatchLoader(
+      dataset: ImageDatasets.open("digits").test, preprocessing: recipe.preprocessing,
+      options: LoaderOptions())
+    #expect(throws: NonFiniteTensor(tensor: "the evaluation loss")) {
+      _ = try Evaluator(model: training.model, weights: training.weights).score(loader)
+    }
   }
 
   @Test(

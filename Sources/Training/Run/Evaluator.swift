@@ -29,6 +29,7 @@ public struct Evaluator {
       }
     }
     guard score.count > 0 else { throw LoaderError.noImages }
+    guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the evaluation loss") }
     return score
   }
 }
