@@ -4,6 +4,8 @@
 #if defined(__x86_64__)
 extern const tj_kernels tj_kernels_avx512;
 extern const tj_kernels tj_kernels_avx2;
+#elif defined(__aarch64__)
+extern const tj_kernels tj_kernels_neon;
 #endif
 extern const tj_kernels tj_kernels_portable;
 
@@ -11,6 +13,8 @@ static const tj_kernels *const list[] = {
 #if defined(__x86_64__)
     &tj_kernels_avx512,
     &tj_kernels_avx2,
+#elif defined(__aarch64__)
+    &tj_kernels_neon,
 #endif
     &tj_kernels_portable,
 };

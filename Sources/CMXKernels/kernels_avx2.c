@@ -1,8 +1,104 @@
-// AVX2: a vector is two registers.
+// AVX2 with FMA: a vector is two registers; bytes are multiplied in pairs into 16-bit sums.
 #if defined(__x86_64__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#include <immintrin.h>
+
+#include "CMXKernels.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define TJ_ISA avx2
-#define TJ_AVAILABLE __builtin_cpu_supports("avx2")
+#define TJ_AVAILABLE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define TJ_FUSED 1
+#define TJ_FLOAT_ROWS 6
+#define TJ_FLOAT_VECTORS 1
+#define TJ_TILE_PANELS 1
+#define TJ_UNSIGNED 1
+
+#include "vector.h"
+
+TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
+  const __m256i wide = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+  __m256i halves[2];
+  memcpy(halves, &codes, sizeof halves);
+  for (int half = 0; half < 2; half++) halves[half] = _mm256_shuffle_epi8(wide, halves[half]);
+  memcpy(&codes, halves, sizeof codes);
+  return codes;
+}
+
+TJ_INLINE vint add_lane_sums(vint sums, vbytes signed_bytes) {
+  __m256i halves[2];
+  memcpy(halves, &signed_bytes, sizeof halves);
+  for (int half = 0; half < 2; half++)
+    halves[half] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), halves[half]),
+                                     _mm256_set1_epi16(1));
+  vint result;
+  memcpy(&result, halves, sizeof result);
+  return sums + result;
+}
+
+/// 4 rows x 1 panel. Sums of 16 bits hold a whole group unless both formats are E3M0: at most 16 products
+/// of 24 and 64 in magnitude, or of 12 and 128.
+TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
+                    float *c, size_t stride, int resumes, const float *bias, const int panels,
+                    const int is_huge, const int is_narrow) {
+  (void)panels;
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256 sum[4][2];
+  for (int row = 0; row < 4; row++)
+    for (int half = 0; half < 2; half++)
+      sum[row][half] =
+          resumes ? _mm256_loadu_ps(c + (size_t)row * stride + 8 * half) : _mm256_setzero_ps();
+  for (size_t group = 0; group < groups; group++, left++, right++) {
+    __m256i dot[4][2];
+    for (int row = 0; row < 4; row++)
+      for (int half = 0; half < 2; half++) dot[row][half] = _mm256_setzero_si256();
+    for (int step = 0; step < 8; step++) {
+      const __m256i *b = (const __m256i *)right->codes[step];
+      for (int row = 0; row < 4; row++) {
+        int32_t four;
+        memcpy(&four, left->codes[step][first + (size_t)row], sizeof four);
+        const __m256i a = _mm256_set1_epi32(four);
+        for (int half = 0; half < 2; half++) {
+          const __m256i pairs = _mm256_maddubs_epi16(_mm256_loadu_si256(b + half), a);
+          dot[row][half] = is_narrow
+                               ? _mm256_add_epi16(dot[row][half], pairs)
+                               : _mm256_add_epi32(dot[row][half], _mm256_madd_epi16(pairs, ones));
+        }
+      }
+    }
+    for (int row = 0; row < 4; row++) {
+      const __m256i start = _mm256_set1_epi32(left->start[first + (size_t)row]);
+      const __m256 left_unit = _mm256_set1_ps(left->unit[first + (size_t)row]);
+      for (int half = 0; half < 2; half++) {
+        __m256i d = dot[row][half];
+        if (is_narrow) d = _mm256_madd_epi16(d, ones);
+        d = _mm256_add_epi32(d, start);
+        const __m256 term = is_huge ? _mm256_mul_ps(_mm256_cvtepi32_ps(d), left_unit)
+                                    : _mm256_sub_ps(_mm256_castsi256_ps(d), left_unit);
+        sum[row][half] = _mm256_fmadd_ps(term, _mm256_loadu_ps(right->unit + 8 * half), sum[row][half]);
+      }
+    }
+  }
+  for (int row = 0; row < 4; row++)
+    for (int half = 0; half < 2; half++) {
+      if (bias) sum[row][half] = _mm256_add_ps(sum[row][half], _mm256_loadu_ps(bias + 8 * half));
+      _mm256_storeu_ps(c + (size_t)row * stride + 8 * half, sum[row][half]);
+    }
+}
+
+static double dot_product_peak(size_t iterations) {
+  enum { CHAINS = 8 };
+  __m256i sum[CHAINS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  for (int i = 0; i < CHAINS; i++) sum[i] = _mm256_set1_epi32(i);
+  for (size_t n = 0; n < iterations; n++)
+    for (int i = 0; i < CHAINS; i++) {
+      __m256i pairs = _mm256_maddubs_epi16(a, b);
+      __asm__ volatile("" : "+x"(pairs));
+      sum[i] = _mm256_add_epi16(sum[i], pairs);
+      __asm__ volatile("" : "+x"(sum[i]), "+x"(a));  // or the compiler would hoist the products
+    }
+  return 2.0 * 32 * CHAINS * (double)iterations;
+}
+
 #include "kernels_body.h"
 #pragma clang attribute pop
 #else

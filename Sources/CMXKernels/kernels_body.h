@@ -1,6 +1,11 @@
 // The kernels of one instruction set: included by kernels_<isa>.c inside the region that sets the target,
-// with TJ_ISA (a name) and TJ_AVAILABLE (an expression) defined.
+// after TJ_ISA (a name), TJ_AVAILABLE (an expression), what gemm.h asks for, and for attention.h:
+// TJ_FUSED (whether the hardware fuses a multiplication with an addition), and the tile of its products,
+// TJ_FLOAT_ROWS x (16 TJ_FLOAT_VECTORS).
+#include "attention.h"
+#include "gemm.h"
 #include "layers.h"
+#include "pack.h"
 #include "quantize.h"
 
 #define TJ_JOIN2(a, b) a##b
@@ -14,14 +19,23 @@ extern const tj_kernels TJ_JOIN(tj_kernels_, TJ_ISA);
 const tj_kernels TJ_JOIN(tj_kernels_, TJ_ISA) = {
     .name = TJ_TEXT(TJ_ISA),
     .is_available = is_available,
+    .pack_rows = pack_rows,
+    .pack_columns = pack_columns,
+    .repack_columns = repack_columns,
+    .unpack_rows = unpack_rows,
+    .expand_left = expand_left,
+    .expand_right = expand_right,
+    .multiply = multiply,
+    .dot_product_peak = dot_product_peak,
     .quantize_rows = quantize_rows,
     .quantize_columns = quantize_columns,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
     .layer_norm = layer_norm,
     .layer_norm_backward = layer_norm_backward,
-    .softmax = softmax,
-    .softmax_backward = softmax_backward,
+    .attention = attention,
+    .attention_backward = attention_backward,
+    .attention_scratch = attention_scratch,
     .broadcast_row = broadcast_row,
     .add_column_sums = add_column_sums,
     .add_scaled = add_scaled,

@@ -1,5 +1,126 @@
-// Whatever every processor of the architecture has: SSE2 on x86-64, NEON on Arm. A vector is four
-// registers.
+// Plain C on the compiler's vectors, for whatever every processor of the architecture has: SSE2 on x86-64,
+// NEON on Arm. A vector is four registers.
+#include "CMXKernels.h"
+#include "vector.h"
+
 #define TJ_ISA portable
 #define TJ_AVAILABLE 1
+#if defined(__aarch64__)
+#define TJ_FUSED 1
+#else
+#define TJ_FUSED 0
+#endif
+#define TJ_FLOAT_ROWS 2
+#define TJ_FLOAT_VECTORS 1
+#define TJ_TILE_PANELS 1
+#define TJ_UNSIGNED 0
+
+typedef int16_t vshort8 __attribute__((ext_vector_type(8)));
+typedef int32_t vint4 __attribute__((ext_vector_type(4)));
+
+TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
+  uint8_t bytes[sizeof codes];
+  memcpy(bytes, &codes, sizeof bytes);
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = table[bytes[i]];
+  memcpy(&codes, bytes, sizeof codes);
+  return codes;
+}
+
+/// The 16-bit halves of every lane, added.
+TJ_INLINE vint4 add_halves(vshort8 pairs) {
+  return (((vint4)pairs << 16) >> 16) + ((vint4)pairs >> 16);
+}
+
+/// The bytes 0 and 2 of every lane as its 16-bit halves, and the bytes 1 and 3.
+TJ_INLINE vshort8 even_bytes(vshort8 bytes) { return (bytes << 8) >> 8; }
+TJ_INLINE vshort8 odd_bytes(vshort8 bytes) { return bytes >> 8; }
+
+/// a b + c, rounded once. b holds powers of two, so that the product is exact, and an ordinary addition does it,
+/// unless the product leaves the range of normal numbers.
+TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
+#if TJ_FUSED
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  const vfloat product = a * b;
+  const vint magnitude = as_int(product) & ~TJ_SIGN;
+  const vint is_normal = (magnitude >= 0x800000) & (magnitude < 0x7f800000);
+  if (__builtin_reduce_and(is_normal | (a == 0.0f & b == b)) == -1) return product + c;
+  for (size_t lane = 0; lane < TJ_LANES; lane++) c[lane] = __builtin_fmaf(a[lane], b[lane], c[lane]);
+  return c;
+#endif
+}
+
+/// The dot products of one group: 4 rows x 16 lanes, by quarters of four lanes that fit the registers. Sums of 16
+/// bits hold a whole group unless both formats are E3M0.
+TJ_INLINE void group_products(const tj_left_group *left, size_t first, const tj_right_group *right,
+                              vint dot[4], const int is_narrow) {
+  vshort8 even[8][4], odd[8][4];
+  for (size_t step = 0; step < 8; step++)
+    for (size_t row = 0; row < 4; row++) {
+      int32_t four;
+      memcpy(&four, left->codes[step][first + row], sizeof four);
+      even[step][row] = even_bytes((vshort8)(vint4)four);
+      odd[step][row] = odd_bytes((vshort8)(vint4)four);
+    }
+  for (size_t quarter = 0; quarter < 4; quarter++) {
+    vshort8 narrow[4] = {0};
+    vint4 wide[4] = {0};
+    for (size_t step = 0; step < 8; step++) {
+      vshort8 b;
+      memcpy(&b, right->codes[step][4 * quarter], sizeof b);
+      const vshort8 b_even = even_bytes(b), b_odd = odd_bytes(b);
+      for (size_t row = 0; row < 4; row++) {
+        const vshort8 pairs = even[step][row] * b_even + odd[step][row] * b_odd;
+        if (is_narrow)
+          narrow[row] += pairs;
+        else
+          wide[row] += add_halves(pairs);
+      }
+    }
+    for (size_t row = 0; row < 4; row++) {
+      const vint4 sums = is_narrow ? add_halves(narrow[row]) : wide[row];
+      memcpy((char *)&dot[row] + 16 * quarter, &sums, sizeof sums);
+    }
+  }
+}
+
+/// 4 rows x 1 panel.
+TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
+                    float *c, size_t stride, int resumes, const float *bias, const int panels,
+                    const int is_huge, const int is_narrow) {
+  (void)panels;
+  vfloat sum[4];
+  for (size_t row = 0; row < 4; row++) sum[row] = resumes ? load(c + row * stride) : splat(0);
+  for (size_t group = 0; group < groups; group++, left++, right++) {
+    vint dot[4];
+    group_products(left, first, right, dot, is_narrow);
+    const vfloat unit = load(right->unit);
+    for (size_t row = 0; row < 4; row++) {
+      const vint d = dot[row] + left->start[first + row];
+      const vfloat left_unit = splat(left->unit[first + row]);
+      const vfloat term = is_huge ? __builtin_convertvector(d, vfloat) * left_unit
+                                  : as_float(d) - left_unit;
+      sum[row] = multiply_add_exactly(term, unit, sum[row]);
+    }
+  }
+  for (size_t row = 0; row < 4; row++) {
+    if (bias) sum[row] += load(bias);
+    store(c + row * stride, sum[row]);
+  }
+}
+
+static double dot_product_peak(size_t iterations) {
+  enum { CHAINS = 8 };
+  vshort8 sum[CHAINS], a = (vshort8)3, b = (vshort8)5;
+  for (int i = 0; i < CHAINS; i++) sum[i] = (vshort8)(int16_t)i;
+  for (size_t n = 0; n < iterations; n++)
+    for (int i = 0; i < CHAINS; i++) {
+      vshort8 product = a * b;
+      __asm__ volatile("" : "+m"(a));  // or the compiler would hoist the product
+      sum[i] += product;
+    }
+  __asm__ volatile("" : : "m"(sum));
+  return 2.0 * 8 * CHAINS * (double)iterations;
+}
+
 #include "kernels_body.h"

@@ -1,13 +1,10 @@
-// What a transformer needs besides matrix products: GELU, layer norm, softmax, sums and AdamW.
+// What a transformer needs besides matrix products and attention: GELU, layer norm, sums and AdamW.
 // Forward and backward stand side by side.
 #ifndef TJ_LAYERS_H
 #define TJ_LAYERS_H
 
 #include "CMXKernels.h"
 #include "vector_math.h"
-
-/// How many of the lanes from i on lie below n.
-TJ_INLINE size_t lanes_from(size_t i, size_t n) { return n - i < TJ_LANES ? n - i : TJ_LANES; }
 
 // GELU, the exact one: y = x Phi(x).
 
@@ -42,11 +39,8 @@ static void layer_norm(const float *x, const float *weight, const float *bias, f
     for (size_t i = 0; i < columns; i += TJ_LANES) {
       const size_t lanes = lanes_from(i, columns);
       vfloat centered = load_some(x + i, lanes) - m;
-      float rest[TJ_LANES];
-      if (lanes < TJ_LANES) {  // the lanes beyond the row must not count as 0 - mean
-        store(rest, centered);
-        centered = load_some(rest, lanes);
-      }
+      // The lanes beyond the row must not count as 0 - mean.
+      if (lanes < TJ_LANES) centered = first_lanes(centered, lanes);
       squares += centered * centered;
     }
     const float r = 1.0f / __builtin_sqrtf(sum_lanes(squares) / (float)columns + epsilon);
@@ -86,47 +80,6 @@ static void layer_norm_backward(const float *x, const float *weight, const float
       vfloat normal = (load_some(x + i, lanes) - m) * r;
       vfloat gradient = (g - mean_g - normal * mean_gn) * r;
       store_some(dx + i, load_some(dx + i, lanes) + gradient, lanes);
-    }
-  }
-}
-
-// Softmax of scale * s along rows, in place.
-
-static void softmax(float *s, float scale, size_t rows, size_t columns) {
-  for (size_t row = 0; row < rows; row++, s += columns) {
-    vfloat largest = splat(-__builtin_inff());
-    size_t i = 0;
-    for (; i + TJ_LANES <= columns; i += TJ_LANES) largest = maximum(load(s + i), largest);
-    float m = max_lanes(largest);
-    for (; i < columns; i++) m = s[i] > m ? s[i] : m;
-    vfloat sum = splat(0);
-    for (i = 0; i < columns; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, columns);
-      store_some(s + i, exponential((load_some(s + i, lanes) - m) * scale), lanes);
-      sum += load_some(s + i, lanes);
-    }
-    const float factor = 1.0f / sum_lanes(sum);
-    for (i = 0; i < columns; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, columns);
-      store_some(s + i, load_some(s + i, lanes) * factor, lanes);
-    }
-  }
-}
-
-// ds = scale p (dp - sum(dp p)).
-
-static void softmax_backward(const float *p, float *dp, float scale, size_t rows, size_t columns) {
-  for (size_t row = 0; row < rows; row++, p += columns, dp += columns) {
-    vfloat product = splat(0);
-    for (size_t i = 0; i < columns; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, columns);
-      product += load_some(p + i, lanes) * load_some(dp + i, lanes);
-    }
-    const float mean = sum_lanes(product);
-    for (size_t i = 0; i < columns; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, columns);
-      vfloat gradient = load_some(p + i, lanes) * (load_some(dp + i, lanes) - mean) * scale;
-      store_some(dp + i, gradient, lanes);
     }
   }
 }

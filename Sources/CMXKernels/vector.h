@@ -12,11 +12,13 @@
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #define TJ_LANES 16
+#define TJ_SIGN ((int32_t)0x80000000)
 #define TJ_INLINE static inline __attribute__((always_inline, unused))
 
 typedef float vfloat __attribute__((ext_vector_type(TJ_LANES)));
 typedef int32_t vint __attribute__((ext_vector_type(TJ_LANES)));
 typedef uint32_t vuint __attribute__((ext_vector_type(TJ_LANES)));
+typedef uint8_t vbytes __attribute__((ext_vector_type(4 * TJ_LANES)));
 typedef uint64_t vwide __attribute__((ext_vector_type(TJ_LANES / 2)));
 
 TJ_INLINE vfloat as_float(vint bits) { return (vfloat)bits; }
@@ -40,6 +42,16 @@ TJ_INLINE vfloat load_some(const float *p, size_t n) {
   return x;
 }
 
+/// The first n lanes; the others become zero.
+TJ_INLINE vfloat first_lanes(vfloat x, size_t n) {
+  float lanes[TJ_LANES];
+  store(lanes, x);
+  return load_some(lanes, n);
+}
+
+/// How many of the lanes from i on lie below n.
+TJ_INLINE size_t lanes_from(size_t i, size_t n) { return n - i < TJ_LANES ? n - i : TJ_LANES; }
+
 /// Writes the first n lanes and no byte beyond them.
 TJ_INLINE void store_some(float *p, vfloat x, size_t n) {
   if (n >= TJ_LANES) {
@@ -50,13 +62,16 @@ TJ_INLINE void store_some(float *p, vfloat x, size_t n) {
 }
 
 /// a where the mask is all ones, b where it is zero.
-TJ_INLINE vfloat select(vint mask, vfloat a, vfloat b) {
+TJ_INLINE vfloat choose(vint mask, vfloat a, vfloat b) {
   return as_float((mask & as_int(a)) | (~mask & as_int(b)));
 }
-TJ_INLINE vint select_int(vint mask, vint a, vint b) { return (mask & a) | (~mask & b); }
+TJ_INLINE vint choose_int(vint mask, vint a, vint b) { return (mask & a) | (~mask & b); }
 
-TJ_INLINE vfloat maximum(vfloat a, vfloat b) { return select(a > b, a, b); }
-TJ_INLINE vfloat minimum(vfloat a, vfloat b) { return select(a < b, a, b); }
+TJ_INLINE vint maximum_int(vint a, vint b) { return __builtin_elementwise_max(a, b); }
+TJ_INLINE vint minimum_int(vint a, vint b) { return __builtin_elementwise_min(a, b); }
+
+TJ_INLINE vfloat maximum(vfloat a, vfloat b) { return choose(a > b, a, b); }
+TJ_INLINE vfloat minimum(vfloat a, vfloat b) { return choose(a < b, a, b); }
 
 /// The integer below x, for 0 <= x < 2^31.
 TJ_INLINE vfloat truncate(vfloat x) {

@@ -40,7 +40,7 @@ TJ_INLINE vfloat normal_distribution(vfloat x, vfloat gauss) {
   p = p * t + 0.213919938f;
   p = p * t + 0.214410931f;
   vfloat tail = 0.5f * p * t * gauss;
-  return select(as_int(x) < 0, tail, 1.0f - tail);
+  return choose(as_int(x) < 0, tail, 1.0f - tail);
 }
 
 #endif

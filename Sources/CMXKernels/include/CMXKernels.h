@@ -2,7 +2,8 @@
 //
 // Every kernel gives the same bits on every instruction set: vectors are 16 lanes wide whatever the
 // hardware, reductions run over those 16 lanes in one fixed tree, and no multiplication is fused with an
-// addition.
+// addition. The one exception is attention, whose products are fused where the hardware can: everywhere but
+// in the portable kernels on x86-64.
 #ifndef CMXKERNELS_H
 #define CMXKERNELS_H
 
@@ -20,6 +21,15 @@ typedef struct {
   uint32_t stream[2];          // Philox counter words 2 and 3
 } tj_quantizer;
 
+/// One head of attention.
+typedef struct {
+  const float *q, *k, *v;
+  size_t stride;         // numbers between two tokens of q, k and v
+  size_t output_stride;  // and of o
+  size_t tokens, width;  // width: numbers of a token in this head
+  float scale;           // factor on the scores
+} tj_attention;
+
 /// One step of AdamW with the bias corrections already folded in.
 typedef struct {
   float learning_rate;
@@ -32,9 +42,72 @@ typedef struct {
   float gradient_scale; // factor on the gradient (clipping); 1 for none
 } tj_adamw;
 
+// Packed matrices. Lanes are what the groups lie along: rows, or columns. Sixteen neighbouring lanes are a
+// panel; a panel holds, group by group, blocks of 256 bytes of codes, and apart from them 16 scale bytes a
+// block. Byte 64 t + 4 l + b of a block holds element 8 t + b of lane l's group in its low nibble and element
+// 8 t + 4 + b in its high nibble. Lanes beyond the matrix have code 0 and scale byte 0, elements beyond it
+// code 0. The layout is the same for every instruction set, and for either side of a product.
+
+/// One group of a panel as the left operand: signed bytes in units of the format's smallest step.
+typedef struct {
+  int8_t codes[8][16][4];  // [element / 4][lane][element % 4]
+  int32_t start[16];       // what the integer sum of a lane starts with
+  float unit[16];          // what is then taken off, or multiplied with where the panel is huge; see gemm.h
+} tj_left_group;
+
+/// One group of a panel as the right operand: bytes, signed or with an offset, and scales in units.
+typedef struct {
+  uint8_t codes[8][16][4];
+  float unit[16];
+} tj_right_group;
+
+/// Where the product of a left panel with neighbouring right panels goes.
+typedef struct {
+  float *c;
+  size_t stride;       // numbers between two rows of c
+  size_t rows;         // 1...16
+  size_t columns;      // how many numbers of each row are written; the right panels must cover them
+  const float *bias;   // added to every row at the end; null for none
+  int32_t resumes;     // whether the sums go on from what c holds, or start at +0
+  int32_t is_huge;     // what expand_left returned
+  int32_t left_format, right_format;
+} tj_product;
+
 typedef struct {
   const char *name;
   int (*is_available)(void);
+
+  /// Quantizes rows x columns numbers whose groups lie along rows into the panels of a packed matrix;
+  /// `first_row`, a multiple of 16, is the row's number there. Returns the number of groups that hold a
+  /// NaN or an infinity (scale byte 255, codes 0). ema may be null but for rounding 3.
+  size_t (*pack_rows)(const float *x, const float *ema, size_t rows, size_t columns,
+                      size_t first_row, const tj_quantizer *quantizer, uint8_t *codes,
+                      uint8_t *scales);
+  /// The same with groups along columns; `first_row` is a multiple of 32, and the packed matrix has
+  /// `groups` groups a panel.
+  size_t (*pack_columns)(const float *x, const float *ema, size_t rows, size_t columns,
+                         size_t first_row, size_t groups, const tj_quantizer *quantizer,
+                         uint8_t *codes, uint8_t *scales);
+  /// Quantizes rows first_row ... first_row + rows of a matrix packed along its rows again, along its
+  /// columns: what pack_columns makes of its values.
+  size_t (*repack_columns)(const uint8_t *codes, const uint8_t *scales, int32_t source_format,
+                           size_t rows, size_t columns, size_t first_row, size_t groups,
+                           const tj_quantizer *quantizer, uint8_t *out_codes, uint8_t *out_scales);
+  /// The values of those rows of a matrix packed along its rows.
+  void (*unpack_rows)(const uint8_t *codes, const uint8_t *scales, int32_t format, size_t rows,
+                      size_t columns, size_t first_row, float *values);
+
+  /// Prepares `groups` groups of one panel for `multiply`. Returns whether it is huge (see gemm.h).
+  int32_t (*expand_left)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+                         int32_t right_format, tj_left_group *out);
+  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+                       tj_right_group *out);
+  /// c = left right^T over `groups` groups; right panels follow each other `groups` groups apart.
+  void (*multiply)(const tj_left_group *left, const tj_right_group *right, size_t groups,
+                   const tj_product *product);
+  /// The dot products of the tile's instructions alone, on registers: how many operations (a
+  /// multiplication or an addition each) were done. To be timed.
+  double (*dot_product_peak)(size_t iterations);
 
   /// out = quantize(x), de-quantized, groups of 32 along a row. x, ema, out are `rows` x `columns`;
   /// `first_row`, a multiple of 8, is the row's number in the whole matrix, for the random bits. Returns
@@ -59,10 +132,13 @@ typedef struct {
                               const float *rstd, const float *dy, float *dx, float *dweight,
                               float *dbias, size_t rows, size_t columns);
 
-  /// In place: each row of s becomes softmax(scale * s).
-  void (*softmax)(float *s, float scale, size_t rows, size_t columns);
-  /// In place: dp becomes the gradient by s of p = softmax(scale * s).
-  void (*softmax_backward)(const float *p, float *dp, float scale, size_t rows, size_t columns);
+  /// o = softmax(scale q k^T) v of one head.
+  void (*attention)(const tj_attention *head, float *o, float *scratch);
+  /// The gradients of q, k and v, `stride` apart like them, given that of o.
+  void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                             float *dv, float *scratch);
+  /// Numbers of scratch that the two take.
+  size_t (*attention_scratch)(size_t tokens, size_t width);
 
   /// Every row of y becomes `bias`.
   void (*broadcast_row)(const float *bias, float *y, size_t rows, size_t columns);

@@ -1,0 +1,236 @@
+// Softmax attention of one head: o = softmax(scale q k^T) v, and its gradients, in single precision.
+//
+// T tokens, K numbers of a head, both padded with zeros to whole vectors in scratch: Tp, Kp. The T x T scores are
+// computed by blocks of rows that stay in the second-level cache and are never kept: the backward pass
+// computes them again. Every sum runs over its index in ascending order, whatever the blocks and tiles.
+#ifndef TJ_ATTENTION_H
+#define TJ_ATTENTION_H
+
+#include "CMXKernels.h"
+#include "vector.h"
+
+/// a b + c, rounded once where the hardware can.
+TJ_INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) {
+#if TJ_FUSED
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
+TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
+                          float *c, size_t c_row, size_t depth, size_t rows, int resumes,
+                          const int vectors) {
+  vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
+  // Rows that the tile has beyond the matrix compute the last one again.
+  const float *source[TJ_FLOAT_ROWS];
+  for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+    const size_t row = i < rows ? i : rows - 1;
+    source[i] = a + row * a_row;
+    for (int j = 0; j < vectors; j++)
+      sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
+  }
+  for (size_t k = 0; k < depth; k++, b += b_row) {
+    vfloat right[TJ_FLOAT_VECTORS];
+    for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
+    for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+      const vfloat left = splat(source[i][k * a_step]);
+      for (int j = 0; j < vectors; j++) sum[i][j] = multiply_add(left, right[j], sum[i][j]);
+    }
+  }
+  for (size_t i = 0; i < TJ_FLOAT_ROWS && i < rows; i++)
+    for (int j = 0; j < vectors; j++) store(c + i * c_row + TJ_LANES * j, sum[i][j]);
+}
+
+/// c [m, n] (+)= a b over `depth` terms, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
+TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
+                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes) {
+  // A chunk of b's rows is used by all of a's while it is in the cache.
+  const size_t chunk = 256;
+  for (size_t first = 0; first < depth; first += chunk) {
+    const size_t terms = depth - first < chunk ? depth - first : chunk;
+    const int goes_on = resumes || first > 0;
+    for (size_t j = 0; j < n;) {
+      const float *right = b + first * b_row + j;
+      const size_t left_over = (n - j) / TJ_LANES;
+      const size_t vectors = left_over < TJ_FLOAT_VECTORS ? left_over : TJ_FLOAT_VECTORS;
+      for (size_t i = 0; i < m; i += TJ_FLOAT_ROWS) {
+        const float *left = a + i * a_row + first * a_step;
+        float *out = c + i * c_row + j;
+        // The number of vectors becomes a constant of each tile.
+        switch (vectors) {
+#if TJ_FLOAT_VECTORS >= 4
+        case 4: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4); break;
+        case 3: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3); break;
+        case 2: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2); break;
+#endif
+        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1);
+        }
+      }
+      j += vectors * TJ_LANES;
+    }
+  }
+}
+
+/// 2^t for t <= 0, relative error below 2e-7; t below -126 counts as -126. t = n + r with |r| <= 1/2; 2^r by a
+/// polynomial whose coefficients are a minimax fit made for this file, n by the exponent's bits.
+TJ_INLINE vfloat power_of_two(vfloat t) {
+  // In this order a NaN passes through.
+  t = maximum(splat(-126.0f), t);
+  // The last bits of this sum are n.
+  const vfloat shifted = t + 0x1.8p23f;
+  const vfloat r = t - (shifted - 0x1.8p23f);
+  vfloat p = splat(0x1.41d334p-13f);
+  p = multiply_add(p, r, splat(0x1.5f456ap-10f));
+  p = multiply_add(p, r, splat(0x1.3b2dbcp-7f));
+  p = multiply_add(p, r, splat(0x1.c6aed4p-5f));
+  p = multiply_add(p, r, splat(0x1.ebfbdap-3f));
+  p = multiply_add(p, r, splat(0x1.62e43p-1f));
+  p = multiply_add(p, r, splat(1.0f));
+  // A multiplication, and not an addition of exponents, keeps a NaN one.
+  return p * as_float((as_int(shifted) << 23) + (127 << 23));
+}
+
+/// Softmax of scale s along rows that lie `stride` apart, in place, as powers of two: with c = scale log2(e) and m
+/// the largest of a row, 2^(c s - c m). The rounding of c m is a factor on the whole row, and cancels.
+/// Numbers between the last column and the last whole vector of a row are lost; there must be room for them.
+TJ_INLINE void softmax(float *s, size_t stride, float scale, size_t rows, size_t columns) {
+  const vfloat c = splat(scale * 0x1.715476p0f);
+  const size_t whole = columns / TJ_LANES * TJ_LANES, rest = columns - whole;
+  for (size_t row = 0; row < rows; row++, s += stride) {
+    vfloat largest = splat(-__builtin_inff());
+    for (size_t i = 0; i < whole; i += TJ_LANES) largest = maximum(load(s + i), largest);
+    for (size_t i = 0; i < rest; i++) largest = maximum(splat(s[whole + i]), largest);
+    const vfloat offset = -splat(max_lanes(largest)) * c;
+    vfloat sum = splat(0);
+    for (size_t i = 0; i < columns; i += TJ_LANES) {
+      vfloat power = power_of_two(multiply_add(load(s + i), c, offset));
+      if (i == whole) power = first_lanes(power, rest);
+      store(s + i, power);
+      sum += power;
+    }
+    const vfloat factor = splat(1.0f / sum_lanes(sum));
+    for (size_t i = 0; i < columns; i += TJ_LANES) store(s + i, load(s + i) * factor);
+  }
+}
+
+/// ds = scale p (dp - sum(dp p)), in place of dp. Beyond a row's last column, p is zero.
+TJ_INLINE void softmax_backward(const float *p, float *dp, size_t stride, float scale, size_t rows,
+                                size_t columns) {
+  for (size_t row = 0; row < rows; row++, p += stride, dp += stride) {
+    vfloat product = splat(0);
+    for (size_t i = 0; i < columns; i += TJ_LANES)
+      product = multiply_add(load(p + i), load(dp + i), product);
+    const vfloat mean = splat(sum_lanes(product));
+    for (size_t i = 0; i < columns; i += TJ_LANES)
+      store(dp + i, load(p + i) * scale * (load(dp + i) - mean));
+  }
+}
+
+/// out [rows, padded] = x [rows, columns], with zeros behind.
+static void pad_rows(const float *x, size_t stride, size_t rows, size_t columns, float *out,
+                     size_t padded) {
+  for (size_t row = 0; row < rows; row++)
+    for (size_t i = 0; i < padded; i += TJ_LANES)
+      store(out + row * padded + i, load_some(x + row * stride + i, lanes_from(i, columns)));
+}
+
+/// x [rows, columns] without the padding.
+static void unpad_rows(const float *padded_rows, size_t padded, size_t rows, size_t columns, float *x,
+                       size_t stride) {
+  for (size_t row = 0; row < rows; row++)
+    for (size_t i = 0; i < columns; i += TJ_LANES)
+      store_some(x + row * stride + i, load(padded_rows + row * padded + i), lanes_from(i, columns));
+}
+
+/// The transpose of 16 x 16 numbers: four times, the rows of the lower half are interleaved with those of
+/// the upper one.
+TJ_INLINE void transpose_square(vfloat square[TJ_LANES]) {
+  for (int round = 0; round < 4; round++) {
+    vfloat next[TJ_LANES];
+    for (int i = 0; i < TJ_LANES / 2; i++) {
+      const vfloat a = square[i], b = square[i + TJ_LANES / 2];
+      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] =
+          __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    memcpy(square, next, sizeof next);
+  }
+}
+
+/// out [columns, padded] = the transpose of x [rows, columns], with zeros behind.
+static void transpose_padded(const float *x, size_t stride, size_t rows, size_t columns, float *out,
+                             size_t padded) {
+  for (size_t row = 0; row < rows; row += TJ_LANES)
+    for (size_t column = 0; column < columns; column += TJ_LANES) {
+      const size_t high = rows - row < TJ_LANES ? rows - row : TJ_LANES;
+      const size_t wide = columns - column < TJ_LANES ? columns - column : TJ_LANES;
+      vfloat square[TJ_LANES];
+      for (size_t i = 0; i < TJ_LANES; i++)
+        square[i] = i < high ? load_some(x + (row + i) * stride + column, wide) : splat(0);
+      transpose_square(square);
+      for (size_t i = 0; i < wide; i++) store(out + (column + i) * padded + row, square[i]);
+    }
+}
+
+TJ_INLINE size_t padded_to_lanes(size_t n) { return (n + TJ_LANES - 1) / TJ_LANES * TJ_LANES; }
+
+/// Rows of scores that are in work at once.
+enum { TJ_SCORE_ROWS = 48 };
+
+static size_t attention_scratch(size_t tokens, size_t width) {
+  const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
+  return 2 * width * along + 6 * tokens * across + 2 * TJ_SCORE_ROWS * along;
+}
+
+static void attention(const tj_attention *head, float *o, float *scratch) {
+  const size_t tokens = head->tokens, width = head->width;
+  const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
+  float *k_transposed = scratch, *q = k_transposed + width * along, *v = q + tokens * across;
+  float *out = v + tokens * across, *scores = out + tokens * across;
+  transpose_padded(head->k, head->stride, tokens, width, k_transposed, along);
+  pad_rows(head->q, head->stride, tokens, width, q, across);
+  pad_rows(head->v, head->stride, tokens, width, v, across);
+  for (size_t row = 0; row < tokens; row += TJ_SCORE_ROWS) {
+    const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
+    float_product(q + row * across, across, 1, k_transposed, along, scores, along, rows, along, width, 0);
+    softmax(scores, along, head->scale, rows, tokens);
+    float_product(scores, along, 1, v, across, out + row * across, across, rows, across, tokens, 0);
+  }
+  unpad_rows(out, across, tokens, width, o, head->output_stride);
+}
+
+// With p the probabilities: dv = p^T do, dp = do v^T, ds = scale p (dp - sum(dp p)), dq = ds k, dk = ds^T q.
+
+static void attention_backward(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                               float *dv, float *scratch) {
+  const size_t tokens = head->tokens, width = head->width;
+  const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
+  const size_t matrix = tokens * across;
+  float *k_transposed = scratch, *v_transposed = k_transposed + width * along;
+  float *q = v_transposed + width * along, *k = q + matrix, *d_out = k + matrix;
+  float *d_query = d_out + matrix, *d_key = d_query + matrix, *d_value = d_key + matrix;
+  float *p = d_value + matrix, *dp = p + TJ_SCORE_ROWS * along;
+  transpose_padded(head->k, head->stride, tokens, width, k_transposed, along);
+  transpose_padded(head->v, head->stride, tokens, width, v_transposed, along);
+  pad_rows(head->q, head->stride, tokens, width, q, across);
+  pad_rows(head->k, head->stride, tokens, width, k, across);
+  pad_rows(d_output, head->output_stride, tokens, width, d_out, across);
+  for (size_t row = 0; row < tokens; row += TJ_SCORE_ROWS) {
+    const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
+    const float *q_rows = q + row * across, *d_rows = d_out + row * across;
+    float_product(q_rows, across, 1, k_transposed, along, p, along, rows, along, width, 0);
+    softmax(p, along, head->scale, rows, tokens);
+    float_product(p, 1, along, d_rows, across, d_value, across, tokens, across, rows, row > 0);
+    float_product(d_rows, across, 1, v_transposed, along, dp, along, rows, along, width, 0);
+    softmax_backward(p, dp, along, head->scale, rows, tokens);
+    float_product(dp, along, 1, k, across, d_query + row * across, across, rows, across, tokens, 0);
+    float_product(dp, 1, along, q_rows, across, d_key, across, tokens, across, rows, row > 0);
+  }
+  unpad_rows(d_query, across, tokens, width, dq, head->stride);
+  unpad_rows(d_key, across, tokens, width, dk, head->stride);
+  unpad_rows(d_value, across, tokens, width, dv, head->stride);
+}
+
+#endif

@@ -1,0 +1,165 @@
+// The product of packed matrices: expansion of panels to bytes, and the loop over an instruction set's tile.
+//
+// A group's 32-term dot product d is an exact integer. The reference adds fma(d unit_a, unit_b, sum), group by
+// group, where a unit is a scale times the format's smallest step. Most of the time d unit_a costs neither a
+// conversion nor a multiplication: the integer sum starts at the bits of magic = 1.5 2^23 unit_a, whose
+// last place is worth unit_a, so that the finished sum, read as a float, is magic + d unit_a, and one
+// exact subtraction leaves d unit_a. Panels with a scale so large that magic would overflow are "huge": there d is
+// converted and multiplied.
+//
+// Where the hardware multiplies unsigned by signed bytes, the right operand is stored as its code plus an
+// offset, and the left operand's sums correct the start of the integer sum.
+//
+// An instruction set brings, before including this file:
+//   TJ_TILE_PANELS  how many right panels its tile takes at most
+//   TJ_UNSIGNED     whether its right bytes carry the offset
+//   lookup_bytes    64 table look-ups
+//   add_lane_sums   adds up the four signed bytes of every lane (only where TJ_UNSIGNED)
+//   tile            4 rows x (16 panels) columns of the product
+#ifndef TJ_GEMM_H
+#define TJ_GEMM_H
+
+#include "pack.h"
+
+enum { TJ_TILE_ROWS = 4 };
+
+/// Bytes of the 16 codes, in units of the format's smallest step.
+TJ_INLINE void byte_table(int format, int offset, uint8_t table[16]) {
+  for (size_t code = 0; code < 16; code++) {
+    const int magnitude = unit_magnitudes[format][code & 7];
+    table[code] = (uint8_t)((code & 8 ? -magnitude : magnitude) + offset);
+  }
+}
+
+/// What makes a format's smallest code zero or positive.
+TJ_INLINE int offset_of(int format) { return TJ_UNSIGNED ? unit_magnitudes[format][7] : 0; }
+
+/// The scale bytes of 16 lanes.
+TJ_INLINE vint load_scales(const uint8_t *scales) {
+  vbyte16 bytes;
+  memcpy(&bytes, scales, sizeof bytes);
+  return __builtin_convertvector(bytes, vint);
+}
+
+/// One block's codes as the bytes of a table. Returns the sum of every lane's bytes, taken as signed, where the
+/// tile needs it (TJ_UNSIGNED), or zeros.
+TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void *out) {
+  vint sums = (vint)0;
+  for (size_t t = 0; t < 4; t++) {
+    vbytes packed;
+    memcpy(&packed, block + t * sizeof packed, sizeof packed);
+    const vbytes halves[2] = {lookup_bytes(table, packed & 15), lookup_bytes(table, packed >> 4)};
+    memcpy((char *)out + t * sizeof halves, halves, sizeof halves);
+#if TJ_UNSIGNED
+    sums = add_lane_sums(add_lane_sums(sums, halves[0]), halves[1]);
+#endif
+  }
+  return sums;
+}
+
+static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+                           int32_t right_format, tj_left_group *out) {
+  uint8_t table[16];
+  byte_table(format, 0, table);
+  const int32_t step = step_exponent(format);
+  // The exponent of magic must stay below that of infinity.
+  const int32_t largest_magic = 254 - 23 - step;
+  vint largest = (vint)0;
+  for (size_t group = 0; group < groups; group++) {
+    const vint byte = load_scales(scales + group * TJ_LANES);
+    largest = maximum_int(largest, choose_int(byte == 255, (vint)0, byte));
+  }
+  const int is_huge = max_lanes_int(largest) > largest_magic;
+  for (size_t group = 0; group < groups; group++, out++) {
+    const vint sums = expand_block(codes + group * TJ_BLOCK, table, out->codes);
+    const vint byte = load_scales(scales + group * TJ_LANES);
+    vint start = -sums * offset_of(right_format);
+    vfloat unit = unit_of(byte, step);
+    if (!is_huge) {
+      const vint magic = ((byte + 23 + step) << 23) | 0x400000;
+      start += magic;
+      unit = choose(byte == 255, unit, as_float(magic));
+    }
+    memcpy(out->start, &start, sizeof start);
+    memcpy(out->unit, &unit, sizeof unit);
+  }
+  return is_huge;
+}
+
+static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+                         tj_right_group *out) {
+  uint8_t table[16];
+  byte_table(format, offset_of(format), table);
+  for (size_t group = 0; group < groups; group++, out++) {
+    expand_block(codes + group * TJ_BLOCK, table, out->codes);
+    const vfloat unit = unit_of(load_scales(scales + group * TJ_LANES), step_exponent(format));
+    memcpy(out->unit, &unit, sizeof unit);
+  }
+}
+
+/// One tile of 4 rows x `panels` panels. Where the product's edge cuts it, it is computed in a buffer.
+TJ_INLINE void tile_or_edge(const tj_left_group *left, size_t first, const tj_right_group *right,
+                            size_t groups, const tj_product *product, float *c, size_t rows,
+                            size_t columns, const float *bias, const int panels, const int is_huge,
+                            const int is_narrow) {
+  const size_t width = (size_t)panels * TJ_LANES;
+  if (rows >= TJ_TILE_ROWS && columns >= width) {
+    tile(left, first, right, groups, c, product->stride, product->resumes, bias, panels, is_huge,
+         is_narrow);
+    return;
+  }
+  float block[TJ_TILE_ROWS][TJ_TILE_PANELS * TJ_LANES] = {{0}};
+  float block_bias[TJ_TILE_PANELS * TJ_LANES] = {0};
+  const size_t last_row = rows < TJ_TILE_ROWS ? rows : TJ_TILE_ROWS;
+  const size_t bytes = (columns < width ? columns : width) * sizeof(float);
+  if (bias) memcpy(block_bias, bias, bytes);
+  if (product->resumes)
+    for (size_t row = 0; row < last_row; row++) memcpy(block[row], c + row * product->stride, bytes);
+  tile(left, first, right, groups, block[0], TJ_TILE_PANELS * TJ_LANES, product->resumes,
+       bias ? block_bias : NULL, panels, is_huge, is_narrow);
+  for (size_t row = 0; row < last_row; row++) memcpy(c + row * product->stride, block[row], bytes);
+}
+
+/// The product of one left panel with neighbouring right panels.
+TJ_INLINE void multiply_panels(const tj_left_group *left, const tj_right_group *right, size_t groups,
+                               const tj_product *product, const int is_huge, const int is_narrow) {
+  for (size_t column = 0; column < product->columns;) {
+    const size_t left_over = product->columns - column;
+    const tj_right_group *panel = right + column / TJ_LANES * groups;
+    const float *bias = product->bias ? product->bias + column : NULL;
+    size_t panels = panels_of(left_over);
+    if (panels > TJ_TILE_PANELS) panels = TJ_TILE_PANELS;
+    for (size_t row = 0; row < product->rows; row += TJ_TILE_ROWS) {
+      float *c = product->c + row * product->stride + column;
+      const size_t rows = product->rows - row;
+      // The number of panels becomes a constant of each loop.
+      switch (panels) {
+#if TJ_TILE_PANELS >= 3
+      case 3:
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 3, is_huge, is_narrow);
+        break;
+      case 2:
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 2, is_huge, is_narrow);
+        break;
+#endif
+      default:
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 1, is_huge, is_narrow);
+      }
+    }
+    column += panels * TJ_LANES;
+  }
+}
+
+static void multiply(const tj_left_group *left, const tj_right_group *right, size_t groups,
+                     const tj_product *product) {
+  // Sums of two E3M0 codes' products pass beyond 16 bits.
+  const int is_narrow = product->left_format == TJ_E2M1 || product->right_format == TJ_E2M1;
+  if (product->is_huge)
+    multiply_panels(left, right, groups, product, 1, 0);
+  else if (is_narrow)
+    multiply_panels(left, right, groups, product, 0, 1);
+  else
+    multiply_panels(left, right, groups, product, 0, 0);
+}
+
+#endif
