@@ -69,6 +69,105 @@ public struct Kernels: Sendable {
     return kernel!(x.base, ema, out.base, x.rows, x.columns, firstRow, &parameters)
   }
 
+  // MARK: - Packed matrices
+
+  /// Quantizes a slice of rows of x into the packed matrix `out`, groups along `axis`.
+  ///
+  /// - Parameters:
+  ///   - x: n × columns, whole groups of the axis unless it is the matrix's last slice.
+  ///   - firstRow: the number of the slice's first row in the whole matrix, a multiple of 32.
+  /// - Returns: how many groups hold a NaN or an infinity; they get scale byte 255 and codes 0.
+  func pack(
+    _ x: FloatMatrix, ema: UnsafePointer<Float>? = nil, into out: MXMatrixView, firstRow: Int,
+    axis: GroupAxis, _ quantizer: QuantizerRecipe, random: RandomStream
+  ) -> Int {
+    precondition(firstRow % GroupAxis.groupSize == 0, "a slice that starts at row \(firstRow)")
+    precondition(quantizer.rounding != .ema || ema != nil, "ema rounding without moving averages")
+    var parameters = tj_quantizer(quantizer, random)
+    switch axis {
+    case .rows:
+      return table.pointee.pack_rows(
+        x.base, ema, x.rows, x.columns, firstRow, &parameters, out.codes, out.scales)
+    case .columns:
+      return table.pointee.pack_columns(
+        x.base, ema, x.rows, x.columns, firstRow, out.groups, &parameters, out.codes, out.scales)
+    }
+  }
+
+  /// Quantizes a slice of rows of a matrix that is packed along its rows again, along its columns.
+  ///
+  /// - Parameter rows: a multiple of 32 at its start.
+  /// - Returns: how many groups of the result are broken because one of the source is.
+  func repack(
+    _ source: MXMatrixView, rows: Range<Int>, into out: MXMatrixView, _ quantizer: QuantizerRecipe,
+    random: RandomStream
+  ) -> Int {
+    precondition(rows.lowerBound % GroupAxis.groupSize == 0, "a slice that starts at \(rows)")
+    precondition(quantizer.rounding != .ema, "packed matrices have no moving averages")
+    var parameters = tj_quantizer(quantizer, random)
+    return table.pointee.repack_columns(
+      source.codes, source.scales, source.format.tag, rows.count, source.length, rows.lowerBound,
+      out.groups, &parameters, out.codes, out.scales)
+  }
+
+  /// The values of a slice of rows, from a multiple of 16, of a matrix that is packed along its rows.
+  func unpack(_ source: MXMatrixView, rows: Range<Int>, into values: FloatMatrix) {
+    table.pointee.unpack_rows(
+      source.codes, source.scales, source.format.tag, rows.count, source.length, rows.lowerBound,
+      values.base)
+  }
+
+  /// Bytes that one group of a panel takes when it is expanded for `multiply`.
+  static let leftGroupBytes = MemoryLayout<tj_left_group>.stride
+  /// The same on the right side.
+  static let rightGroupBytes = MemoryLayout<tj_right_group>.stride
+
+  /// Expands some groups of a panel as a right operand of `multiply`.
+  func expandRight(
+    _ matrix: MXMatrixView, panel: Int, groups: Range<Int>, into out: UnsafeMutableRawPointer
+  ) {
+    let at = panel * matrix.groups + groups.lowerBound
+    table.pointee.expand_right(
+      matrix.codes + at * MXMatrixView.blockBytes, matrix.scales + at * MXMatrixView.panelLanes,
+      groups.count, matrix.format.tag, out.assumingMemoryBound(to: tj_right_group.self))
+  }
+
+  /// The product of one panel of `left` with right panels that follow each other in `right`, over some
+  /// groups: c = left · rightᵀ, written to the panel's rows of c from its column `column` on.
+  ///
+  /// - Parameters:
+  ///   - expansion: scratch for the left panel.
+  ///   - right: what `expandRight` made of ⌈columns/16⌉ panels over the same groups.
+  ///   - columns: how many columns of c are written.
+  ///   - bias: added at the end; its first number belongs to `column`.
+  ///   - resumes: whether the sums go on from what c holds, or start at +0.
+  func multiply(
+    _ left: MXMatrixView, panel: Int, groups: Range<Int>, expansion: UnsafeMutableRawPointer,
+    right: UnsafeRawPointer, rightFormat: ElementFormat, into c: FloatMatrix, column: Int,
+    columns: Int, bias: UnsafePointer<Float>?, resumes: Bool
+  ) {
+    let at = panel * left.groups + groups.lowerBound
+    let expanded = expansion.assumingMemoryBound(to: tj_left_group.self)
+    let isHuge = table.pointee.expand_left(
+      left.codes + at * MXMatrixView.blockBytes, left.scales + at * MXMatrixView.panelLanes,
+      groups.count, left.format.tag, rightFormat.tag, expanded)
+    let row = panel * MXMatrixView.panelLanes
+    var product = tj_product(
+      c: c.row(row) + column, stride: c.columns, rows: min(MXMatrixView.panelLanes, c.rows - row),
+      columns: columns, bias: bias, resumes: resumes ? 1 : 0, is_huge: isHuge,
+      left_format: left.format.tag, right_format: rightFormat.tag)
+    table.pointee.multiply(
+      expanded, right.assumingMemoryBound(to: tj_right_group.self), groups.count, &product)
+  }
+
+  /// Runs the multiply-add instructions of the product's tile on registers alone.
+  ///
+  /// - Returns: how many operations that was (a multiplication or an addition each), to be divided by the
+  ///   time it took: the machine's dot-product peak on one thread.
+  public func dotProductPeak(iterations: Int) -> Double {
+    table.pointee.dot_product_peak(iterations)
+  }
+
   // MARK: - Layers: shapes and formulas stand in CMXKernels.h
 
   /// y = x·Φ(x) on n elements.
@@ -102,14 +201,61 @@ public struct Kernels: Sendable {
       x.base, weight, mean, rstd, dy.base, dx.base, dweight, dbias, x.rows, x.columns)
   }
 
-  /// Each row becomes softmax(scale · row), in place.
-  public func softmax(_ s: FloatMatrix, scale: Float) {
-    table.pointee.softmax(s.base, scale, s.rows, s.columns)
+  /// One head of attention: q, k and v are T × K, `stride` numbers from token to token.
+  public struct AttentionHead {
+    /// Queries, keys, values.
+    public let q, k, v: UnsafePointer<Float>
+    /// Numbers between two tokens of q, k and v, and of their gradients.
+    public let stride: Int
+    /// Numbers between two tokens of the output.
+    public let outputStride: Int
+    /// T.
+    public let tokens: Int
+    /// K.
+    public let width: Int
+    /// Factor on the scores.
+    public let scale: Float
+
+    /// A view on a head's queries, keys and values.
+    public init(
+      q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>, stride: Int,
+      outputStride: Int, tokens: Int, width: Int, scale: Float
+    ) {
+      (self.q, self.k, self.v) = (q, k, v)
+      (self.stride, self.outputStride) = (stride, outputStride)
+      (self.tokens, self.width, self.scale) = (tokens, width, scale)
+    }
+
+    fileprivate var parameters: tj_attention {
+      tj_attention(
+        q: q, k: k, v: v, stride: stride, output_stride: outputStride, tokens: tokens, width: width,
+        scale: scale)
+    }
   }
 
-  /// In place, dp becomes the gradient by s of p = softmax(scale · s).
-  public func softmaxBackward(p: FloatMatrix, dp: FloatMatrix, scale: Float) {
-    table.pointee.softmax_backward(p.base, dp.base, scale, p.rows, p.columns)
+  /// o = softmax(scale · q·kᵀ)·v of one head.
+  ///
+  /// - Parameter scratch: `attentionScratch` numbers.
+  public func attention(
+    _ head: AttentionHead, o: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
+  ) {
+    var parameters = head.parameters
+    table.pointee.attention(&parameters, o, scratch)
+  }
+
+  /// The gradients of q, k and v, given that of o. The T × T probabilities are computed again.
+  public func attentionBackward(
+    _ head: AttentionHead, dOutput: UnsafePointer<Float>, dq: UnsafeMutablePointer<Float>,
+    dk: UnsafeMutablePointer<Float>, dv: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    var parameters = head.parameters
+    table.pointee.attention_backward(&parameters, dOutput, dq, dk, dv, scratch)
+  }
+
+  /// Numbers of scratch that attention of T tokens and K numbers a head takes.
+  public func attentionScratch(tokens: Int, width: Int) -> Int {
+    table.pointee.attention_scratch(tokens, width)
   }
 
   /// Every row of y becomes `row`.
@@ -199,10 +345,15 @@ public struct UnknownInstructionSet: ReportableError, Equatable {
   }
 }
 
+extension ElementFormat {
+  /// The format's number in CMXKernels.
+  fileprivate var tag: Int32 { self == .e2m1 ? 0 : 1 }
+}
+
 extension tj_quantizer {
-  init(_ recipe: QuantizerRecipe, _ random: RandomStream) {
+  fileprivate init(_ recipe: QuantizerRecipe, _ random: RandomStream) {
     self.init()
-    format = recipe.format == .e2m1 ? 0 : 1
+    format = recipe.format.tag
     rounding =
       switch recipe.rounding {
       case .nearestEven: 0

@@ -28,9 +28,15 @@ public enum Threads {
 /// open. As long as no two slices write the same memory, 1 thread and n threads give the same bits.
 /// Calls do not nest: a `body` that calls `parallelFor` gains nothing from it.
 public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
-  let workers = min(Threads.count, count)
+  parallelFor(count, workers: Threads.count) { index, _ in body(index) }
+}
+
+/// The same on at most `workers` threads, telling each call which of them it runs on (0 ..< `workers`):
+/// calls of one worker follow each other and may share a scratch, whose contents must not reach a result.
+public func parallelFor(_ count: Int, workers: Int, _ body: (Int, _ worker: Int) -> Void) {
+  let workers = min(workers, count)
   if workers <= 1 {
-    for index in 0..<max(count, 0) { body(index) }
+    for index in 0..<max(count, 0) { body(index, 0) }
     return
   }
   let next = Atomic<Int>(0)
@@ -40,11 +46,11 @@ public func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     nonisolated(unsafe) let body = body
     // One iteration a worker, each taking slices until none is left: slices may be uneven, and more
     // slices than threads cost one atomic addition each.
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         if index >= count { return }
-        body(index)
+        body(index, worker)
       }
     }
   }

@@ -30,6 +30,14 @@ public enum ElementFormat: String, CaseIterable, Sendable {
     }
   }
 
+  /// The exponent of the smallest step: every value is an integer times 2^−1 (E2M1) or 2^−2 (E3M0).
+  var stepExponent: Int {
+    switch self {
+    case .e2m1: -1
+    case .e3m0: -2
+    }
+  }
+
   /// The value of a code 0…15. Code 8 is −0.
   public func value(of code: UInt8) -> Float {
     precondition(code < 16, "a 4-bit code, not \(code)")

@@ -41,10 +41,19 @@ public final class Arena {
     return chunks[chunk].base
   }
 
+  /// `count` bytes of undefined value, aligned to 64 bytes.
+  public func allocateBytes(_ count: Int) -> UnsafeMutableRawPointer {
+    let size = MemoryLayout<Float>.stride
+    return UnsafeMutableRawPointer(allocate((count + size - 1) / size))
+  }
+
   /// A matrix of undefined values, valid until the arena is released to an earlier mark.
   public func matrix(rows: Int, columns: Int) -> FloatMatrix {
     FloatMatrix(allocate(rows * columns), rows: rows, columns: columns)
   }
+
+  /// Numbers from the beginning to the current position, with what was left over at the ends of chunks.
+  package var usedCount: Int { chunks.prefix(chunk).reduce(used) { $0 + $1.count } }
 
   /// The current position.
   public var mark: Mark { Mark(chunk: chunk, used: used) }

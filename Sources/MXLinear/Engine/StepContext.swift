@@ -1,0 +1,54 @@
+import Runtime
+
+/// A tensor that was to be quantized holds a NaN or an infinity.
+public struct NonFiniteTensor: ReportableError, Equatable {
+  /// The tensor: a layer's name and which of its operands.
+  public let tensor: String
+  /// The training step, once the trainer has filled it in.
+  public var step: Int?
+
+  /// An error about a tensor.
+  public init(tensor: String, step: Int? = nil) {
+    self.tensor = tensor
+    self.step = step
+  }
+
+  /// Arithmetic.
+  public var category: ErrorCategory { .arithmetic }
+  /// One line.
+  public var description: String {
+    "\(tensor) holds a NaN or an infinity" + (step.map { " at step \($0)" } ?? "")
+      + "; try a lower learning rate, a longer warm-up, or optimizer.clip_gradient_norm"
+  }
+}
+
+/// Where a quantization happens: which layer of which step of which run.
+public struct StepContext: Sendable {
+  /// The run's seed.
+  public var seed: UInt64
+  /// The training step.
+  public var step: Int
+  /// Where the time of the step's parts is added up; nil for nowhere.
+  public var profile: StepProfile?
+
+  /// A step of a run.
+  public init(seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil) {
+    self.seed = seed
+    self.step = step
+    self.profile = profile
+  }
+
+  /// The random bits of one operand of a layer.
+  func random(_ operand: Operand, layer: Int) -> RandomStream {
+    let purpose: RandomPurpose =
+      switch operand {
+      case .q1: .q1
+      case .q2: .q2
+      case .q3: .q3
+      case .q4: .q4
+      case .q5: .q5
+      case .q6: .q6
+      }
+    return RandomStream(seed: seed, purpose: purpose, step: step, layer: layer)
+  }
+}

@@ -1,0 +1,37 @@
+import MXFormats
+
+/// How a product of packed matrices is cut for the caches and the threads. It changes the speed and never a
+/// bit: whatever the cut, every output's groups are added in ascending order.
+///
+/// A slice of `rows` × `columns` outputs is one thread's. Within it the contraction is cut into blocks
+/// of `groups`; of each block the right operand is expanded to bytes once and stays in the second-level
+/// cache, then the left operand is expanded panel by panel into the first-level cache and multiplied.
+package struct ProductPlan: Equatable {
+  /// Outputs of a slice along the left operand's lanes; a multiple of a panel.
+  package var rows: Int
+  /// Outputs of a slice along the right operand's lanes; a multiple of a panel.
+  package var columns: Int
+  /// Groups of a block.
+  package var groups: Int
+
+  /// The default plan of an `rows` × `columns` product on some threads.
+  ///
+  /// - A block of 12 groups: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
+  /// - Expanding costs about two tile steps an element: 2/rows and 2/columns of the product's time.
+  package init(rows: Int, columns: Int, threads: Int) {
+    groups = 12
+    // 48 panels are 330 KiB.
+    self.columns = Self.even(columns, limit: 768, unit: 48, partsOf: 1)
+    // As many slices as occupy all threads to the end.
+    self.rows = Self.even(rows, limit: 192, unit: 16, partsOf: threads)
+  }
+
+  /// A length that cuts `total` evenly: a multiple of `unit`, about `limit` at most, so that the number of
+  /// parts is a multiple of `partsOf` where there are enough units.
+  private static func even(_ total: Int, limit: Int, unit: Int, partsOf: Int) -> Int {
+    let rounds = max(1, (total + partsOf * limit - 1) / (partsOf * limit))
+    let parts = rounds * partsOf
+    let units = (total + unit - 1) / unit
+    return max(1, (units + parts - 1) / parts) * unit
+  }
+}
