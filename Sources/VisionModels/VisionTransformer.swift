@@ -12,6 +12,8 @@ public struct VisionTransformer: Sendable {
   public let configuration: ViTConfiguration
   /// How the linear layers of the blocks are quantized.
   public let recipe: LinearRecipe
+  /// How their products are computed.
+  public let engine: Engine
   /// Where the parameters lie.
   public let parameters: ParameterTable
 
@@ -23,24 +25,27 @@ public struct VisionTransformer: Sendable {
   /// A model of a shape.
   ///
   /// - Throws: `ModelError` where the shape is impossible.
-  public init(_ configuration: ViTConfiguration, recipe: LinearRecipe) throws {
+  public init(
+    _ configuration: ViTConfiguration, recipe: LinearRecipe, engine: Engine = .packed
+  ) throws {
     try configuration.validate()
     var table = ParameterTable()
     self.configuration = configuration
     self.recipe = recipe
+    self.engine = engine
     embedding = PatchEmbedding(configuration, in: &table)
     blocks = (0..<configuration.depth).map {
-      Block(index: $0, configuration, recipe: recipe, in: &table)
+      Block(index: $0, configuration, recipe: recipe, engine: engine, in: &table)
     }
     norm = LayerNorm(
       "norm", width: configuration.width, epsilon: configuration.normEpsilon, in: &table)
     head = LinearLayer(
       "head", index: 4 * configuration.depth, inputs: configuration.width,
-      outputs: configuration.classes, recipe: nil, in: &table)
+      outputs: configuration.classes, recipe: nil, engine: engine, in: &table)
     parameters = table
   }
 
-  /// What the backward pass needs of the forward pass; it lies in the pass's arena.
+  /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
   public struct Saved {
     let images: UnsafePointer<Float>
     let blocks: [Block.Saved]
@@ -48,7 +53,7 @@ public struct VisionTransformer: Sendable {
     let head: Linear.Saved
   }
 
-  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the arena is released.
+  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the workspace is released.
   ///
   /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
   public func forward(
@@ -61,8 +66,7 @@ public struct VisionTransformer: Sendable {
       x = result.y
       saved.append(result.saved)
     }
-    let (features, normSaved) = norm.forward(classRows(of: x, pass), pass)
-    let (logits, headSaved) = try head.forward(features, pass)
+    let (logits, normSaved, headSaved) = try classify(x, pass)
     return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
   }
 
@@ -73,13 +77,13 @@ public struct VisionTransformer: Sendable {
   public func logits(
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> FloatMatrix {
-    let logits = pass.arena.matrix(rows: batch, columns: configuration.classes)
-    try pass.arena.scratch {
+    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
+    try pass.workspace.frame {
       let x = embedding.forward(images, batch: batch, pass)
       for block in blocks {
-        try pass.arena.scratch { x.assign(from: try block.forward(x, pass).y) }
+        try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
       }
-      logits.assign(from: try head.forward(norm.forward(classRows(of: x, pass), pass).y, pass).y)
+      logits.assign(from: try classify(x, pass).logits)
     }
     return logits
   }
@@ -94,13 +98,13 @@ public struct VisionTransformer: Sendable {
     precondition(gradients.count == parameters.count, "a gradient buffer of another model")
     let (tokens, width) = (configuration.tokens, configuration.width)
     let base = gradients.base
-    try pass.arena.scratch {
+    try pass.scratch.scratch {
       let batch = dlogits.rows
       let dFeatures = try head.backward(dy: dlogits, saved.head, gradients: base, pass)
-      let dClass = pass.arena.matrix(rows: batch, columns: width)
+      let dClass = pass.scratch.matrix(rows: batch, columns: width)
       dClass.base.update(repeating: 0, count: dClass.count)
       norm.backward(dy: dFeatures, saved.norm, dx: dClass, gradients: base, pass)
-      let dx = pass.arena.matrix(rows: batch * tokens, columns: width)
+      let dx = pass.scratch.matrix(rows: batch * tokens, columns: width)
       dx.base.update(repeating: 0, count: dx.count)
       for image in 0..<batch {
         dx.row(image * tokens).update(from: dClass.row(image), count: width)
@@ -112,10 +116,21 @@ public struct VisionTransformer: Sendable {
     }
   }
 
+  /// Norm and head of the class tokens: x [B·T, C] → logits [B, K].
+  private func classify(
+    _ x: FloatMatrix, _ pass: Pass
+  ) throws -> (logits: FloatMatrix, norm: LayerNorm.Saved, head: Linear.Saved) {
+    let rows = classRows(of: x, pass)
+    let features = head.inputMatrix(rows: rows.rows, pass)
+    let normSaved = norm.forward(rows, y: features, pass)
+    let logits = pass.kept.matrix(rows: rows.rows, columns: configuration.classes)
+    return (logits, normSaved, try head.forward(features, y: logits, pass))
+  }
+
   /// [B·T, C] → [B, C]: only the class token reaches the head, so only its rows are normalized.
   private func classRows(of x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
     let batch = x.rows / configuration.tokens
-    let rows = pass.arena.matrix(rows: batch, columns: x.columns)
+    let rows = pass.kept.matrix(rows: batch, columns: x.columns)
     for image in 0..<batch {
       rows.row(image).update(from: x.row(image * configuration.tokens), count: x.columns)
     }

@@ -21,8 +21,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Images a batch.")
     var batch = 32
 
-    @Option(help: "The training method.")
-    var method = Method.tetrajet
+    @Option(help: "How products are computed: packed 4-bit codes, or single precision.")
+    var engine = Engine.packed
 
     @Option(help: "Timed repeats.")
     var repeats = 5
@@ -42,18 +42,20 @@ struct BenchCommand: ParsableCommand {
     }
 
     /// Applies the threads and runs a benchmark, with a heading for people.
-    func run(_ benchmark: (Benchmarks, (BenchmarkResult) -> Void) throws -> Void) throws {
+    func run(
+      method: Method = .tetrajet,
+      _ benchmark: (Benchmarks, (BenchmarkResult) -> Void) throws -> Void
+    ) throws {
       try threading.apply()
       let benchmarks = try Benchmarks(
-        model: model, batch: batch, method: method, repeats: repeats)
+        model: model, batch: batch, method: method, engine: engine, repeats: repeats)
       if !json { print("threads \(Threads.count), instruction set \(Kernels.current.name)") }
       try benchmark(benchmarks) { result in
         if json {
           print(result.line.text)
         } else {
           print(
-            "\(padded(result.text, 48))  \(fixed(result.seconds * 1e3, 3)) ms  "
-              + "\(fixed(result.rate, 2)) \(result.unit)")
+            "\(padded(result.text, 48))  \(fixed(result.seconds * 1e3, 3)) ms  \(result.rate)")
         }
       }
     }
@@ -64,8 +66,9 @@ struct BenchCommand: ParsableCommand {
       commandName: "gemm",
       abstract: "The three products of every kind of linear layer, in 10⁹ operations a second.",
       discussion: """
-        y = x·wᵀ + b, dx = dy·w, dw += dyᵀ·x, with [N rows, D inputs, C outputs]; operands are ready \
-        quantized. The simulated engine multiplies in single precision whatever the method.
+        y = x·wᵀ + b, dx = dy·w, dw = dyᵀ·x, with [N rows, D inputs, C outputs]; operands are ready \
+        quantized: packed 4-bit codes, or with --engine simulated single-precision numbers. Beside each \
+        packed product, the processor's own peak: its dot-product instructions on registers alone.
         """)
 
     @OptionGroup var common: Common
@@ -77,23 +80,54 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "quantize",
       abstract: "Every rounding along rows and columns, in 10⁹ elements a second.",
-      discussion: "The matrix is the model's largest activation: batch · tokens × hidden units.")
+      discussion: """
+        The matrix is the model's largest activation: batch · tokens × hidden units. The packed engine's \
+        quantizers write 4-bit codes, from numbers or from the codes of the other axis; those of the \
+        simulated engine write numbers.
+        """)
 
     @OptionGroup var common: Common
 
-    func run() throws { try common.run { try $0.quantizers($1) } }
+    func run() throws { try common.run { $0.quantizers($1) } }
   }
 
   struct Step: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "step",
-      abstract: "Whole training steps: forward, backward, AdamW; images a second.")
+      abstract: "Whole training steps: forward, backward, AdamW; images a second.",
+      discussion: "With --profile, also a table of what the time is spent on.")
 
     @OptionGroup var common: Common
 
+    @Option(help: "The training method.")
+    var method = Method.tetrajet
+
+    @Flag(help: "Show what the time of a step is spent on.")
+    var profile = false
+
     func run() throws {
-      try common.run { try $0.step($1) }
+      try common.run(method: method) { benchmarks, report in
+        let parts = profile ? StepProfile() : nil
+        let seconds = try benchmarks.step(profile: parts, report)
+        if let parts { show(benchmarks.table(of: parts, seconds: seconds)) }
+      }
       if !common.json { print("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }
+    }
+
+    private func show(_ table: [(part: String, milliseconds: Double, percent: Double)]) {
+      for (part, milliseconds, percent) in table {
+        if common.json {
+          var line = JSONLine()
+          line.add("bench", "step-profile")
+          line.add("part", part)
+          line.add("milliseconds", milliseconds)
+          line.add("percent", percent)
+          print(line.text)
+        } else {
+          print(
+            "  \(padded(part, 12))\(fixed(milliseconds, 1)) ms  \(fixed(percent, 1)) %")
+        }
+      }
     }
   }
 }

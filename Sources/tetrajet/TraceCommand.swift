@@ -31,7 +31,7 @@ struct TraceCommand: ParsableCommand {
   var method: Method
 
   @Option(help: "How products are computed.")
-  var engine = Engine.simulated
+  var engine = Engine.packed
 
   @Option(help: "Round the gradient's operands (Q3 to Q6) in this way instead of the method's own.")
   var backwardRounding: Rounding?
@@ -51,6 +51,6 @@ struct TraceCommand: ParsableCommand {
     try threading.apply()
     let recipe =
       backwardRounding.map(method.linearRecipe.withBackwardRounding) ?? method.linearRecipe
-    try traceStep(input, output: output, recipe: recipe, seed: seed)
+    try traceStep(input, output: output, recipe: recipe, engine: engine, seed: seed)
   }
 }

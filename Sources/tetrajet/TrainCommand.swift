@@ -35,7 +35,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "One of \(Method.allCases.map(\.rawValue).joined(separator: ", ")).")
   var method: String?
 
-  @Option(help: "How products are computed: simulated.")
+  @Option(help: "How products are computed: packed, simulated.")
   var engine: String?
 
   @Option(help: "Passes over the training images.")

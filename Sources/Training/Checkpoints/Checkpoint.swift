@@ -33,7 +33,8 @@ public struct Checkpoint: Sendable {
     let dropPath = recipe.model.dropPath
     recipe.model = try ViTConfiguration(metadataOf: file)
     recipe.model.dropPath = dropPath
-    let model = try VisionTransformer(recipe.model, recipe: recipe.linear)
+    let model = try VisionTransformer(
+      recipe.model, recipe: recipe.linear, engine: recipe.engine)
     let weights = try model.parameters.read(from: file)
     (self.recipe, self.model, self.weights) = (recipe, model, weights)
     classNames =

@@ -12,7 +12,9 @@ public final class TrainingStep {
   public let gradients: AlignedBuffer<Float>
   /// The optimizer with its moments.
   public let optimizer: AdamW
-  private let arena = Arena()
+  private let workspace = Workspace()
+  /// Where the time of the steps' parts is added up; nil for nowhere.
+  public var profile: StepProfile?
   private let seed: UInt64
   private let labelSmoothing: Float
 
@@ -20,7 +22,7 @@ public final class TrainingStep {
   ///
   /// - Throws: `ModelError` where the recipe's shape is impossible.
   public init(_ recipe: Recipe) throws {
-    model = try VisionTransformer(recipe.model, recipe: recipe.linear)
+    model = try VisionTransformer(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     // Weights, gradients and two moments, four bytes each.
     let needed = Double(model.parameters.count) * 16 / 1_048_576
     guard needed < ProcessUsage.physicalMemory else {
@@ -45,10 +47,11 @@ public final class TrainingStep {
     _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float
   ) throws -> BatchScore {
     do {
-      let score = try arena.scratch { try computeGradients(images, labels: labels, step: step) }
+      let score = try workspace.frame { try computeGradients(images, labels: labels, step: step) }
       guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
-      let norm = optimizer.step(
-        step + 1, learningRate: learningRate, weights: weights, gradients: gradients)
+      let norm = profile.measure(.optimizer) {
+        optimizer.step(step + 1, learningRate: learningRate, weights: weights, gradients: gradients)
+      }
       guard norm.isFinite else { throw NonFiniteTensor(tensor: "the gradient") }
       return score
     } catch var error as NonFiniteTensor {
@@ -61,10 +64,11 @@ public final class TrainingStep {
     _ images: UnsafePointer<Float>, labels: [Int], step: Int
   ) throws -> BatchScore {
     let pass = Pass(
-      weights: weights, arena: arena, context: StepContext(seed: seed, step: step), training: true)
+      weights: weights, workspace: workspace,
+      context: StepContext(seed: seed, step: step, profile: profile), training: true)
     gradients.base.update(repeating: 0, count: gradients.count)
     let (logits, saved) = try model.forward(images, batch: labels.count, pass)
-    let dlogits = arena.matrix(rows: logits.rows, columns: logits.columns)
+    let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)
     let score = crossEntropy(
       logits, labels: labels, smoothing: labelSmoothing, dlogits: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)

@@ -69,7 +69,7 @@ public struct Recipe: Equatable, Sendable {
   /// The method whose quantizers are used.
   public var method = Method.tetrajet
   /// How products are computed.
-  public var engine = Engine.simulated
+  public var engine = Engine.packed
   /// The seed of everything random.
   public var seed = 0
   /// Where the images are and how they are prepared.

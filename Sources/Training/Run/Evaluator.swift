@@ -7,7 +7,7 @@ import VisionModels
 public struct Evaluator {
   private let model: VisionTransformer
   private let weights: AlignedBuffer<Float>
-  private let arena = Arena()
+  private let workspace = Workspace()
 
   /// An evaluator of a model; the weights may change between two scores.
   public init(model: VisionTransformer, weights: AlignedBuffer<Float>) {
@@ -22,9 +22,9 @@ public struct Evaluator {
     var score = BatchScore()
     let batches = loader.epoch(0)
     while let batch = try batches.next() {
-      try arena.scratch {
+      try workspace.frame {
         let logits = try model.logits(
-          batch.images.base, batch: batch.count, Pass(weights: weights, arena: arena))
+          batch.images.base, batch: batch.count, Pass(weights: weights, workspace: workspace))
         score.add(crossEntropy(logits, labels: batch.labels))
       }
     }

@@ -1,3 +1,5 @@
+import Runtime
+
 /// Loss and speed of an epoch, and of the interval since the last line of metrics.
 struct Meter {
   private let clock = ContinuousClock()
@@ -43,11 +45,4 @@ struct Meter {
   var seconds: Double { start.duration(to: end ?? clock.now).inSeconds }
   /// Images a second of the epoch so far.
   var imagesPerSecond: Double { Double(images) / max(seconds, 1e-9) }
-}
-
-extension Duration {
-  /// In seconds, with fractions.
-  public var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
-  }
 }

@@ -64,7 +64,8 @@ extension RunSummary {
     isa: String
   ) {
     self.init(
-      method: recipe.method.rawValue, engine: recipe.engine.rawValue, evalTop1: score.top1Percent,
+      method: recipe.method.rawValue, engine: recipe.linear.engineName(asked: recipe.engine),
+      evalTop1: score.top1Percent,
       evalTop5: score.top5Percent, evalLoss: score.meanLoss, bestTop1: state.bestTop1,
       imagesPerSecond: state.trainedSeconds > 0
         ? Double(state.trainedImages) / state.trainedSeconds : 0,

@@ -9,10 +9,11 @@ import VisionModels
 ///
 /// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `NonFiniteTensor`.
 public func traceStep(
-  _ input: String, output: String, recipe: LinearRecipe, seed: UInt64
+  _ input: String, output: String, recipe: LinearRecipe, engine: Engine, seed: UInt64
 ) throws {
   let file = try SafetensorsFile(path: input)
-  let model = try VisionTransformer(ViTConfiguration(metadataOf: file), recipe: recipe)
+  let model = try VisionTransformer(
+    ViTConfiguration(metadataOf: file), recipe: recipe, engine: engine)
   let weights = try model.parameters.read(from: file, prefix: "model.")
 
   let shape = model.configuration
@@ -28,12 +29,12 @@ public func traceStep(
       .unsuitable(tensor: "labels", type: "I64", expected: "labels from 0 to \(shape.classes - 1)"))
   }
 
-  let arena = Arena()
-  let pass = Pass(weights: weights, arena: arena, context: StepContext(seed: seed))
+  let workspace = Workspace()
+  let pass = Pass(weights: weights, workspace: workspace, context: StepContext(seed: seed))
   let gradients = AlignedBuffer<Float>(count: weights.count)
   let results = try images.withUnsafeMutableBufferPointer { images in
     let (logits, saved) = try model.forward(images.baseAddress!, batch: batch, pass)
-    let dlogits = arena.matrix(rows: batch, columns: shape.classes)
+    let dlogits = workspace.kept.matrix(rows: batch, columns: shape.classes)
     let score = crossEntropy(logits, labels: labels, dlogits: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
     return (logits: Array(logits.elements), loss: Float(score.meanLoss))

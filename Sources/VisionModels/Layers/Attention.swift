@@ -13,79 +13,48 @@ struct Attention: Sendable {
   let width: Int
   let heads: Int
 
-  private var headWidth: Int { width / heads }
-  private var scale: Float { 1 / Float(headWidth).squareRoot() }
-
-  /// qkv [B·T, 3·C] → o [B·T, C].
-  func forward(_ qkv: FloatMatrix, _ pass: Pass) -> FloatMatrix {
-    let o = pass.arena.matrix(rows: qkv.rows, columns: width)
-    forEachHead(qkv, matrices: 1, pass) { q, k, v, head, scratch in
-      let p = scratch[0]
-      probabilities(q, k, p)
-      BLAS.gemm(
-        m: tokens, n: headWidth, k: tokens, p.base, tokens, v, 3 * width, o.base + head, width)
+  /// qkv [B·T, 3·C] → o [B·T, C], overwritten.
+  func forward(_ qkv: FloatMatrix, o: FloatMatrix, _ pass: Pass) {
+    forEachHead(qkv, pass) { head, row, column, scratch in
+      Kernels.current.attention(head, o: o.row(row) + column, scratch: scratch)
     }
-    return o
   }
 
-  /// do [B·T, C] → dqkv [B·T, 3·C].
+  /// do [B·T, C] → dqkv [B·T, 3·C], in scratch memory.
   func backward(do dO: FloatMatrix, qkv: FloatMatrix, _ pass: Pass) -> FloatMatrix {
-    let dqkv = pass.arena.matrix(rows: qkv.rows, columns: 3 * width)
-    forEachHead(qkv, matrices: 2, pass) { q, k, v, head, scratch in
-      let (p, dp) = (scratch[0], scratch[1])
-      let dOutput = dO.base + head
-      // The same place in rows that are three times as long.
-      let row = head / (tokens * width) * tokens
-      let dq = dqkv.row(row) + head % width
-      let (dk, dv) = (dq + width, dq + 2 * width)
-      let stride = 3 * width
-      probabilities(q, k, p)
-      BLAS.gemm(
-        transposeA: true, m: tokens, n: headWidth, k: tokens, p.base, tokens, dOutput, width, dv,
-        stride)
-      BLAS.gemm(
-        transposeB: true, m: tokens, n: tokens, k: headWidth, dOutput, width, v, stride, dp.base,
-        tokens)
-      Kernels.current.softmaxBackward(p: p, dp: dp, scale: scale)
-      BLAS.gemm(m: tokens, n: headWidth, k: tokens, dp.base, tokens, k, stride, dq, stride)
-      BLAS.gemm(
-        transposeA: true, m: tokens, n: headWidth, k: tokens, dp.base, tokens, q, stride, dk, stride
-      )
+    let dqkv = pass.scratch.matrix(rows: qkv.rows, columns: 3 * width)
+    forEachHead(qkv, pass) { head, row, column, scratch in
+      let dq = dqkv.row(row) + column
+      Kernels.current.attentionBackward(
+        head, dOutput: dO.row(row) + column, dq: dq, dk: dq + width, dv: dq + 2 * width,
+        scratch: scratch)
     }
     return dqkv
   }
 
-  /// p [T, T] = softmax(q·kᵀ/√K) of one head.
-  private func probabilities(_ q: UnsafePointer<Float>, _ k: UnsafePointer<Float>, _ p: FloatMatrix)
-  {
-    BLAS.gemm(
-      transposeB: true, m: tokens, n: tokens, k: headWidth, q, 3 * width, k, 3 * width, p.base,
-      tokens)
-    Kernels.current.softmax(p, scale: scale)
-  }
-
-  /// Calls `body` for every head of every image, in parallel, with the head's q, k, v, the offset of
-  /// the head's first number in a [B·T, C] matrix, and `matrices` T × T matrices of scratch.
+  /// Calls `body` for every head of every image, in parallel, with its first row and column in a [B·T, C]
+  /// matrix and scratch for the kernels.
   private func forEachHead(
-    _ qkv: FloatMatrix, matrices: Int, _ pass: Pass,
+    _ qkv: FloatMatrix, _ pass: Pass,
     _ body: (
-      _ q: UnsafePointer<Float>, _ k: UnsafePointer<Float>, _ v: UnsafePointer<Float>, _ head: Int,
-      _ scratch: [FloatMatrix]
+      _ head: Kernels.AttentionHead, _ row: Int, _ column: Int, UnsafeMutablePointer<Float>
     ) -> Void
   ) {
-    let items = qkv.rows / tokens * heads
-    // A slice works through its heads one by one in one set of scratch matrices.
-    let slices = min(items, 32)
-    pass.arena.scratch {
-      let scratch = (0..<slices * matrices).map { _ in
-        pass.arena.matrix(rows: tokens, columns: tokens)
-      }
-      parallelFor(slices) { slice in
-        let own = Array(scratch[slice * matrices..<(slice + 1) * matrices])
-        for item in items * slice / slices..<items * (slice + 1) / slices {
+    let headWidth = width / heads
+    let scale = 1 / Float(headWidth).squareRoot()
+    let workers = Threads.count
+    let need = (Kernels.current.attentionScratch(tokens: tokens, width: headWidth) + 15) / 16 * 16
+    pass.profile.measure(.attention) {
+      pass.scratch.scratch {
+        let scratch = pass.scratch.allocate(workers * need)
+        parallelFor(qkv.rows / tokens * heads, workers: workers) { item, worker in
           let (image, head) = item.quotientAndRemainder(dividingBy: heads)
-          let q = UnsafePointer(qkv.row(image * tokens) + head * headWidth)
-          body(q, q + width, q + 2 * width, image * tokens * width + head * headWidth, own)
+          let (row, column) = (image * tokens, head * headWidth)
+          let q = UnsafePointer(qkv.row(row) + column)
+          body(
+            Kernels.AttentionHead(
+              q: q, k: q + width, v: q + 2 * width, stride: 3 * width, outputStride: width,
+              tokens: tokens, width: headWidth, scale: scale), row, column, scratch + worker * need)
         }
       }
     }

@@ -17,7 +17,7 @@ struct Block: Sendable {
   let dropPath: DropPath
 
   init(
-    index: Int, _ configuration: ViTConfiguration, recipe: LinearRecipe,
+    index: Int, _ configuration: ViTConfiguration, recipe: LinearRecipe, engine: Engine,
     in table: inout ParameterTable
   ) {
     let name = "blocks.\(index)"
@@ -28,19 +28,19 @@ struct Block: Sendable {
       "\(name).norm1", width: width, epsilon: configuration.normEpsilon, in: &table)
     qkv = LinearLayer(
       "\(name).attn.qkv", index: 4 * index, inputs: width, outputs: 3 * width, recipe: recipe,
-      in: &table)
+      engine: engine, in: &table)
     attention = Attention(tokens: configuration.tokens, width: width, heads: configuration.heads)
     proj = LinearLayer(
       "\(name).attn.proj", index: 4 * index + 1, inputs: width, outputs: width, recipe: recipe,
-      in: &table)
+      engine: engine, in: &table)
     norm2 = LayerNorm(
       "\(name).norm2", width: width, epsilon: configuration.normEpsilon, in: &table)
     fc1 = LinearLayer(
       "\(name).mlp.fc1", index: 4 * index + 2, inputs: width, outputs: hidden, recipe: recipe,
-      in: &table)
+      engine: engine, in: &table)
     fc2 = LinearLayer(
       "\(name).mlp.fc2", index: 4 * index + 3, inputs: hidden, outputs: width, recipe: recipe,
-      in: &table)
+      engine: engine, in: &table)
     dropPath = DropPath(
       probability: configuration.dropPath * Float(index) / Float(max(configuration.depth - 1, 1)),
       tokens: configuration.tokens)
@@ -54,68 +54,86 @@ struct Block: Sendable {
     let proj: Linear.Saved
     let norm2: LayerNorm.Saved
     let fc1Linear: Linear.Saved
-    /// [N, hidden], before GELU.
-    let fc1: FloatMatrix
+    /// [N, hidden], before GELU; nil where the backward pass computes it again from codes.
+    let fc1: FloatMatrix?
     let fc2: Linear.Saved
   }
 
   /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
   func forward(_ x: FloatMatrix, _ pass: Pass) throws -> (y: FloatMatrix, saved: Saved) {
-    let (h1, norm1Saved) = norm1.forward(x, pass)
-    let (qkvOut, qkvSaved) = try qkv.forward(h1, pass)
-    let o = attention.forward(qkvOut, pass)
-    let x1 = pass.arena.matrix(rows: x.rows, columns: x.columns)
-    let projSaved = try addBranch(to: x, into: x1, branch: 0, pass) { try proj.forward(o, pass) }
+    let (rows, width) = (x.rows, x.columns)
+    let qkvOut = pass.kept.matrix(rows: rows, columns: 3 * width)
+    let x1 = pass.kept.matrix(rows: rows, columns: width)
+    let y = pass.kept.matrix(rows: rows, columns: width)
 
-    let (h2, norm2Saved) = norm2.forward(x1, pass)
-    let (fc1Out, fc1Saved) = try fc1.forward(h2, pass)
-    let activated = pass.arena.matrix(rows: x.rows, columns: fc1Out.columns)
-    parallelRanges(fc1Out.count, length: elementsPerSlice) { range in
-      Kernels.current.gelu(
-        fc1Out.base + range.lowerBound, activated.base + range.lowerBound, range.count)
+    let (norm1Saved, qkvSaved) = try pass.scratch.scratch {
+      let h1 = qkv.inputMatrix(rows: rows, pass)
+      let saved = norm1.forward(x, y: h1, pass)
+      return (saved, try qkv.forward(h1, y: qkvOut, pass))
     }
-    let y = pass.arena.matrix(rows: x.rows, columns: x.columns)
-    let fc2Saved = try addBranch(to: x1, into: y, branch: 1, pass) {
-      try fc2.forward(activated, pass)
+    let projSaved = try pass.scratch.scratch {
+      let o = proj.inputMatrix(rows: rows, pass)
+      attention.forward(qkvOut, o: o, pass)
+      let branch = pass.scratch.matrix(rows: rows, columns: width)
+      let saved = try proj.forward(o, y: branch, pass)
+      dropPath.add(branch, to: x, into: x1, stream(0, pass))
+      return saved
     }
-    let saved = Saved(
-      norm1: norm1Saved, qkvLinear: qkvSaved, qkv: qkvOut, proj: projSaved, norm2: norm2Saved,
-      fc1Linear: fc1Saved, fc1: fc1Out, fc2: fc2Saved)
-    return (y, saved)
+
+    return try pass.scratch.scratch {
+      let lasting = fc1.linear.canRecomputeOutput ? pass.scratch : pass.kept
+      let fc1Out = lasting.matrix(rows: rows, columns: fc1.linear.outputs)
+      let (norm2Saved, fc1Saved) = try pass.scratch.scratch {
+        let h2 = fc1.inputMatrix(rows: rows, pass)
+        let saved = norm2.forward(x1, y: h2, pass)
+        return (saved, try fc1.forward(h2, y: fc1Out, pass))
+      }
+      // In place where nobody needs the numbers before GELU: half the memory to go through.
+      let activated =
+        fc1.linear.canRecomputeOutput && !fc2.linear.keepsInput
+        ? fc1Out : fc2.inputMatrix(rows: rows, pass)
+      pass.profile.measure(.gelu) {
+        parallelRanges(fc1Out.count, length: elementsPerSlice) { range in
+          Kernels.current.gelu(
+            fc1Out.base + range.lowerBound, activated.base + range.lowerBound, range.count)
+        }
+      }
+      let branch = pass.scratch.matrix(rows: rows, columns: width)
+      let fc2Saved = try fc2.forward(activated, y: branch, pass)
+      dropPath.add(branch, to: x1, into: y, stream(1, pass))
+      let saved = Saved(
+        norm1: norm1Saved, qkvLinear: qkvSaved, qkv: qkvOut, proj: projSaved, norm2: norm2Saved,
+        fc1Linear: fc1Saved, fc1: fc1.linear.canRecomputeOutput ? nil : fc1Out, fc2: fc2Saved)
+      return (y, saved)
+    }
   }
 
   /// `gradient` [N, C] goes in as dy and comes out as dx.
   func backward(
     _ gradient: FloatMatrix, _ saved: Saved, gradients: UnsafeMutablePointer<Float>, _ pass: Pass
   ) throws {
-    try pass.arena.scratch {
+    try pass.scratch.scratch {
       let dBranch = dropPath.scaled(gradient, stream(1, pass), pass)
       let dActivated = try fc2.backward(dy: dBranch, saved.fc2, gradients: gradients, pass)
-      parallelRanges(dActivated.count, length: elementsPerSlice) { range in
-        let d = dActivated.base + range.lowerBound
-        Kernels.current.geluBackward(saved.fc1.base + range.lowerBound, dy: d, dx: d, range.count)
+      pass.scratch.scratch {
+        let fc1Out =
+          saved.fc1 ?? fc1.recomputedOutput(saved.fc1Linear, rows: gradient.rows, pass)
+        pass.profile.measure(.gelu) {
+          parallelRanges(dActivated.count, length: elementsPerSlice) { range in
+            let d = dActivated.base + range.lowerBound
+            Kernels.current.geluBackward(fc1Out.base + range.lowerBound, dy: d, dx: d, range.count)
+          }
+        }
       }
       let dh2 = try fc1.backward(dy: dActivated, saved.fc1Linear, gradients: gradients, pass)
       norm2.backward(dy: dh2, saved.norm2, dx: gradient, gradients: gradients, pass)
     }
-    try pass.arena.scratch {
+    try pass.scratch.scratch {
       let dBranch = dropPath.scaled(gradient, stream(0, pass), pass)
       let dO = try proj.backward(dy: dBranch, saved.proj, gradients: gradients, pass)
       let dqkv = attention.backward(do: dO, qkv: saved.qkv, pass)
       let dh1 = try qkv.backward(dy: dqkv, saved.qkvLinear, gradients: gradients, pass)
       norm1.backward(dy: dh1, saved.norm1, dx: gradient, gradients: gradients, pass)
-    }
-  }
-
-  /// sum = x + s · (the output of a branch's last layer, which is scratch).
-  private func addBranch(
-    to x: FloatMatrix, into sum: FloatMatrix, branch: Int, _ pass: Pass,
-    _ last: () throws -> (y: FloatMatrix, saved: Linear.Saved)
-  ) throws -> Linear.Saved {
-    try pass.arena.scratch {
-      let (output, saved) = try last()
-      dropPath.add(output, to: x, into: sum, stream(branch, pass))
-      return saved
     }
   }
 

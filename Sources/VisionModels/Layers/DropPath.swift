@@ -35,7 +35,7 @@ package struct DropPath: Sendable {
   /// factor · gradient; the gradient itself where all factors are 1.
   func scaled(_ gradient: FloatMatrix, _ random: RandomStream?, _ pass: Pass) -> FloatMatrix {
     guard random != nil, probability > 0 else { return gradient }
-    let result = pass.arena.matrix(rows: gradient.rows, columns: gradient.columns)
+    let result = pass.scratch.matrix(rows: gradient.rows, columns: gradient.columns)
     result.base.update(repeating: 0, count: result.count)
     add(gradient, to: result, into: result, random)
     return result

@@ -25,16 +25,17 @@ struct LayerNorm: Sendable {
     let rstd: UnsafeMutablePointer<Float>
   }
 
-  /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
-  func forward(_ x: FloatMatrix, _ pass: Pass) -> (y: FloatMatrix, saved: Saved) {
-    let saved = Saved(x: x, mean: pass.arena.allocate(x.rows), rstd: pass.arena.allocate(x.rows))
-    let y = pass.arena.matrix(rows: x.rows, columns: width)
-    parallelRanges(x.rows, length: max(1, elementsPerSlice / width)) { rows in
-      Kernels.current.layerNorm(
-        x.rows(rows), weight: pass.weights + weight, bias: pass.weights + bias, epsilon: epsilon,
-        y: y.rows(rows), mean: saved.mean + rows.lowerBound, rstd: saved.rstd + rows.lowerBound)
+  /// x [N, C] → y [N, C], overwritten. x must stay as it is until the backward pass.
+  func forward(_ x: FloatMatrix, y: FloatMatrix, _ pass: Pass) -> Saved {
+    let saved = Saved(x: x, mean: pass.kept.allocate(x.rows), rstd: pass.kept.allocate(x.rows))
+    pass.profile.measure(.norm) {
+      parallelRanges(x.rows, length: max(1, elementsPerSlice / width)) { rows in
+        Kernels.current.layerNorm(
+          x.rows(rows), weight: pass.weights + weight, bias: pass.weights + bias, epsilon: epsilon,
+          y: y.rows(rows), mean: saved.mean + rows.lowerBound, rstd: saved.rstd + rows.lowerBound)
+      }
     }
-    return (y, saved)
+    return saved
   }
 
   /// dx [N, C] += the gradient by x; the parameters' gradients are added to `gradients`.
@@ -43,11 +44,13 @@ struct LayerNorm: Sendable {
     _ pass: Pass
   ) {
     let totals = [weight, bias].map { FloatMatrix(gradients + $0, rows: 1, columns: width) }
-    reduceRows(dy.rows, into: totals, arena: pass.arena) { rows, partial in
-      Kernels.current.layerNormBackward(
-        saved.x.rows(rows), weight: pass.weights + weight, mean: saved.mean + rows.lowerBound,
-        rstd: saved.rstd + rows.lowerBound, dy: dy.rows(rows), dx: dx.rows(rows),
-        dweight: partial[0].base, dbias: partial[1].base)
+    pass.profile.measure(.norm) {
+      reduceRows(dy.rows, into: totals, arena: pass.scratch) { rows, partial in
+        Kernels.current.layerNormBackward(
+          saved.x.rows(rows), weight: pass.weights + weight, mean: saved.mean + rows.lowerBound,
+          rstd: saved.rstd + rows.lowerBound, dy: dy.rows(rows), dx: dx.rows(rows),
+          dweight: partial[0].base, dbias: partial[1].base)
+      }
     }
   }
 }

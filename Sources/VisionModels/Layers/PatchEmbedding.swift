@@ -26,8 +26,8 @@ struct PatchEmbedding: Sendable {
   /// Images → tokens [B·T, C].
   func forward(_ images: UnsafePointer<Float>, batch: Int, _ pass: Pass) -> FloatMatrix {
     let (tokens, width) = (configuration.tokens, configuration.width)
-    let x = pass.arena.matrix(rows: batch * tokens, columns: width)
-    pass.arena.scratch {
+    let x = pass.kept.matrix(rows: batch * tokens, columns: width)
+    pass.scratch.scratch {
       let patches = patches(of: images, batch: batch, pass)
       parallelFor(batch) { image in
         let rows = x.rows(image * tokens..<(image + 1) * tokens)
@@ -52,9 +52,9 @@ struct PatchEmbedding: Sendable {
   ) {
     let (tokens, width, count) = (configuration.tokens, configuration.width, configuration.patches)
     let batch = dx.rows / tokens
-    pass.arena.scratch {
+    pass.scratch.scratch {
       let patches = patches(of: images, batch: batch, pass)
-      let dPatches = pass.arena.matrix(rows: batch * count, columns: width)
+      let dPatches = pass.scratch.matrix(rows: batch * count, columns: width)
       for image in 0..<batch {
         let source = dx.rows(image * tokens..<(image + 1) * tokens)
         Kernels.current.addScaled(
@@ -65,7 +65,7 @@ struct PatchEmbedding: Sendable {
           source.count)
         dPatches.row(image * count).update(from: source.row(1), count: count * width)
       }
-      addColumnSums(of: dPatches, to: gradients + bias, arena: pass.arena)
+      addColumnSums(of: dPatches, to: gradients + bias, arena: pass.scratch)
       SimulatedProducts.weightGradient(
         dPatches, patches,
         dw: FloatMatrix(gradients + weight, rows: width, columns: configuration.patchLength))
@@ -78,7 +78,7 @@ struct PatchEmbedding: Sendable {
       configuration.imageSize, configuration.patchSize, configuration.channels
     )
     let across = size / patch
-    let result = pass.arena.matrix(
+    let result = pass.scratch.matrix(
       rows: batch * configuration.patches, columns: configuration.patchLength)
     parallelFor(batch) { image in
       var target = result.row(image * configuration.patches)

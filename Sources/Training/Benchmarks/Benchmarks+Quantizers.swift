@@ -1,0 +1,53 @@
+import MXFormats
+import MXLinear
+import Runtime
+
+extension Benchmarks {
+  /// The quantizers on batch · tokens × hidden numbers: every rounding along both axes, and under the packed
+  /// engine the requantization of 4-bit codes along the other axis.
+  public func quantizers(_ report: (BenchmarkResult) -> Void) {
+    let (rows, columns) = (batch * shape.tokens, shape.hidden)
+    let x = Sample(rows, columns, seed: 1)
+    let random = RandomStream(seed: 0, purpose: .benchmark)
+    func measure(_ rounding: Rounding, _ axis: GroupAxis, from source: String, _ body: () -> Void) {
+      let seconds = medianSeconds(warmups: 1, repeats: repeats, body)
+      let rate = Double(rows * columns) / seconds / 1e9
+      var line = line("quantize")
+      line.add("engine", engine.rawValue)
+      line.add("source", source)
+      line.add("rounding", rounding.rawValue)
+      line.add("axis", axis.rawValue)
+      line.add("rows", rows)
+      line.add("columns", columns)
+      line.add("gops", rate)
+      report(
+        result(
+          line, seconds, text: "\(rounding.rawValue) along \(axis.rawValue), from \(source)",
+          rate: "\(twoDigits(rate)) 10⁹ elements/s"))
+    }
+    for rounding in Rounding.allCases {
+      let quantizer = QuantizerRecipe(rounding: rounding)
+      for axis in GroupAxis.allCases {
+        if engine == .packed {
+          var out = MXMatrix(rows: rows, columns: columns, axis: axis)
+          measure(rounding, axis, from: "floats") {
+            out.quantize(x.matrix, ema: x.matrix.base, quantizer, random: random)
+          }
+        } else {
+          let out = Sample(rows, columns, seed: 2)
+          measure(rounding, axis, from: "floats") {
+            _ = fakeQuantize(
+              x.matrix, ema: x.matrix.base, into: out.matrix, axis: axis, quantizer, random: random)
+          }
+        }
+      }
+      if engine == .packed, rounding != .ema {
+        let source = x.quantized(.rows)
+        var out = MXMatrix(rows: rows, columns: columns, axis: .columns)
+        measure(rounding, .columns, from: "codes") {
+          out.requantize(source, quantizer, random: random)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import MXFormats
+import MXLinear
+import Runtime
+import VisionModels
+
+/// One measured line of `tetrajet bench`.
+public struct BenchmarkResult: Sendable {
+  /// Everything, for programs.
+  public let line: JSONLine
+  /// What was measured, for people.
+  public let text: String
+  /// The median.
+  public let seconds: Double
+  /// What was done a second, with its unit, and what else is worth knowing.
+  public let rate: String
+}
+
+/// Times what a training is made of, on numbers made up for it: each `Benchmarks+….swift` one benchmark.
+public struct Benchmarks {
+  let name: String
+  let shape: ViTConfiguration
+  let batch: Int
+  let method: Method
+  let engine: Engine
+  let repeats: Int
+
+  /// Benchmarks at the shapes of a model preset.
+  ///
+  /// - Throws: `ModelError` where there is no such preset.
+  public init(model: String, batch: Int, method: Method, engine: Engine, repeats: Int) throws {
+    name = model
+    shape = try ViTConfiguration.preset(model)
+    self.batch = batch
+    self.method = method
+    self.engine = engine
+    self.repeats = repeats
+  }
+
+  /// The linear layers of a block: D inputs, C outputs.
+  var layers: [(name: String, d: Int, c: Int)] {
+    [
+      ("qkv", shape.width, 3 * shape.width), ("proj", shape.width, shape.width),
+      ("fc1", shape.width, shape.hidden), ("fc2", shape.hidden, shape.width),
+    ]
+  }
+
+  /// What every line begins with.
+  func line(_ benchmark: String) -> JSONLine {
+    var line = JSONLine()
+    line.add("bench", benchmark)
+    line.add("model", name)
+    line.add("batch", batch)
+    return line
+  }
+
+  /// A result that ends as every line does.
+  func result(
+    _ line: JSONLine, _ seconds: Double, text: String, rate: String
+  ) -> BenchmarkResult {
+    var line = line
+    line.add("seconds", seconds)
+    line.add("threads", Threads.count)
+    line.add("isa", Kernels.current.name)
+    return BenchmarkResult(line: line, text: text, seconds: seconds, rate: rate)
+  }
+}
+
+/// The median of `repeats` timings of `body` in seconds, after `warmups` that are not counted.
+func medianSeconds(
+  warmups: Int, repeats: Int, _ body: () throws -> Void
+) rethrows -> Double {
+  for _ in 0..<warmups { try body() }
+  var seconds: [Double] = []
+  for _ in 0..<repeats { seconds.append(try secondsOf(body)) }
+  return median(seconds)
+}
+
+func secondsOf(_ body: () throws -> Void) rethrows -> Double {
+  try ContinuousClock().measure(body).inSeconds
+}
+
+func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+/// A number with two digits behind the point.
+func twoDigits(_ value: Double) -> String {
+  let hundredths = Int((value * 100).rounded())
+  let rest = hundredths % 100
+  return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+}
+
+/// A matrix of normal numbers with memory of its own.
+struct Sample {
+  let buffer: AlignedBuffer<Float>
+  let matrix: FloatMatrix
+
+  init(_ rows: Int, _ columns: Int, seed: UInt64) {
+    let random = RandomStream(seed: seed, purpose: .benchmark)
+    buffer = AlignedBuffer(count: rows * columns)
+    matrix = FloatMatrix(buffer.base, rows: rows, columns: columns)
+    let base = buffer.base
+    parallelRanges(rows * columns, length: 1 << 16) { range in
+      for index in range { base[index] = random.normal(index) }
+    }
+  }
+
+  /// The sample in 4-bit codes.
+  func quantized(_ axis: GroupAxis) -> MXMatrix {
+    MXMatrix(
+      quantizing: Array(buffer.elements), rows: matrix.rows, columns: matrix.columns, axis: axis)
+  }
+}
