@@ -64,25 +64,51 @@ struct MatrixTests {
     }
   }
 
-  @Test("the reference product is the product of the values, to the rounding of its sums")
-  func product() {
+  /// Σ_k A[i, k]·B[j, k] and Σ_k |A[i, k]·B[j, k]|, exact in double precision for scales near 1.
+  static func sums(
+    _ a: QuantizedMatrix, _ b: QuantizedMatrix, _ i: Int, _ j: Int
+  ) -> (exact: Double, magnitude: Double) {
+    let terms = (0..<a.columns).map {
+      Double(a.value(row: i, column: $0)) * Double(b.value(row: j, column: $0))
+    }
+    return (terms.reduce(0, +), terms.reduce(0) { $0 + abs($1) })
+  }
+
+  @Test(
+    "the reference product is the product of the values, to the rounding of its sums",
+    arguments: ElementFormat.allCases, ElementFormat.allCases)
+  func product(left: ElementFormat, right: ElementFormat) {
     var random = TestRandom(seed: 3)
     let (m, n, k) = (5, 7, 77)
-    let a = Quantizer().quantize(random.normals(m * k), rows: m, columns: k)
-    let b = Quantizer().quantize(random.normals(n * k), rows: n, columns: k)
+    let a = Quantizer(format: left).quantize(random.normals(m * k), rows: m, columns: k)
+    let b = Quantizer(format: right).quantize(random.normals(n * k), rows: n, columns: k)
     let result = referenceProduct(a, b)
     for i in 0..<m {
       for j in 0..<n {
-        var exact = 0.0
-        var magnitude = 0.0
-        for p in 0..<k {
-          let term = Double(a.value(row: i, column: p)) * Double(b.value(row: j, column: p))
-          exact += term
-          magnitude += abs(term)
-        }
+        let (exact, magnitude) = Self.sums(a, b, i, j)
         // Three groups: three additions, each off by at most half an ulp of the largest partial sum.
         #expect(abs(Double(result[i * n + j]) - exact) <= 3 * 0x1p-24 * magnitude)
       }
+    }
+  }
+
+  @Test(
+    "the reference product is exact where every sum is a float",
+    arguments: ElementFormat.allCases, ElementFormat.allCases)
+  func exactProduct(left: ElementFormat, right: ElementFormat) {
+    var random = TestRandom(seed: 4)
+    let (m, n, k) = (6, 9, 70)
+    // Terms are multiples of 2⁻⁴ up to 2⁸, times 1 or 2 for each scale: sums of 70 need 21 bits.
+    func matrix(_ format: ElementFormat, _ rows: Int) -> QuantizedMatrix {
+      QuantizedMatrix(
+        format: format, axis: .rows, rows: rows, columns: k,
+        codes: (0..<rows * k).map { _ in UInt8(random.integer(below: 16)) },
+        scales: (0..<rows * 3).map { _ in UInt8(127 + random.integer(below: 2)) })
+    }
+    let (a, b) = (matrix(left, m), matrix(right, n))
+    let result = referenceProduct(a, b)
+    for i in 0..<m {
+      for j in 0..<n { #expect(Double(result[i * n + j]) == Self.sums(a, b, i, j).exact) }
     }
   }
 

@@ -94,8 +94,9 @@ struct KernelTests {
     _ = Kernels.current.fakeQuantize(
       x.matrix, into: whole.matrix, firstRow: 0, axis: axis, quantizer, random: stream)
     let sliced = Owned(rows: 1000, columns: 48)
-    try fakeQuantize(
-      x.matrix, into: sliced.matrix, axis: axis, quantizer, random: stream, tensor: "x")
+    let broken = fakeQuantize(
+      x.matrix, into: sliced.matrix, axis: axis, quantizer, random: stream)
+    #expect(broken == 0)
     #expect(whole.values == sliced.values)
   }
 }
@@ -133,8 +134,6 @@ struct LayerKernelTests {
           dx: dx.matrix, dweight: e.matrix.row(1), dbias: e.matrix.row(2))
         a.assign(from: dx.matrix)
       },
-      run { a, _, _ in kernels.softmax(a, scale: 0.3) },
-      run { a, b, _ in kernels.softmaxBackward(p: a, dp: b, scale: 0.3) },
       run { a, _, e in kernels.addColumnSums(of: a, to: e.matrix.row(0)) },
       run { a, b, _ in kernels.addScaled(a.base, scale: 0.7, branch: b.base, into: a.base, n) },
       run { a, b, e in
@@ -166,26 +165,6 @@ struct LayerKernelTests {
       // e^(−x²/2) carries the relative error of x²/2, half an ulp of it absolute: (1 + x²/2)·2⁻²⁴.
       let bound = abs(exact) * (8 + Double(x * x) / 2) * 0x1p-23
       #expect(abs(Double(y) - exact) <= bound + 1e-37, "x = \(x): \(y) for \(exact)")
-    }
-  }
-
-  @Test("softmax rows sum to 1 and follow the definition")
-  func softmax() {
-    var random = TestRandom(seed: 10)
-    let values = random.normals(3 * 50).map { 20 * $0 }
-    let s = Owned(values, rows: 3, columns: 50)
-    Kernels.current.softmax(s.matrix, scale: 0.5)
-    for row in 0..<3 {
-      let input = values[row * 50..<(row + 1) * 50].map(Double.init)
-      let largest = input.max()!
-      let exponentials = input.map { exp(0.5 * ($0 - largest)) }
-      let sum = exponentials.reduce(0, +)
-      for (column, e) in exponentials.enumerated() {
-        // x − m and its product with the scale are each rounded once: |z| ulp in the exponent.
-        let z = abs(0.5 * (input[column] - largest))
-        let bound = (8 + 2 * z) * 0x1p-23 * (e / sum)
-        #expect(abs(Double(s.values[row * 50 + column]) - e / sum) <= bound + 1e-37)
-      }
     }
   }
 }

@@ -4,43 +4,12 @@ import Runtime
 import TestSupport
 import Testing
 
-/// The four results of a linear layer, forward and backward.
-struct LinearResult {
-  var y: [Float]
-  var dx: [Float]
-  var dw: [Float]
-  var db: [Float]
-
-  init(
-    x: [Float], w: [Float], b: [Float], dy: [Float], ema: [Float]? = nil, n: Int, d: Int, c: Int,
-    recipe: LinearRecipe, context: StepContext = StepContext()
-  ) throws {
-    let linear = Linear(name: "test", index: 3, inputs: d, outputs: c, recipe: recipe)
-    let arena = Arena(chunkCount: 1 << 12)
-    let (input, dyOwned) = (Owned(x, rows: n, columns: d), Owned(dy, rows: n, columns: c))
-    let (y, dx) = (Owned(rows: n, columns: c), Owned(rows: n, columns: d))
-    let (dw, db) = (Owned(rows: c, columns: d), Owned(rows: 1, columns: c))
-    let (weight, bias) = (Owned(w, rows: c, columns: d), Owned(b, rows: 1, columns: c))
-    let average = ema.map { Owned($0, rows: c, columns: d) }
-    let parameters = Linear.Parameters(
-      weight: weight.buffer.base, bias: bias.buffer.base,
-      weightEMA: average.map { UnsafePointer($0.buffer.base) })
-    let saved = try linear.forward(
-      input.matrix, parameters, y: y.matrix, arena: arena, context: context)
-    try linear.backward(
-      dy: dyOwned.matrix, saved, parameters, dx: dx.matrix,
-      gradients: Linear.Gradients(weight: dw.buffer.base, bias: db.buffer.base), arena: arena,
-      context: context)
-    (self.y, self.dx, self.dw, self.db) = (y.values, dx.values, dw.values, db.values)
-  }
-}
-
 @Suite("The linear layer")
 struct LinearTests {
   @Test(
-    "agrees with the golden vectors, each quantizer alone and all together",
-    .enabled(if: Golden.isAvailable))
-  func golden() throws {
+    "agrees with the golden vectors, each quantizer alone and all together, by either engine",
+    .enabled(if: Golden.isAvailable), arguments: Engine.allCases)
+  func golden(engine: Engine) throws {
     let file = try Golden.open("linear")
     var ema = LinearRecipe.tetrajet
     ema[.q2]?.rounding = .ema
@@ -63,28 +32,27 @@ struct LinearTests {
       let result = try LinearResult(
         x: file.floats("\(shape).x"), w: file.floats("\(shape).w"), b: file.floats("\(shape).b"),
         dy: file.floats("\(shape).dy"), ema: try? file.floats("\(shape).w_ema"), n: sizes[0],
-        d: sizes[1], c: sizes[2], recipe: recipe)
+        d: sizes[1], c: sizes[2], recipe: recipe, engine: engine)
       let stem = parts.dropLast().joined(separator: ".")
-      for (key, values) in [
-        ("y", result.y), ("dx", result.dx), ("dw", result.dw), ("db", result.db),
-      ] {
+      for (key, values) in result.all {
         let error = relativeError(values, try file.floats("\(stem).\(key)"))
-        #expect(error <= 1e-6, "\(stem).\(key): \(error)")
+        #expect(error <= 1e-6, "\(engine) \(stem).\(key): \(error)")
       }
     }
   }
 
   @Test(
-    "equals products of the oracle's operands, on ragged shapes",
-    arguments: [LinearRecipe.microscaling, .tetrajet])
-  func oracle(recipe: LinearRecipe) throws {
+    "equals products of the oracle's operands, on ragged shapes, by either engine",
+    arguments: [LinearRecipe.microscaling, .tetrajet], Engine.allCases)
+  func oracle(recipe: LinearRecipe, engine: Engine) throws {
     var random = TestRandom(seed: 20)
     for (n, d, c) in [(1, 1, 1), (7, 33, 31), (197, 96, 40), (600, 50, 130)] {
       let (x, w) = (random.normals(n * d), random.normals(c * d))
       let (b, dy) = (random.normals(c), random.normals(n * c))
       let context = StepContext(seed: 5, step: 2)
       let result = try LinearResult(
-        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, context: context)
+        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, engine: engine,
+        context: context)
       func q(_ operand: Operand, _ values: [Float], _ rows: Int, _ columns: Int) -> [Float] {
         let quantizer = recipe[operand]!
         let purpose: [Operand: RandomPurpose] = [
@@ -122,8 +90,8 @@ struct LinearTests {
     }
   }
 
-  @Test("gives the same bits on one thread and on three")
-  func threads() throws {
+  @Test("gives the same bits on one thread and on three", arguments: Engine.allCases)
+  func threads(engine: Engine) throws {
     var random = TestRandom(seed: 21)
     let (n, d, c) = (1000, 96, 200)
     let (x, w) = (random.normals(n * d), random.normals(c * d))
@@ -132,23 +100,31 @@ struct LinearTests {
     for threads in [1, 3] {
       Threads.count = threads
       let result = try LinearResult(
-        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet)
+        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet, engine: engine)
       results.append(result.y + result.dx + result.dw + result.db)
     }
     Threads.count = Threads.available
     #expect(results[0] == results[1])
   }
 
-  @Test("an operand that is not finite is an error that names the layer and the operand")
-  func nonFinite() throws {
+  @Test(
+    "an operand that is not finite is an error that names the layer and the operand",
+    arguments: Engine.allCases)
+  func nonFinite(engine: Engine) throws {
     let ones = [Float](repeating: 1, count: 4)
-    #expect(throws: NonFiniteTensor(tensor: "test: the input (q1)")) {
+    func run(x: [Float]? = nil, w: [Float]? = nil, dy: [Float]? = nil) throws {
       _ = try LinearResult(
-        x: [1, .nan, 1, 1], w: ones, b: [0, 0], dy: ones, n: 2, d: 2, c: 2, recipe: .tetrajet)
+        x: x ?? ones, w: w ?? ones, b: [0, 0], dy: dy ?? ones, n: 2, d: 2, c: 2, recipe: .tetrajet,
+        engine: engine)
+    }
+    #expect(throws: NonFiniteTensor(tensor: "test: the input (q1)")) {
+      try run(x: [1, .nan, 1, 1])
+    }
+    #expect(throws: NonFiniteTensor(tensor: "test: the weight (q2)")) {
+      try run(w: [1, 1, 1, -.infinity])
     }
     #expect(throws: NonFiniteTensor(tensor: "test: the output gradient (q3)")) {
-      _ = try LinearResult(
-        x: ones, w: ones, b: [0, 0], dy: [1, 1, .infinity, 1], n: 2, d: 2, c: 2, recipe: .tetrajet)
+      try run(dy: [1, 1, .infinity, 1])
     }
   }
 }
@@ -157,7 +133,7 @@ struct LinearTests {
 struct UnbiasednessTests {
   /// The distance of the mean of n backward passes from the straight-through gradient of the quantized
   /// forward pass, relative, for n = 16, 256, 4096.
-  static func errors(_ recipe: LinearRecipe) throws -> [Double] {
+  static func errors(_ recipe: LinearRecipe, _ engine: Engine) throws -> [Double] {
     var random = TestRandom(seed: 30)
     let (n, d, c) = (40, 33, 48)
     let (x, w) = (random.normals(n * d), random.normals(c * d))
@@ -167,12 +143,13 @@ struct UnbiasednessTests {
     var through = recipe
     for operand in [Operand.q3, .q4, .q5, .q6] { through[operand] = nil }
     (through.q4ReadsQuantized, through.q6ReadsQuantized) = (true, true)
-    let exact = try LinearResult(x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: through)
+    let exact = try LinearResult(
+      x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: through, engine: engine)
     var sum = [Float](repeating: 0, count: exact.dx.count + exact.dw.count)
     var errors: [Double] = []
     for step in 0..<4096 {
       let result = try LinearResult(
-        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe,
+        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, engine: engine,
         context: StepContext(seed: 1, step: step))
       for (index, value) in (result.dx + result.dw).enumerated() { sum[index] += value }
       if [16, 256, 4096].contains(step + 1) {
@@ -182,18 +159,19 @@ struct UnbiasednessTests {
     return errors
   }
 
-  @Test("of tetrajet approach the straight-through gradient as 1/√n")
-  func tetrajet() throws {
-    let errors = try Self.errors(.tetrajet)
+  @Test(
+    "of tetrajet approach the straight-through gradient as 1/√n", arguments: Engine.allCases)
+  func tetrajet(engine: Engine) throws {
+    let errors = try Self.errors(.tetrajet, engine)
     // 16 times the passes: a quarter of the error, within the scatter of thousands of elements.
     for (few, many) in zip(errors, errors.dropFirst()) {
       #expect((3.5...4.6).contains(few / many), "\(errors)")
     }
   }
 
-  @Test("of microscaling stay away from it")
-  func microscaling() throws {
-    let errors = try Self.errors(.microscaling)
+  @Test("of microscaling stay away from it", arguments: Engine.allCases)
+  func microscaling(engine: Engine) throws {
+    let errors = try Self.errors(.microscaling, engine)
     #expect(errors[2] > 0.05 && abs(errors[2] / errors[0] - 1) < 1e-3, "\(errors)")
   }
 }

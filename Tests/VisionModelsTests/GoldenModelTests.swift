@@ -14,13 +14,13 @@ struct ModelStep {
     _ model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
     context: StepContext = StepContext(), training: Bool = false
   ) throws {
-    let arena = Arena(chunkCount: 1 << 16)
-    let pass = Pass(weights: weights, arena: arena, context: context, training: training)
+    let workspace = Workspace(chunkCount: 1 << 16)
+    let pass = Pass(weights: weights, workspace: workspace, context: context, training: training)
     let input = AlignedBuffer<Float>(count: images.count)
     for (index, value) in images.enumerated() { input.base[index] = value }
     let (logits, saved) = try model.forward(input.base, batch: labels.count, pass)
     let classes = model.configuration.classes
-    let dlogits = arena.matrix(rows: labels.count, columns: classes)
+    let dlogits = workspace.kept.matrix(rows: labels.count, columns: classes)
     var loss = 0.0
     for (row, label) in labels.enumerated() {
       let z = (0..<classes).map { Double(logits.row(row)[$0]) }
@@ -41,15 +41,19 @@ struct ModelStep {
 @Suite("The vision transformer agrees with timm's", .enabled(if: Golden.isAvailable))
 struct GoldenModelTests {
   @Test(
-    "in logits, loss and every gradient",
+    "in logits, loss and every gradient, by either engine",
     arguments: [
       ("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2),
       ("microscaling", .microscaling, 2e-2),
-    ])
-  func golden(method: String, recipe: LinearRecipe, tolerance: Double) throws {
+    ], Engine.allCases)
+  func golden(_ method: (name: String, recipe: LinearRecipe, tolerance: Double), engine: Engine)
+    throws
+  {
+    let (method, recipe, tolerance) = method
     let file = try Golden.open("vit")
     let model = try VisionTransformer(
-      ViTConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven))
+      ViTConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven),
+      engine: engine)
     let weights = try model.parameters.read(from: file, prefix: "model.")
     let step = try ModelStep(
       model, weights: weights, images: file.floats("images"), labels: file.integers("labels"))
@@ -61,9 +65,9 @@ struct GoldenModelTests {
     for entry in model.parameters.entries {
       let expected = try file.floats("\(method).grad.\(entry.name)", shape: entry.shape)
       let error = relativeError(Array(step.gradients.elements[entry.range]), expected)
-      #expect(error <= tolerance, "\(method) \(entry.name): \(error)")
+      #expect(error <= tolerance, "\(method) \(engine) \(entry.name): \(error)")
       if error > worst.error { worst = (error, entry.name) }
     }
-    print("\(method): logits \(logitsError), worst gradient \(worst)")
+    print("\(method) \(engine): logits \(logitsError), worst gradient \(worst)")
   }
 }

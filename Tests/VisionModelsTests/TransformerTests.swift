@@ -12,12 +12,13 @@ struct TransformerTests {
 
   /// A small model with weights far from their initial values, images and labels.
   static func sample(
-    _ configuration: ViTConfiguration, recipe: LinearRecipe = .fp32, batch: Int = 3
+    _ configuration: ViTConfiguration, recipe: LinearRecipe = .fp32, engine: Engine = .packed,
+    batch: Int = 3
   ) throws -> (
     model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int]
   ) {
     var random = TestRandom(seed: 50)
-    let model = try VisionTransformer(configuration, recipe: recipe)
+    let model = try VisionTransformer(configuration, recipe: recipe, engine: engine)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     model.initialize(weights, seed: 1)
     for index in 0..<weights.count { weights.base[index] += 0.2 * random.normal() }
@@ -86,16 +87,18 @@ struct TransformerTests {
     }
   }
 
-  @Test("computes the same logits with and without what backward needs")
-  func logitsAlone() throws {
+  @Test(
+    "computes the same logits with and without what backward needs", arguments: Engine.allCases)
+  func logitsAlone(engine: Engine) throws {
     for recipe in [LinearRecipe.fp32, .tetrajet, .microscaling] {
-      let (model, weights, images, labels) = try Self.sample(Self.small, recipe: recipe)
+      let (model, weights, images, labels) = try Self.sample(
+        Self.small, recipe: recipe, engine: engine)
       let step = try ModelStep(model, weights: weights, images: images, labels: labels)
-      let arena = Arena(chunkCount: 1 << 12)
+      let workspace = Workspace(chunkCount: 1 << 12)
       let logits = try images.withUnsafeBufferPointer {
         Array(
           try model.logits(
-            $0.baseAddress!, batch: labels.count, Pass(weights: weights, arena: arena)
+            $0.baseAddress!, batch: labels.count, Pass(weights: weights, workspace: workspace)
           ).elements)
       }
       #expect(logits == step.logits)

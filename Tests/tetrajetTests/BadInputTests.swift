@@ -40,6 +40,12 @@ struct BadInputTests {
       64, ["TETRAJET_ISA", "'mmx'", "portable"], ["train"], environment: ["TETRAJET_ISA": "mmx"])
     try expect(
       64, ["deit_giant", "deit_tiny_patch16_224"], ["bench", "step", "--model", "deit_giant"])
+    for command in [
+      ["train"], ["trace", "in", "out", "--method", "tetrajet"], ["bench", "gemm"],
+      ["bench", "quantize"], ["bench", "step"],
+    ] {
+      try expect(64, ["engine", "'nonsense'"], command + ["--engine", "nonsense"])
+    }
     try expect(64, ["--batch is 0"], ["bench", "step", "--batch", "0"])
     try expect(64, ["--threads is 0"], ["train", "--threads", "0"])
   }

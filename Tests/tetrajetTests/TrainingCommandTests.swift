@@ -30,7 +30,7 @@ struct TrainingCommandTests {
       let steps = metrics.map { $0["step"] as! Int }
       #expect(steps == steps.sorted() && Set(steps).count == steps.count)
       let summary = try RunSummary(path: "\(run)/summary.json")
-      #expect(summary.method == "tetrajet" && summary.engine == "simulated" && summary.epochs == 8)
+      #expect(summary.method == "tetrajet" && summary.engine == "packed" && summary.epochs == 8)
       #expect(summary.evalTop1 > 80, "learnt to \(summary.evalTop1) %")
       #expect(summary.evalTop1 == evaluations.last!["eval_top1"] as! Double)
 
@@ -53,7 +53,7 @@ struct TrainingCommandTests {
       #expect(first.status == 0, "\(first.errors)")
       let second = try tetrajet(
         "train", "\(folder)/a/recipe.yaml", "--threads", "1", "--output", "\(folder)/b",
-        environment: ["TETRAJET_ISA": "portable"])
+        environment: ["TETRAJET_ISA": EngineCommandTests.fusedSets.last ?? "portable"])
       #expect(second.status == 0, "\(second.errors)")
       for file in ["last.safetensors", "best.safetensors", "recipe.yaml"] {
         #expect(try readFile("\(folder)/a/\(file)") == readFile("\(folder)/b/\(file)"), "\(file)")

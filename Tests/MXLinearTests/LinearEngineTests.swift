@@ -1,0 +1,175 @@
+import MXFormats
+import MXLinear
+import Runtime
+import TestSupport
+import Testing
+
+@Suite("The packed engine of the linear layer")
+struct LinearEngineTests {
+  /// Operands of a ragged layer of N = 37, D = 50, C = 33.
+  struct Sample {
+    let n = 37
+    let d = 50
+    let c = 33
+    let x, w, b, dy, ema: [Float]
+
+    init(_ random: inout TestRandom) {
+      // Sums of 4-bit products are mostly exact in single precision, and then the engines agree to the
+      // bit. Numbers of very different sizes make them round.
+      func spread(_ count: Int) -> [Float] {
+        (0..<count).map { _ in
+          random.normal()
+            * Float(sign: .plus, exponent: random.integer(below: 25) - 12, significand: 1)
+        }
+      }
+      (x, w, dy) = (spread(n * d), spread(c * d), spread(n * c))
+      b = random.normals(c)
+      ema = zip(w, random.normals(c * d)).map { $0 + 0.1 * $1 }
+    }
+
+    func result(_ recipe: LinearRecipe, _ engine: Engine, step: Int) throws -> LinearResult {
+      try LinearResult(
+        x: x, w: w, b: b, dy: dy, ema: ema, n: n, d: d, c: c, recipe: recipe, engine: engine,
+        context: StepContext(seed: 6, step: step))
+    }
+
+    /// Expects both engines to give the same results to the rounding of single precision, and returns
+    /// whether they are not the same bits.
+    func expectAgreement(_ recipe: LinearRecipe, step: Int, _ label: String) throws -> Bool {
+      let packed = try result(recipe, .packed, step: step)
+      let simulated = try result(recipe, .simulated, step: step)
+      for ((name, values), (_, expected)) in zip(packed.all, simulated.all) {
+        let error = relativeError(values, expected)
+        #expect(error <= 1e-6, "\(name) of \(label): \(error)")
+        #expect(values.contains { $0 != 0 }, "\(name) of \(label)")
+      }
+      return zip(packed.all, simulated.all).contains { $0.values != $1.values }
+    }
+  }
+
+  @Test(
+    "agrees with the simulated one for any quantizers that are on, from the same random bits",
+    arguments: [Rounding.nearestEven, .stochastic])
+  func subsets(rounding: Rounding) throws {
+    var random = TestRandom(seed: 100)
+    let sample = Sample(&random)
+    var different = 0
+    for subset in 0..<64 {
+      let on = Operand.allCases.enumerated().filter { subset >> $0.offset & 1 == 1 }.map(\.element)
+      let quantizers = on.map { ($0, QuantizerRecipe(rounding: rounding)) }
+      for (q4, q6) in [(false, false), (false, true), (true, false), (true, true)] {
+        let recipe = LinearRecipe(
+          quantizers: Dictionary(uniqueKeysWithValues: quantizers), q4ReadsQuantized: q4,
+          q6ReadsQuantized: q6)
+        let label = "\(on), reading quantized \(q4) \(q6)"
+        if try sample.expectAgreement(recipe, step: subset, label) { different += 1 }
+      }
+    }
+    // Two engines, not one under two names.
+    #expect(different > 0)
+  }
+
+  @Test("agrees with the simulated one for mixed formats, scale rules and roundings")
+  func mixed() throws {
+    var random = TestRandom(seed: 101)
+    let sample = Sample(&random)
+    for step in 0..<200 {
+      var recipe = LinearRecipe(
+        q4ReadsQuantized: random.integer(below: 2) == 1,
+        q6ReadsQuantized: random.integer(below: 2) == 1)
+      for operand in Operand.allCases where random.integer(below: 8) > 0 {
+        // Only weights have moving averages.
+        let roundings = Rounding.allCases.filter { $0 != .ema || operand == .q2 }
+        recipe[operand] = QuantizerRecipe(
+          format: ElementFormat.allCases[random.integer(below: 2)],
+          scaleRule: ScaleRule.allCases[random.integer(below: 4)],
+          rounding: roundings[random.integer(below: roundings.count)])
+      }
+      _ = try sample.expectAgreement(recipe, step: step, "\(recipe)")
+    }
+  }
+
+  @Test(
+    "computes its output again from what it saved, to the bit",
+    arguments: [LinearRecipe.tetrajet, .tetrajet.withBackwardRounding(.nearestEven)])
+  func recomputed(recipe: LinearRecipe) throws {
+    var random = TestRandom(seed: 102)
+    for (n, d, c) in [(37, 50, 33), (300, 96, 200)] {
+      let linear = Linear(name: "test", index: 1, inputs: d, outputs: c, recipe: recipe)
+      #expect(linear.canRecomputeOutput)
+      let x = Owned(random.normals(n * d), rows: n, columns: d)
+      let (w, b) = (
+        Owned(random.normals(c * d), rows: c, columns: d),
+        Owned(random.normals(c), rows: 1, columns: c)
+      )
+      let (y, again) = (Owned(rows: n, columns: c), Owned(rows: n, columns: c))
+      let parameters = Linear.Parameters(weight: w.buffer.base, bias: b.buffer.base)
+      let workspace = Workspace(chunkCount: 1 << 12)
+      try withExtendedLifetime((w, b)) {
+        let saved = try linear.forward(
+          x.matrix, parameters, y: y.matrix, workspace: workspace, context: StepContext())
+        // The layer reads its own codes, not x.
+        x.matrix.base.update(repeating: .nan, count: n * d)
+        linear.output(
+          saved, parameters, y: again.matrix, arena: workspace.scratch, context: StepContext())
+      }
+      #expect(y.values == again.values && y.values.allSatisfy(\.isFinite))
+    }
+  }
+
+  @Test("needs no input again, and keeps at most 0.6 bytes an element, where the engine is packed")
+  func memory() throws {
+    let (n, d, c) = (2000, 384, 1536)
+    var random = TestRandom(seed: 103)
+    let x = Owned(random.normals(n * d), rows: n, columns: d)
+    let w = Owned(random.normals(c * d), rows: c, columns: d)
+    let (b, y) = (Owned(rows: 1, columns: c), Owned(rows: n, columns: c))
+    let parameters = Linear.Parameters(weight: w.buffer.base, bias: b.buffer.base)
+    let workspace = Workspace()
+    func keeps(_ recipe: LinearRecipe, _ engine: Engine) throws -> (bytes: Int, input: Bool) {
+      let linear = Linear(
+        name: "test", index: 0, inputs: d, outputs: c, recipe: recipe, engine: engine)
+      return try workspace.frame {
+        try withExtendedLifetime((w, b)) {
+          _ = try linear.forward(
+            x.matrix, parameters, y: y.matrix, workspace: workspace, context: StepContext())
+        }
+        #expect(workspace.scratch.usedCount == 0)
+        return (workspace.kept.usedCount * 4, linear.keepsInput)
+      }
+    }
+    for recipe in [LinearRecipe.tetrajet, .microscaling] {
+      let packed = try keeps(recipe, .packed)
+      #expect(!packed.input && packed.bytes > 0)
+      #expect(Double(packed.bytes) <= 0.6 * Double(n * d + c * d), "\(packed.bytes)")
+      let simulated = try keeps(recipe, .simulated)
+      #expect(simulated.input && simulated.bytes == 0)
+    }
+    let fp32 = try keeps(.fp32, .packed)
+    #expect(fp32.input && fp32.bytes == 0)
+  }
+
+  @Test("is named packed, simulated, or mixed with the engine of each product")
+  func names() {
+    func text(_ recipe: LinearRecipe, _ engine: Engine) -> String {
+      var line = JSONLine()
+      recipe.addEngines(asked: engine, to: &line)
+      #expect(line.text.contains("\"\(recipe.engineName(asked: engine))\""))
+      return line.text
+    }
+    #expect(text(.tetrajet, .packed) == #"{"engine": "packed"}"#)
+    #expect(text(.microscaling, .packed) == #"{"engine": "packed"}"#)
+    #expect(text(.tetrajet, .simulated) == #"{"engine": "simulated"}"#)
+    #expect(text(.fp32, .packed) == #"{"engine": "simulated"}"#)
+    var partial = LinearRecipe.tetrajet
+    partial[.q4] = nil
+    #expect(
+      text(partial, .packed)
+        == #"{"engine": "mixed", "engine_y": "packed", "engine_dx": "simulated", "#
+        + #""engine_dw": "packed"}"#)
+    #expect(text(partial, .simulated) == #"{"engine": "simulated"}"#)
+    // One quantizer of each product on, the other off.
+    (partial[.q1], partial[.q6]) = (nil, nil)
+    #expect(text(partial, .packed) == #"{"engine": "simulated"}"#)
+  }
+}
