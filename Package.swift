@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md):
-// tetrajet → Training → {ImageData, VisionModels} → MXLinear → {MXFormats, CMXKernels} → Runtime
+// tetrajet → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels} → Runtime
 //
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
 let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
@@ -35,7 +35,9 @@ let package = Package(
     ),
     .target(
       name: "Training",
-      dependencies: ["ImageData", "VisionModels", .product(name: "Yams", package: "Yams")]
+      dependencies: [
+        "ImageData", "VisionModels", "Oscillation", .product(name: "Yams", package: "Yams"),
+      ]
     ),
     .target(
       name: "ImageData",
@@ -43,6 +45,7 @@ let package = Package(
       resources: [.copy("Digits")]
     ),
     .target(name: "VisionModels", dependencies: ["MXLinear"]),
+    .target(name: "Oscillation", dependencies: ["MXLinear"]),
     .target(name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS]),
     .target(name: "MXFormats"),
     .target(name: "Runtime"),
@@ -59,6 +62,7 @@ let package = Package(
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
     .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
     .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
+    .testTarget(name: "OscillationTests", dependencies: ["Oscillation", "TestSupport"]),
     .testTarget(
       name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),

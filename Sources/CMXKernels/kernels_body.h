@@ -5,6 +5,7 @@
 #include "attention.h"
 #include "gemm.h"
 #include "layers.h"
+#include "oscillation.h"
 #include "pack.h"
 #include "quantize.h"
 
@@ -41,4 +42,9 @@ const tj_kernels TJ_JOIN(tj_kernels_, TJ_ISA) = {
     .add_scaled = add_scaled,
     .sum_of_squares = sum_of_squares,
     .adamw = adamw,
+    .moving_average = moving_average,
+    .ramping_adamw = ramping_adamw,
+    .add_scaled_difference = add_scaled_difference,
+    .track_movement = track_movement,
+    .count_losses = count_losses,
 };

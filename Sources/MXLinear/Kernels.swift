@@ -286,12 +286,102 @@ public struct Kernels: Sendable {
     _ step: AdamWCoefficients, gradient: UnsafePointer<Float>, weight: UnsafeMutablePointer<Float>,
     m: UnsafeMutablePointer<Float>, v: UnsafeMutablePointer<Float>, _ n: Int
   ) {
-    var step = tj_adamw(
-      learning_rate: step.learningRate, beta1: step.beta1, beta2: step.beta2,
-      epsilon: step.epsilon, decay: step.learningRate * step.weightDecay,
-      correction1: step.correction1, correction2: step.correction2,
-      gradient_scale: step.gradientScale)
+    var step = tj_adamw(step)
     table.pointee.adamw(&step, gradient, weight, m, v, n)
+  }
+
+  // MARK: - Oscillation
+
+  /// average ← β·average + (1 − β)·w on n elements (the paper's Algorithm 1).
+  public func movingAverage(
+    beta: Float, of w: UnsafePointer<Float>, into average: UnsafeMutablePointer<Float>, _ n: Int
+  ) {
+    table.pointee.moving_average(beta, w, average, n)
+  }
+
+  /// One AdamW step on n elements, of which each adds up as many gradients as its period says, and then
+  /// takes one step on their mean with the learning rate times their number (the paper's Algorithm 2).
+  ///
+  /// - Parameters:
+  ///   - sum: the gradients that an element waits with, added up.
+  ///   - count: how many they are.
+  public func rampingAdamW(
+    _ step: AdamWCoefficients, period: UnsafePointer<Float>, sum: UnsafeMutablePointer<Float>,
+    count: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+    weight: UnsafeMutablePointer<Float>, m: UnsafeMutablePointer<Float>,
+    v: UnsafeMutablePointer<Float>, _ n: Int
+  ) {
+    var step = tj_adamw(step)
+    var ramping = tj_ramping(period: period, sum: sum, count: count)
+    table.pointee.ramping_adamw(&step, &ramping, gradient, weight, m, v, n)
+  }
+
+  /// y += scale · (a − b) on n elements.
+  public func addScaledDifference(
+    to y: UnsafeMutablePointer<Float>, scale: Float, _ a: UnsafePointer<Float>,
+    _ b: UnsafePointer<Float>, _ n: Int
+  ) {
+    table.pointee.add_scaled_difference(y, scale, a, b, n)
+  }
+
+  /// Takes one step of n weights w with quantized values q into account: adds |change| to the paths, and makes
+  /// the values now the values before.
+  ///
+  /// - Returns: the step's movement, summed over the elements.
+  public func trackMovement(
+    w: UnsafePointer<Float>, q: UnsafePointer<Float>, wBefore: UnsafeMutablePointer<Float>,
+    qBefore: UnsafeMutablePointer<Float>, wPath: UnsafeMutablePointer<Float>,
+    qPath: UnsafeMutablePointer<Float>, _ n: Int
+  ) -> WeightMovement {
+    var track = tj_track(w_before: wBefore, q_before: qBefore, w_path: wPath, q_path: qPath)
+    var movement = tj_movement()
+    table.pointee.track_movement(w, q, &track, &movement, n)
+    return WeightMovement(movement)
+  }
+
+  /// What a quantizer loses of a slice of rows; the arguments are those of `fakeQuantize`.
+  ///
+  /// - Returns: elements above the largest magnitude of their group's grid, and elements other than zero that
+  ///   become zero. Groups with a NaN or an infinity count as zeros.
+  public func countLosses(
+    _ x: FloatMatrix, ema: UnsafePointer<Float>?, firstRow: Int, axis: GroupAxis,
+    _ quantizer: QuantizerRecipe, random: RandomStream
+  ) -> (saturated: Int, underflowed: Int) {
+    precondition(firstRow % GroupAxis.groupSize == 0, "a slice that starts at row \(firstRow)")
+    precondition(quantizer.rounding != .ema || ema != nil, "ema rounding without moving averages")
+    var parameters = tj_quantizer(quantizer, random)
+    var losses = tj_losses()
+    table.pointee.count_losses(
+      x.base, ema, x.rows, x.columns, firstRow, axis == .columns ? 1 : 0, &parameters, &losses)
+    return (losses.saturated, losses.underflowed)
+  }
+}
+
+/// How far weights and their quantized values moved in a step: sums over elements.
+public struct WeightMovement: Sendable {
+  /// Σ(Δw)² and Σw² before the step.
+  public var change = 0.0, magnitude = 0.0
+  /// The same of the quantized values.
+  public var quantizedChange = 0.0, quantizedMagnitude = 0.0
+  /// Elements whose quantized value has changed.
+  public var flips = 0
+
+  /// No movement.
+  public init() {}
+
+  fileprivate init(_ movement: tj_movement) {
+    (change, magnitude) = (movement.change, movement.magnitude)
+    (quantizedChange, quantizedMagnitude) = (movement.q_change, movement.q_magnitude)
+    flips = Int(movement.flips)
+  }
+
+  /// Adds the movement of other elements.
+  public static func += (a: inout WeightMovement, b: WeightMovement) {
+    a.change += b.change
+    a.magnitude += b.magnitude
+    a.quantizedChange += b.quantizedChange
+    a.quantizedMagnitude += b.quantizedMagnitude
+    a.flips += b.flips
   }
 }
 
@@ -348,6 +438,16 @@ public struct UnknownInstructionSet: ReportableError, Equatable {
 extension ElementFormat {
   /// The format's number in CMXKernels.
   fileprivate var tag: Int32 { self == .e2m1 ? 0 : 1 }
+}
+
+extension tj_adamw {
+  fileprivate init(_ step: AdamWCoefficients) {
+    self.init(
+      learning_rate: step.learningRate, beta1: step.beta1, beta2: step.beta2,
+      epsilon: step.epsilon, decay: step.learningRate * step.weightDecay,
+      correction1: step.correction1, correction2: step.correction2,
+      gradient_scale: step.gradientScale)
+  }
 }
 
 extension tj_quantizer {

@@ -42,7 +42,8 @@ public struct Linear: Sendable {
     public let weight: UnsafePointer<Float>
     /// b [C].
     public let bias: UnsafePointer<Float>
-    /// The moving average of W [C, D], which Q2 needs under `Rounding.ema`.
+    /// The moving average of W [C, D], by which Q2 rounds under `Rounding.ema`. Nil where no average is in use
+    /// yet: Q2 then rounds to the nearest, ties to even.
     public let weightEMA: UnsafePointer<Float>?
 
     /// Views on the parameters.
@@ -180,6 +181,7 @@ public struct Linear: Sendable {
         let operand = product.operands.0
         targets[operand] = target(operand, rows: dy.rows, columns: dy.columns, arena, context)
       }
+      for operand in targets.keys { count(dy, operand, context) }
       try context.profile.measure(.quantizer) {
         try throwIfBroken(
           packOnce(
@@ -267,11 +269,29 @@ public struct Linear: Sendable {
     }
   }
 
+  /// The quantizer of an operand, given the moving averages that are there: without any, `Rounding.ema` is
+  /// nearest rounding.
+  private func quantizer(_ operand: Operand, ema: UnsafePointer<Float>?) -> QuantizerRecipe? {
+    var quantizer = recipe[operand]
+    if ema == nil, quantizer?.rounding == .ema { quantizer?.rounding = .nearestEven }
+    return quantizer
+  }
+
+  /// Takes what a quantizer loses of x into the census, if there is one.
+  private func count(
+    _ x: FloatMatrix, _ operand: Operand, _ context: StepContext, ema: UnsafePointer<Float>? = nil
+  ) {
+    guard let census = context.census, let quantizer = quantizer(operand, ema: ema) else { return }
+    census.count(
+      x, ema: ema, operand, quantizer, random: context.random(operand, layer: index))
+  }
+
   /// Where a quantizer that is on writes its codes.
   private func target(
-    _ operand: Operand, rows: Int, columns: Int, _ arena: Arena, _ context: StepContext
+    _ operand: Operand, rows: Int, columns: Int, _ arena: Arena, _ context: StepContext,
+    ema: UnsafePointer<Float>? = nil
   ) -> PackingTarget {
-    let quantizer = recipe[operand]!
+    let quantizer = quantizer(operand, ema: ema)!
     return PackingTarget(
       out: arena.packed(rows: rows, columns: columns, axis: operand.axis, format: quantizer.format),
       axis: operand.axis, quantizer: quantizer, random: context.random(operand, layer: index))
@@ -282,7 +302,8 @@ public struct Linear: Sendable {
     _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
     ema: UnsafePointer<Float>? = nil
   ) throws -> MXMatrixView {
-    let target = target(operand, rows: x.rows, columns: x.columns, arena, context)
+    let target = target(operand, rows: x.rows, columns: x.columns, arena, context, ema: ema)
+    count(x, operand, context, ema: ema)
     try context.profile.measure(.quantizer) {
       try throwIfBroken(
         pack(
@@ -303,6 +324,13 @@ public struct Linear: Sendable {
     _ source: MXMatrixView, _ operand: Operand, _ arena: Arena, _ context: StepContext
   ) throws -> MXMatrixView {
     let target = target(operand, rows: source.lanes, columns: source.length, arena, context)
+    if context.census != nil {
+      arena.scratch {
+        let values = arena.matrix(rows: source.lanes, columns: source.length)
+        unpack(source, into: values)
+        count(values, operand, context)
+      }
+    }
     try context.profile.measure(.quantizer) {
       try throwIfBroken(
         repack(source, into: target.out, target.quantizer, random: target.random),
@@ -322,7 +350,8 @@ public struct Linear: Sendable {
     _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
     ema: UnsafePointer<Float>? = nil, inPlace: Bool = false
   ) throws -> FloatMatrix {
-    guard let quantizer = recipe[operand] else { return x }
+    guard let quantizer = quantizer(operand, ema: ema) else { return x }
+    count(x, operand, context, ema: ema)
     let out = inPlace ? x : arena.matrix(rows: x.rows, columns: x.columns)
     try context.profile.measure(.quantizer) {
       try throwIfBroken(

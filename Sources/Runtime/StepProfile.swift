@@ -12,6 +12,8 @@ public enum StepPart: String, CaseIterable, Sendable {
   case gelu
   /// The optimizer.
   case optimizer
+  /// What calms oscillating weights.
+  case remedy
 }
 
 /// Adds up wall-clock seconds by the parts of a training step.

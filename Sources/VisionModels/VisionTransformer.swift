@@ -79,13 +79,24 @@ public struct VisionTransformer: Sendable {
   ) throws -> FloatMatrix {
     let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
     try pass.workspace.frame {
-      let x = embedding.forward(images, batch: batch, pass)
-      for block in blocks {
-        try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
-      }
+      let x = try features(images, batch: batch, pass)
       logits.assign(from: try classify(x, pass).logits)
     }
     return logits
+  }
+
+  /// The output of the last block, [B·T, C], with no more memory than one block needs; valid until the workspace is
+  /// released.
+  ///
+  /// - Throws: as `forward`.
+  public func features(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> FloatMatrix {
+    let x = embedding.forward(images, batch: batch, pass)
+    for block in blocks {
+      try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
+    }
+    return x
   }
 
   /// Adds the gradients of all parameters to `gradients`.

@@ -27,7 +27,9 @@ struct QuantizeCommand: ParsableCommand {
         tetrajet quantize model.safetensors model-mxfp4.safetensors
         tetrajet quantize in.safetensors out.safetensors --rounding stochastic
 
-      Rounding 'ema' (Q-EMA) takes the moving averages of T from a tensor T.ema.
+      A checkpoint's matrices get the codes that its training used: format, scale rule and rounding are \
+      those of its recipe unless they are named. Rounding 'ema' (Q-EMA) takes the moving averages of T from \
+      a tensor T.ema.
       """)
 
   @Argument(help: "The file to read.")
@@ -36,14 +38,14 @@ struct QuantizeCommand: ParsableCommand {
   @Argument(help: "The file to write.")
   var output: String
 
-  @Option(help: "mxfp4 (E2M1 elements) or e3m0.")
-  var format = FormatName.mxfp4
+  @Option(help: "mxfp4 (E2M1 elements) or e3m0. (default: the checkpoint's, or mxfp4)")
+  var format: FormatName?
 
-  @Option(help: "The rule that chooses scales.")
-  var scale = ScaleRule.truncationFree
+  @Option(help: "The rule that chooses scales. (default: the checkpoint's, or truncation-free)")
+  var scale: ScaleRule?
 
-  @Option(help: "How elements are rounded.")
-  var rounding = Rounding.nearestEven
+  @Option(help: "How elements are rounded. (default: the checkpoint's, or nearest-even)")
+  var rounding: Rounding?
 
   @Option(
     help:
@@ -57,10 +59,10 @@ struct QuantizeCommand: ParsableCommand {
   var seed: UInt64 = 0
 
   func run() throws {
-    let quantizer = Quantizer(
-      format: format.format, scaleRule: scale, rounding: rounding, axis: axis)
-    let report = try FileQuantization(quantizer: quantizer, writesValues: values, seed: seed)
-      .run(input, output: output)
+    let report = try FileQuantization(
+      format: format?.format, scaleRule: scale, rounding: rounding, axis: axis, writesValues: values,
+      seed: seed
+    ).run(input, output: output)
     if report.matrices == 0 {
       writeError("\(input) has no 2-D floating-point tensor: nothing was quantized\n")
     }

@@ -14,7 +14,9 @@ struct TraceCommand: ParsableCommand {
       For whoever compares implementations. The input holds a model (tensors model.NAME under timm's \
       names; its shape in the metadata: architecture, img_size, patch_size, embed_dim, depth, \
       num_heads, mlp_ratio, num_classes, norm_eps), images [B, channels, height, width] and labels \
-      [B]. The output holds logits, loss (mean cross entropy) and grad.NAME.
+      [B]; for qema also model.NAME.ema, the moving averages of the quantized weights. The output holds \
+      logits, loss (mean cross entropy) and grad.NAME. Of a method's remedies only qema touches a single \
+      step.
 
         tetrajet trace in.safetensors out.safetensors --method tetrajet
         tetrajet trace in.safetensors out.safetensors --method tetrajet \\
@@ -49,6 +51,7 @@ struct TraceCommand: ParsableCommand {
 
   func run() throws {
     try threading.apply()
+    try method.validate()
     let recipe =
       backwardRounding.map(method.linearRecipe.withBackwardRounding) ?? method.linearRecipe
     try traceStep(input, output: output, recipe: recipe, engine: engine, seed: seed)

@@ -335,6 +335,12 @@ static void check_quantize(void) {
       expect_count("broken groups in slices", again, broken);
     }
     if (axis == 0) along_rows = out;
+    tj_losses losses = {0};
+    CALL(count_losses, x, ema, rows, columns, 0, axis, &quantizer, &losses);
+    record_count("saturated", losses.saturated);
+    size_t zeros = 0;
+    for (size_t i = 0; i < n; i++) zeros += out[i] == 0 && x[i] != 0;
+    expect_count("underflowed", losses.underflowed, zeros);
   }
 
   const packed by_rows = packed_matrix(rows, columns);
@@ -568,6 +574,56 @@ static void check_products(void) {
 
 // MARK: - Layers
 
+static void record_double(const char *what, double x) {
+  uint64_t bits = 0x7ff8000000000000;
+  if (x == x) memcpy(&bits, &x, sizeof bits);
+  record(what, 0, (uint32_t)bits);
+  record(what, 1, (uint32_t)(bits >> 32));
+}
+
+static void check_ramping(const tj_adamw *step, const float *x, const float *weight, const float *m,
+                          const float *v, size_t n) {
+  float *plain[3] = {copy_of(weight, n), copy_of(m, n), copy_of(v, n)};
+  float *ramped[3] = {copy_of(weight, n), copy_of(m, n), copy_of(v, n)};
+  float *period = guarded_floats(n), *sum = guarded_floats(n), *count = guarded_floats(n);
+  for (size_t i = 0; i < n; i++) {
+    period[i] = 1;
+    sum[i] = count[i] = 0;
+  }
+  const tj_ramping ramping = {period, sum, count};
+  CALL(adamw, step, x, plain[0], plain[1], plain[2], n);
+  CALL(ramping_adamw, step, &ramping, x, ramped[0], ramped[1], ramped[2], n);
+  expect_floats("a period of one", ramped[0], plain[0], n);
+  for (size_t i = 0; i < n; i++) period[i] = (float)(1 + i % 5);
+  for (int turn = 0; turn < 7; turn++)
+    CALL(ramping_adamw, step, &ramping, x, ramped[0], ramped[1], ramped[2], n);
+  for (int i = 0; i < 3; i++) record_floats("weight, m or v", ramped[i], n);
+  record_floats("sum", sum, n);
+  record_floats("count", count, n);
+}
+
+static void check_oscillation(const float *w, const float *q, size_t n) {
+  float *average = copy_of(q, n), *y = copy_of(q, n);
+  CALL(moving_average, 0.998f, w, average, n);
+  record_floats("average", average, n);
+  CALL(add_scaled_difference, y, 0.2f, w, q, n);
+  record_floats("y", y, n);
+  float *buffers[4];
+  for (int i = 0; i < 4; i++) buffers[i] = filled(n, kind);
+  buffers[1][n / 2] = q[n / 2];
+  const tj_track track = {buffers[0], buffers[1], buffers[2], buffers[3]};
+  tj_movement movement = {0};
+  CALL(track_movement, w, q, &track, &movement, n);
+  record_double("change", movement.change);
+  record_double("magnitude", movement.magnitude);
+  record_double("q_change", movement.q_change);
+  record_double("q_magnitude", movement.q_magnitude);
+  record_count("flips", movement.flips);
+  for (int i = 0; i < 4; i++) record_floats("track", buffers[i], n);
+  expect_floats("w before", buffers[0], w, n);
+  expect_floats("q before", buffers[1], q, n);
+}
+
 static void check_elements(void) {
   const size_t n = columns;
   const float *x = filled(n, kind), *other = filled(n, kind);
@@ -585,10 +641,7 @@ static void check_elements(void) {
   expect_floats("in place", in_place, y, n);
 
   const double squares = CALL(sum_of_squares, x, n);
-  uint64_t bits = 0x7ff8000000000000;
-  if (squares == squares) memcpy(&bits, &squares, sizeof bits);
-  record("sum", 0, (uint32_t)bits);
-  record("sum", 1, (uint32_t)(bits >> 32));
+  record_double("sum", squares);
 
   const tj_adamw step = {.learning_rate = 1e-3f,
                          .beta1 = 0.9f,
@@ -605,6 +658,8 @@ static void check_elements(void) {
   record_floats("weight", weight, n);
   record_floats("m", m, n);
   record_floats("v", v, n);
+  check_ramping(&step, x, weight, m, v, n);
+  check_oscillation(x, other, n);
 }
 
 static void check_rows(void) {

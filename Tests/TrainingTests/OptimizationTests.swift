@@ -10,32 +10,55 @@ import VisionModels
 @Suite("Optimization")
 struct OptimizationTests {
   @Test(
-    "AdamW agrees with the golden trajectory where its period is 1",
-    .enabled(if: Golden.isAvailable))
-  func goldenAdamW() throws {
+    "Q-Ramping's AdamW agrees with the golden trajectory, and where the period is 1 so does plain AdamW",
+    .enabled(if: Golden.isAvailable), arguments: [true, false])
+  func goldenAdamW(ramps: Bool) throws {
     let file = try Golden.open("ramping_adamw")
     let initial = try file.floats("initial")
     let gradients = try file.floats("gradients")
     let trajectory = try file.floats("trajectory")
-    let plain = try file.integers("period").enumerated().filter { $0.element == 1 }.map(\.offset)
-    #expect(plain.count > 20)
+    let period = try file.integers("period")
+    let compared = period.indices.filter { ramps || period[$0] == 1 }
+    #expect(compared.count > 20)
     var table = ParameterTable()
-    _ = table.add("w", [initial.count], decays: true)
+    _ = table.add("w", [initial.count, 1], decays: true, quantized: true)
     var recipe = Recipe().optimizer
     recipe.learningRate = 0.01
-    let optimizer = AdamW(table, recipe)
-    let (weights, gradient) = (
-      AlignedBuffer<Float>(count: initial.count), AlignedBuffer<Float>(count: initial.count)
-    )
+    let optimizer = AdamW(table, recipe, ramps: ramps)
+    func buffer() -> AlignedBuffer<Float> { AlignedBuffer(count: initial.count) }
+    let (weights, gradient, periods) = (buffer(), buffer(), buffer())
     for (index, value) in initial.enumerated() { weights.base[index] = value }
+    for (index, value) in period.enumerated() { periods.base[index] = Float(value) }
     for step in 0..<24 {
       for index in 0..<initial.count {
         gradient.base[index] = gradients[step * initial.count + index]
       }
-      optimizer.step(step + 1, learningRate: 0.01, weights: weights, gradients: gradient)
-      let expected = plain.map { trajectory[step * initial.count + $0] }
-      #expect(relativeError(plain.map { weights.base[$0] }, expected) < 1e-5)
+      optimizer.step(
+        step + 1, learningRate: 0.01, weights: weights, gradients: gradient,
+        periods: ramps ? periods : nil)
+      let expected = compared.map { trajectory[step * initial.count + $0] }
+      #expect(relativeError(compared.map { weights.base[$0] }, expected) < 1e-5)
     }
+  }
+
+  @Test("a weight whose period gets shorter while it waits loses no gradient")
+  func shorterPeriod() {
+    var table = ParameterTable()
+    _ = table.add("w", [1, 1], decays: false, quantized: true)
+    let optimizer = AdamW(table, Recipe().optimizer, ramps: true)
+    let (weights, gradients, periods) = (
+      AlignedBuffer<Float>(count: 1), AlignedBuffer<Float>(count: 1), AlignedBuffer<Float>(count: 1)
+    )
+    periods.base[0] = 9
+    for step in 1...3 {
+      gradients.base[0] = Float(step)
+      if step == 3 { periods.base[0] = 2 }
+      optimizer.step(
+        step, learningRate: 0.1, weights: weights, gradients: gradients, periods: periods)
+      #expect((weights.base[0] == 0) == (step < 3))
+    }
+    // The mean of 1, 2 and 3.
+    #expect(abs(optimizer.m.base[0] - 0.2) < 1e-6 && optimizer.waiting?.count.base[0] == 0)
   }
 
   @Test("a tensor that does not decay keeps its size without a gradient; one that decays shrinks")
@@ -132,6 +155,7 @@ struct OptimizationTests {
     var recipe = Recipe.digits
     recipe.method = method
     recipe.linear = method.linearRecipe
+    recipe.training.epochs = 40
     recipe.model.classes = 4
     recipe.model.dropPath = 0
     recipe.training.labelSmoothing = 0

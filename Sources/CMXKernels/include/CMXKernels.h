@@ -42,6 +42,32 @@ typedef struct {
   float gradient_scale; // factor on the gradient (clipping); 1 for none
 } tj_adamw;
 
+/// Q-Ramping's counters, in the layout of the weights.
+typedef struct {
+  const float *period;  // an element takes a step once it has waited for so many gradients
+  float *sum;           // of the gradients it waits with
+  float *count;         // of them
+} tj_ramping;
+
+/// How far weights w and their quantized values q have come since a beginning, element by element.
+typedef struct {
+  float *w_before, *q_before;  // the values of the step before
+  float *w_path, *q_path;      // sums of |change|
+} tj_track;
+
+/// The movement of one step, summed over elements.
+typedef struct {
+  double change, magnitude;      // squares of w - w_before, and of w_before
+  double q_change, q_magnitude;  // the same of q
+  uint64_t flips;                // elements whose q has changed
+} tj_movement;
+
+/// What a quantizer loses.
+typedef struct {
+  size_t saturated;    // elements above the largest magnitude of their group's grid
+  size_t underflowed;  // elements other than zero that become zero
+} tj_losses;
+
 // Packed matrices. Lanes are what the groups lie along: rows, or columns. Sixteen neighbouring lanes are a
 // panel; a panel holds, group by group, blocks of 256 bytes of codes, and apart from them 16 scale bytes a
 // block. Byte 64 t + 4 l + b of a block holds element 8 t + b of lane l's group in its low nibble and element
@@ -152,6 +178,21 @@ typedef struct {
   /// One AdamW step on n elements.
   void (*adamw)(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v,
                 size_t n);
+
+  /// average = beta average + (1 - beta) w, n elements.
+  void (*moving_average)(float beta, const float *w, float *average, size_t n);
+  /// One AdamW step on n elements, of which each waits for as many gradients as its period says.
+  void (*ramping_adamw)(const tj_adamw *step, const tj_ramping *ramping, const float *gradient,
+                        float *weight, float *m, float *v, size_t n);
+  /// y += scale (a - b), n elements.
+  void (*add_scaled_difference)(float *y, float scale, const float *a, const float *b, size_t n);
+  /// Takes one step of n weights into account.
+  void (*track_movement)(const float *w, const float *q, const tj_track *track, tj_movement *movement,
+                         size_t n);
+  /// Adds up what a quantizer loses of rows x columns numbers; broken groups lose nothing. Arguments as those of
+  /// quantize_rows and quantize_columns.
+  void (*count_losses)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                       int32_t along_columns, const tj_quantizer *quantizer, tj_losses *losses);
 } tj_kernels;
 
 /// The tables compiled into this build, best first; null from the first index beyond them.

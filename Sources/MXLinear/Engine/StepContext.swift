@@ -30,16 +30,21 @@ public struct StepContext: Sendable {
   public var step: Int
   /// Where the time of the step's parts is added up; nil for nowhere.
   public var profile: StepProfile?
+  /// Where what the quantizers lose is counted; nil for nowhere.
+  public var census: QuantizerCensus?
 
   /// A step of a run.
-  public init(seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil) {
+  public init(
+    seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil, census: QuantizerCensus? = nil
+  ) {
     self.seed = seed
     self.step = step
     self.profile = profile
+    self.census = census
   }
 
   /// The random bits of one operand of a layer.
-  func random(_ operand: Operand, layer: Int) -> RandomStream {
+  package func random(_ operand: Operand, layer: Int) -> RandomStream {
     let purpose: RandomPurpose =
       switch operand {
       case .q1: .q1

@@ -19,7 +19,7 @@ public struct MXMatrixView {
   /// ⌈lanes/16⌉ × groups × 256 bytes.
   package let codes: UnsafeMutablePointer<UInt8>
   /// ⌈lanes/16⌉ × groups × 16 bytes.
-  let scales: UnsafeMutablePointer<UInt8>
+  package let scales: UnsafeMutablePointer<UInt8>
   /// Rows of the original matrix, or columns where its groups lie along columns.
   public let lanes: Int
   /// Elements of a lane: the extent of the contraction.
@@ -30,7 +30,7 @@ public struct MXMatrixView {
   /// Panels of 16 lanes, the last one filled up with zeros.
   var panels: Int { Self.panels(lanes) }
   /// Groups of a lane, the last one filled up with zeros.
-  var groups: Int { Self.groups(length) }
+  package var groups: Int { Self.groups(length) }
 
   static func panels(_ lanes: Int) -> Int { (lanes + panelLanes - 1) / panelLanes }
   static func groups(_ length: Int) -> Int {
@@ -53,7 +53,7 @@ public struct MXMatrixView {
   }
 
   /// Where a group's scale byte lies.
-  func scalePlace(lane: Int, group: Int) -> Int {
+  package func scalePlace(lane: Int, group: Int) -> Int {
     (lane / Self.panelLanes * groups + group) * Self.panelLanes + lane % Self.panelLanes
   }
 
@@ -73,7 +73,7 @@ extension MXMatrixView: @unchecked Sendable {}
 extension Arena {
   /// A packed matrix of undefined contents for `rows` × `columns` numbers whose groups lie along `axis`, valid
   /// until the arena is released to an earlier mark.
-  func packed(
+  package func packed(
     rows: Int, columns: Int, axis: GroupAxis, format: ElementFormat
   ) -> MXMatrixView {
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)

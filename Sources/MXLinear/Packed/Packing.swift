@@ -7,7 +7,7 @@ import Runtime
 ///   - ema: moving averages in the layout of x, for `Rounding.ema`.
 ///   - out: made for x's shape and the axis.
 /// - Returns: how many groups hold a NaN or an infinity.
-func pack(
+package func pack(
   _ x: FloatMatrix, ema: UnsafePointer<Float>? = nil, into out: MXMatrixView, axis: GroupAxis,
   _ quantizer: QuantizerRecipe, random: RandomStream, kernels: Kernels = .current
 ) -> Int {

@@ -21,6 +21,23 @@ public struct JSONLine: Sendable {
     append(key, value.isFinite ? "\(value)" : "null")
   }
 
+  /// Adds an object.
+  public mutating func add(_ key: String, _ value: JSONLine) { append(key, value.text) }
+  /// Adds an array of objects.
+  public mutating func add(_ key: String, _ values: [JSONLine]) {
+    append(key, "[" + values.map(\.text).joined(separator: ", ") + "]")
+  }
+  /// Adds an array of integers.
+  public mutating func add(_ key: String, _ values: [Int]) {
+    append(key, "[" + values.map { "\($0)" }.joined(separator: ", ") + "]")
+  }
+  /// Adds an array of numbers, null for those that are not finite.
+  public mutating func add(_ key: String, _ values: [Float]) {
+    append(key, "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ", ") + "]")
+  }
+  /// Adds the members of another object behind those that are there.
+  public mutating func add(_ other: JSONLine) { members += other.members }
+
   private mutating func append(_ key: String, _ json: String) {
     members.append("\(jsonString(key)): \(json)")
   }

@@ -49,8 +49,20 @@ public struct ParameterTable: Sendable {
     }
   }
 
+  /// The same places for the moving averages of the quantized tensors, which stand beside them in files as NAME.ema.
+  public var averages: ParameterTable {
+    var table = self
+    table.entries = entries.filter(\.quantized).map { entry in
+      Entry(
+        name: entry.name + ".ema", shape: entry.shape, offset: entry.offset, decays: entry.decays,
+        quantized: true)
+    }
+    return table
+  }
+
   /// Checks that a file has exactly the table's tensors, in their shapes, without reading them: whoever
-  /// allocates buffers by a file's own word should ask this first.
+  /// allocates buffers by a file's own word should ask this first. Moving averages of quantized tensors may be
+  /// there too.
   ///
   /// - Parameter prefix: what stands before each name in the file; tensors without it are ignored.
   /// - Throws: `SafetensorsError` naming the first tensor that is missing, misshapen or unknown.
@@ -62,7 +74,7 @@ public struct ParameterTable: Sendable {
           .shape(tensor: found.name, found: found.shape, expected: entry.shape))
       }
     }
-    let known = Set(entries.map { prefix + $0.name })
+    let known = Set((entries + averages.entries).map { prefix + $0.name })
     let stranger = file.entries.first { $0.name.hasPrefix(prefix) && !known.contains($0.name) }
     if let stranger { throw file.error(.stranger(tensor: stranger.name)) }
   }
@@ -77,6 +89,19 @@ public struct ParameterTable: Sendable {
     return buffer
   }
 
+  /// The moving averages of the quantized tensors in a file; nil where it has none.
+  ///
+  /// - Throws: `SafetensorsError` where only some are there, or of another shape.
+  public func readAverages(
+    from file: SafetensorsFile, prefix: String = ""
+  ) throws -> AlignedBuffer<Float>? {
+    let table = averages
+    guard table.entries.contains(where: { file[prefix + $0.name] != nil }) else { return nil }
+    let buffer = AlignedBuffer<Float>(count: count)
+    try table.fill(buffer, from: file, prefix: prefix)
+    return buffer
+  }
+
   /// Fills a flat buffer from a file's tensors.
   ///
   /// - Throws: as `check`, before anything is written.
@@ -85,6 +110,12 @@ public struct ParameterTable: Sendable {
   ) throws {
     precondition(buffer.count == count, "a buffer of \(buffer.count) for a table of \(count)")
     try check(file, prefix: prefix)
+    try fill(buffer, from: file, prefix: prefix)
+  }
+
+  private func fill(
+    _ buffer: AlignedBuffer<Float>, from file: SafetensorsFile, prefix: String
+  ) throws {
     for entry in entries {
       let values = try file.floats(prefix + entry.name, shape: entry.shape)
       values.withUnsafeBufferPointer {

@@ -26,8 +26,9 @@ public struct Benchmarks {
 
   /// Benchmarks at the shapes of a model preset.
   ///
-  /// - Throws: `ModelError` where there is no such preset.
+  /// - Throws: `ModelError` where there is no such preset, `RecipeError` where a method's parts do not go together.
   public init(model: String, batch: Int, method: Method, engine: Engine, repeats: Int) throws {
+    try method.validate()
     name = model
     shape = try ViTConfiguration.preset(model)
     self.batch = batch

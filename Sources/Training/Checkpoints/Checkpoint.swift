@@ -13,6 +13,8 @@ public struct Checkpoint: Sendable {
   public let model: VisionTransformer
   /// The weights.
   public let weights: AlignedBuffer<Float>
+  /// The moving averages that they round by under Q-EMA; nil where the file has none.
+  public let averages: AlignedBuffer<Float>?
 
   /// Reads a checkpoint; a folder stands for its `last.safetensors`.
   ///
@@ -23,9 +25,8 @@ public struct Checkpoint: Sendable {
     let file = try SafetensorsFile(
       path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
     var recipe = Recipe()
-    if let yaml = file.metadata["recipe"] {
-      recipe = try Recipe(
-        settings: RecipeSetting.parse(yaml: yaml, path: "\(file.path) (metadata 'recipe')"))
+    if let trained = try Self.recipe(of: file) {
+      recipe = trained
     } else {
       recipe.method = .fp32
       recipe.linear = .fp32
@@ -37,6 +38,7 @@ public struct Checkpoint: Sendable {
       recipe.model, recipe: recipe.linear, engine: recipe.engine)
     let weights = try model.parameters.read(from: file)
     (self.recipe, self.model, self.weights) = (recipe, model, weights)
+    averages = try model.parameters.readAverages(from: file)
     classNames =
       try file.metadata["class_names"].map { text in
         guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
@@ -46,13 +48,24 @@ public struct Checkpoint: Sendable {
       } ?? []
   }
 
-  /// Writes a model's weights, atomically.
+  /// The recipe that a checkpoint carries; nil for a foreign file.
+  static func recipe(of file: SafetensorsFile) throws -> Recipe? {
+    try file.metadata["recipe"].map { yaml in
+      try Recipe(
+        settings: RecipeSetting.parse(yaml: yaml, path: "\(file.path) (metadata 'recipe')"))
+    }
+  }
+
+  /// Writes a model's weights, atomically; and beside the quantized ones, as NAME.ema, the moving averages that they
+  /// round by, so that the codes of training are those of deployment.
   public static func write(
-    _ path: String, model: VisionTransformer, weights: AlignedBuffer<Float>, recipe: Recipe,
-    classNames: [String]
+    _ path: String, model: VisionTransformer, weights: AlignedBuffer<Float>,
+    averages: AlignedBuffer<Float>? = nil, recipe: Recipe, classNames: [String]
   ) throws {
     try writeSafetensors(
-      path, tensors: model.parameters.tensors(of: weights),
+      path,
+      tensors: model.parameters.tensors(of: weights)
+        + (averages.map { model.parameters.averages.tensors(of: $0) } ?? []),
       metadata: metadata(model, recipe, classNames))
   }
 

@@ -1,7 +1,7 @@
 import Runtime
 
-/// Where an interrupted run goes on: weights, moments and counters in one file, so that no kill can leave
-/// halves that do not belong together. Random numbers need no state: they are functions of the step.
+/// Where an interrupted run goes on: weights, moments, what the remedies keep and counters in one file, so that no kill
+/// can leave halves that do not belong together. Random numbers need no state: they are functions of the step.
 struct ResumeState {
   /// The epochs that are done.
   var epoch = 0
@@ -15,29 +15,27 @@ struct ResumeState {
   var trainedImages = 0
   var trainedSeconds = 0.0
 
-  /// Writes the state beside the weights and moments of a training.
+  /// Writes the state beside that of a training.
   func write(_ path: String, _ training: TrainingStep) throws {
     let table = training.model.parameters
     try writeSafetensors(
       path,
-      tensors: table.tensors(of: training.weights, prefix: "weight.")
-        + table.tensors(of: training.optimizer.m, prefix: "m.")
-        + table.tensors(of: training.optimizer.v, prefix: "v."),
+      tensors: training.state.flatMap { table.tensors(of: $0.buffer, prefix: "\($0.name).") },
       metadata: [
         "epoch": "\(epoch)", "step": "\(step)", "best_top1": "\(bestTop1)", "seconds": "\(seconds)",
         "trained_images": "\(trainedImages)", "trained_seconds": "\(trainedSeconds)",
       ])
   }
 
-  /// Reads a state and fills the weights and moments of a training of the same shape.
+  /// Reads a state and fills that of a training of the same shape and method.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   static func read(_ path: String, into training: TrainingStep) throws -> ResumeState {
     let file = try SafetensorsFile(path: path)
     let table = training.model.parameters
-    try table.load(from: file, into: training.weights, prefix: "weight.")
-    try table.load(from: file, into: training.optimizer.m, prefix: "m.")
-    try table.load(from: file, into: training.optimizer.v, prefix: "v.")
+    for (name, buffer) in training.state {
+      try table.load(from: file, into: buffer, prefix: "\(name).")
+    }
     func number(_ key: String) throws -> Double {
       guard let value = file.metadata[key].flatMap(Double.init) else {
         throw file.error(.metadata(key: key, found: file.metadata[key], expected: "a number"))

@@ -3,25 +3,34 @@ import Runtime
 
 /// AdamW (Loshchilov and Hutter 2019) over a model's flat buffer; decay on the tensors whose table entry
 /// says so.
+///
+/// Under Q-Ramping (the paper's Algorithm 2) each quantized weight adds up as many gradients as its period says, and
+/// then takes one step on their mean with the learning rate times their number; decay and the count of steps go on.
 public final class AdamW {
   /// The first moments.
   public let m: AlignedBuffer<Float>
   /// The second moments.
   public let v: AlignedBuffer<Float>
+  /// Where weights wait for their period: Σ of the gradients they wait with, and how many those are.
+  public let waiting: (sum: AlignedBuffer<Float>, count: AlignedBuffer<Float>)?
   private let recipe: Recipe.Optimizer
   /// Neighbouring tensors that are treated alike, cut into slices for the threads.
-  private let slices: [(range: Range<Int>, decays: Bool)]
+  private let slices: [(range: Range<Int>, decays: Bool, ramps: Bool)]
 
   /// An optimizer with zero moments.
-  public init(_ table: ParameterTable, _ recipe: Recipe.Optimizer) {
+  ///
+  /// - Parameter ramps: whether steps will come with periods.
+  public init(_ table: ParameterTable, _ recipe: Recipe.Optimizer, ramps: Bool = false) {
     m = AlignedBuffer(count: table.count)
     v = AlignedBuffer(count: table.count)
+    waiting =
+      ramps ? (AlignedBuffer(count: table.count), AlignedBuffer(count: table.count)) : nil
     self.recipe = recipe
     let length = 1 << 15
     slices = table.entries.flatMap { entry in
       stride(from: 0, to: entry.count, by: length).map { start in
         let range = entry.offset + start..<entry.offset + min(start + length, entry.count)
-        return (range, entry.decays)
+        return (range, entry.decays, entry.quantized)
       }
     }
   }
@@ -30,12 +39,15 @@ public final class AdamW {
   ///
   /// - Parameters:
   ///   - step: 1, 2, …, for the bias correction.
+  ///   - periods: how many gradients each quantized weight waits for, in the layout of the weights; nil for a plain
+  ///     step, which leaves those that wait alone.
   /// - Returns: the norm of the whole gradient, before clipping; not finite where the gradient is not.
   @discardableResult
   public func step(
     _ step: Int, learningRate: Float, weights: AlignedBuffer<Float>,
-    gradients: AlignedBuffer<Float>
+    gradients: AlignedBuffer<Float>, periods: AlignedBuffer<Float>? = nil
   ) -> Double {
+    precondition(periods == nil || waiting != nil, "periods for an optimizer that does not ramp")
     let kernels = Kernels.current
     let sums = AlignedBuffer<Double>(count: slices.count)
     parallelFor(slices.count) { index in
@@ -54,11 +66,18 @@ public final class AdamW {
     coefficients.weightDecay = recipe.weightDecay
     let decaying = coefficients
     parallelFor(slices.count) { index in
-      let (range, decays) = slices[index]
+      let (range, decays, ramps) = slices[index]
       let start = range.lowerBound
-      kernels.adamW(
-        decays ? decaying : plain, gradient: gradients.base + start, weight: weights.base + start,
-        m: m.base + start, v: v.base + start, range.count)
+      if ramps, let periods, let waiting {
+        kernels.rampingAdamW(
+          decays ? decaying : plain, period: periods.base + start, sum: waiting.sum.base + start,
+          count: waiting.count.base + start, gradient: gradients.base + start,
+          weight: weights.base + start, m: m.base + start, v: v.base + start, range.count)
+      } else {
+        kernels.adamW(
+          decays ? decaying : plain, gradient: gradients.base + start, weight: weights.base + start,
+          m: m.base + start, v: v.base + start, range.count)
+      }
     }
     return norm
   }

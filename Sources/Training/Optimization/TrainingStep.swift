@@ -1,9 +1,14 @@
+import ImageData
 import MXLinear
+import Oscillation
 import Runtime
 import VisionModels
 
 /// A model in training: its weights, gradients and moments, and the step that moves them.
 public final class TrainingStep {
+  /// Hands out the calibration batches of a trial that begins at a step, one after another; nil after the last.
+  public typealias Calibration = (_ step: Int) throws -> (() throws -> CalibrationBatch?)
+
   /// The model.
   public let model: VisionTransformer
   /// The flat buffer of weights.
@@ -12,16 +17,32 @@ public final class TrainingStep {
   public let gradients: AlignedBuffer<Float>
   /// The optimizer with its moments.
   public let optimizer: AdamW
-  private let workspace = Workspace()
+  /// What calms the weights, in the order in which they are called.
+  public let remedies: [any Remedy]
+  /// Q2 of all weights.
+  public let weightQuantizer: WeightQuantizer
   /// Where the time of the steps' parts is added up; nil for nowhere.
   public var profile: StepProfile?
+  /// Where what the quantizers lose is counted; nil for nowhere.
+  public var census: QuantizerCensus?
+  /// Where trials get their batches; nil for the batch of the step that they come before.
+  public var calibration: Calibration?
+  /// Memory that is given back at the end of a step.
+  let workspace = Workspace()
   private let seed: UInt64
   private let labelSmoothing: Float
+  private let stepsPerEpoch, totalSteps: Int
 
   /// A model with initial weights of the recipe's seed.
   ///
+  /// - Parameters:
+  ///   - stepsPerEpoch: how the remedies know where in the training a step lies.
+  ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: `ModelError` where the recipe's shape is impossible.
-  public init(_ recipe: Recipe) throws {
+  public init(
+    _ recipe: Recipe, stepsPerEpoch: Int = 1,
+    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
+  ) throws {
     model = try VisionTransformer(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     // Weights, gradients and two moments, four bytes each.
     let needed = Double(model.parameters.count) * 16 / 1_048_576
@@ -31,13 +52,37 @@ public final class TrainingStep {
     }
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
-    optimizer = AdamW(model.parameters, recipe.optimizer)
+    let quantizer = WeightQuantizer(model.parameters, recipe.linear)
+    weightQuantizer = quantizer
+    remedies =
+      recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer) }
+      + extraRemedies(quantizer)
+    optimizer = AdamW(
+      model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil })
     seed = UInt64(recipe.seed)
     labelSmoothing = recipe.training.labelSmoothing
+    self.stepsPerEpoch = stepsPerEpoch
+    totalSteps = recipe.training.epochs * stepsPerEpoch
     model.initialize(weights, seed: seed)
   }
 
-  /// Forward, backward and one AdamW step on a batch.
+  /// Everything that a step changes and the next one reads, by name; buffers in the layout of the weights. Random
+  /// numbers need no state: they are functions of the step.
+  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+    var state = [("weight", weights), ("m", optimizer.m), ("v", optimizer.v)]
+    if let waiting = optimizer.waiting {
+      state += [("waiting.sum", waiting.sum), ("waiting.count", waiting.count)]
+    }
+    return state.map { (name: $0.0, buffer: $0.1) } + remedies.flatMap(\.state)
+  }
+
+  /// The moving averages that Q2 rounds by once `step` steps are done; nil for none. Whoever evaluates or deploys the
+  /// model uses them too.
+  public func averages(step: Int) -> AlignedBuffer<Float>? {
+    remedies.lazy.compactMap { $0.weightAverages(step: step) }.first
+  }
+
+  /// Forward, backward and one AdamW step on a batch, with what the remedies do around them.
   ///
   /// - Parameters:
   ///   - images: [B, channels, imageSize, imageSize].
@@ -46,13 +91,68 @@ public final class TrainingStep {
   public func run(
     _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float
   ) throws -> BatchScore {
+    let calibration = self.calibration ?? { _ in
+      { CalibrationBatch(images: images, labels: labels) }
+    }
+    for remedy in remedies {
+      try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
+        try trial(steps, from: step, learningRate: learningRate, calibration, observe)
+      }
+    }
+    return try update(images, labels: labels, step: step, learningRate: learningRate)
+  }
+
+  /// Runs plain steps on calibration batches and brings everything back to the bit. Of the remedies only the
+  /// quantizer's averages take part.
+  private func trial(
+    _ steps: Int, from step: Int, learningRate: Float, _ calibration: Calibration,
+    _ observe: (TrainingView) -> Void
+  ) throws {
+    let saved = Snapshot(state)
+    defer {
+      saved.restore()
+      precondition(Snapshot(state) == saved, "a trial left traces")
+    }
+    var batches = try calibration(step)
+    var done = 0
+    while done < steps {
+      guard let batch = try batches() else {
+        // A small data set: once more.
+        guard done > 0 else { throw LoaderError.noImages }
+        batches = try calibration(step)
+        continue
+      }
+      _ = try update(
+        batch.images, labels: batch.labels, step: step + done, learningRate: learningRate,
+        isTrial: true)
+      withExtendedLifetime(batch) { done += 1 }
+      observe(view(step + done, averages: averages(step: step + done)))
+    }
+  }
+
+  private func update(
+    _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float,
+    isTrial: Bool = false
+  ) throws -> BatchScore {
     do {
-      let score = try workspace.frame { try computeGradients(images, labels: labels, step: step) }
+      let score = try workspace.frame {
+        try computeGradients(images, labels: labels, step: step, isTrial: isTrial)
+      }
       guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
+      if !isTrial {
+        forEachRemedy { $0.beforeUpdate(view(step, averages: averages(step: step))) }
+      }
       let norm = profile.measure(.optimizer) {
-        optimizer.step(step + 1, learningRate: learningRate, weights: weights, gradients: gradients)
+        optimizer.step(
+          step + 1, learningRate: learningRate, weights: weights, gradients: gradients,
+          periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first)
       }
       guard norm.isFinite else { throw NonFiniteTensor(tensor: "the gradient") }
+      forEachRemedy { remedy in
+        if !isTrial || remedy.takesPartInTrials {
+          remedy.afterUpdate(view(step, averages: averages(step: step + 1)))
+        }
+      }
       return score
     } catch var error as NonFiniteTensor {
       error.step = step
@@ -60,12 +160,28 @@ public final class TrainingStep {
     }
   }
 
+  private func forEachRemedy(_ body: (any Remedy) -> Void) {
+    if remedies.isEmpty { return }
+    profile.measure(.remedy) { remedies.forEach(body) }
+  }
+
+  private func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
+    TrainingView(
+      step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, weights: weights,
+      gradients: gradients, averages: averages, quantizer: weightQuantizer, arena: workspace.scratch
+    )
+  }
+
   private func computeGradients(
-    _ images: UnsafePointer<Float>, labels: [Int], step: Int
+    _ images: UnsafePointer<Float>, labels: [Int], step: Int, isTrial: Bool
   ) throws -> BatchScore {
+    // A trial draws other random numbers than the steps that it foresees.
+    let randomStep = isTrial ? step | 1 << 31 : step
     let pass = Pass(
-      weights: weights, workspace: workspace,
-      context: StepContext(seed: seed, step: step, profile: profile), training: true)
+      weights: weights, weightEMA: averages(step: step), workspace: workspace,
+      context: StepContext(
+        seed: seed, step: randomStep, profile: profile, census: isTrial ? nil : census),
+      training: true)
     gradients.base.update(repeating: 0, count: gradients.count)
     let (logits, saved) = try model.forward(images, batch: labels.count, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)
@@ -73,5 +189,50 @@ public final class TrainingStep {
       logits, labels: labels, smoothing: labelSmoothing, dlogits: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
     return score
+  }
+}
+
+/// Images and labels for a step of a trial.
+public struct CalibrationBatch {
+  let images: UnsafePointer<Float>
+  let labels: [Int]
+  private let owner: AlignedBuffer<Float>?
+
+  /// A batch of a loader.
+  public init(_ batch: Batch) {
+    (images, labels, owner) = (UnsafePointer(batch.images.base), batch.labels, batch.images)
+  }
+
+  init(images: UnsafePointer<Float>, labels: [Int]) {
+    (self.images, self.labels, owner) = (images, labels, nil)
+  }
+}
+
+/// Copies of a training's buffers, to go back to.
+private struct Snapshot: Equatable {
+  private let buffers: [AlignedBuffer<Float>]
+  private let copies: [AlignedBuffer<Float>]
+
+  init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
+    buffers = state.map(\.buffer)
+    copies = buffers.map { buffer in
+      let copy = AlignedBuffer<Float>(count: buffer.count)
+      copy.base.update(from: buffer.base, count: buffer.count)
+      return copy
+    }
+  }
+
+  func restore() {
+    for (buffer, copy) in zip(buffers, copies) {
+      buffer.base.update(from: copy.base, count: copy.count)
+    }
+  }
+
+  /// The same bits.
+  static func == (a: Snapshot, b: Snapshot) -> Bool {
+    a.copies.count == b.copies.count
+      && zip(a.copies, b.copies).allSatisfy { x, y in
+        UnsafeRawBufferPointer(x.elements).elementsEqual(UnsafeRawBufferPointer(y.elements))
+      }
   }
 }

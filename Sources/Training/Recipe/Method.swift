@@ -1,20 +1,96 @@
 import MXLinear
+import Oscillation
+import Runtime
 
-/// A training method: which quantizers the linear layers of the blocks use.
-public enum Method: String, CaseIterable, Sendable {
+/// A training method: which quantizers the linear layers of the blocks use, and what calms their weights.
+///
+/// Written `tetrajet`, `tetrajet+qema`, `tetrajet+qema+oscireset`; `+qema` alone stands for `tetrajet+qema`.
+public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
+  /// Which quantizers are used.
+  public enum Base: String, CaseIterable, Sendable {
+    /// Single precision everywhere.
+    case fp32
+    /// The OCP Microscaling baseline: nearest rounding, floor scales.
+    case microscaling
+    /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
+    case tetrajet
+  }
+
+  /// The quantizers.
+  public let base: Base
+  /// The remedies for oscillating weights, in their fixed order.
+  public let remedies: [RemedyName]
+
+  /// A method of some remedies; whether they go together, `validate` says.
+  public init(_ base: Base, _ remedies: [RemedyName] = []) {
+    self.base = base
+    self.remedies = RemedyName.allCases.filter(remedies.contains)
+  }
+
   /// Single precision everywhere.
-  case fp32
-  /// The OCP Microscaling baseline: nearest rounding, floor scales.
-  case microscaling
-  /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
-  case tetrajet
+  public static let fp32 = Method(.fp32)
+  /// The OCP Microscaling baseline.
+  public static let microscaling = Method(.microscaling)
+  /// The paper's method without a remedy.
+  public static let tetrajet = Method(.tetrajet)
+
+  /// The methods that are compared: the three without a remedy, and TetraJet with one of each.
+  public static let allCases =
+    [Method.fp32, .microscaling, .tetrajet] + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
+
+  /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
+  public init?(rawValue: String) {
+    var parts = rawValue.split(separator: "+", omittingEmptySubsequences: false).map(String.init)
+    if parts[0].isEmpty, parts.count > 1 { parts[0] = Base.tetrajet.rawValue }
+    guard let base = Base(rawValue: parts[0]) else { return nil }
+    let remedies = parts.dropFirst().compactMap(RemedyName.init)
+    guard remedies.count == parts.count - 1, Set(remedies).count == remedies.count else {
+      return nil
+    }
+    self.init(base, remedies)
+  }
+
+  /// The name, the remedies in their fixed order.
+  public var rawValue: String {
+    ([base.rawValue] + remedies.map(\.rawValue)).joined(separator: "+")
+  }
 
   /// The method's six quantizers.
   public var linearRecipe: LinearRecipe {
-    switch self {
-    case .fp32: .fp32
-    case .microscaling: .microscaling
-    case .tetrajet: .tetrajet
+    var recipe: LinearRecipe =
+      switch base {
+      case .fp32: .fp32
+      case .microscaling: .microscaling
+      case .tetrajet: .tetrajet
+      }
+    if remedies.contains(.qema) { recipe[.q2]?.rounding = .ema }
+    return recipe
+  }
+
+  /// Refuses what does not go together.
+  ///
+  /// - Throws: `RecipeError` with the reason.
+  public func validate() throws {
+    if base == .fp32, let remedy = remedies.first {
+      throw RecipeError(
+        key: "method", found: "'\(rawValue)'",
+        expected: "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): fp32 quantizes no "
+          + "weights, so none oscillates")
     }
+    for (index, first) in remedies.enumerated() {
+      for second in remedies.dropFirst(index + 1) {
+        guard let reason = first.conflict(with: second) else { continue }
+        throw RecipeError(
+          key: "method", found: "'\(rawValue)'",
+          expected: "one without \(first.rawValue) or \(second.rawValue): \(reason)")
+      }
+    }
+  }
+
+  /// What may be written, for messages and help.
+  public static var expected: String {
+    let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
+    return "one of " + allCases.map(\.rawValue).joined(separator: ", ")
+      + "; microscaling takes the same remedies; together go " + pairs.joined(separator: " and ")
   }
 }

@@ -131,8 +131,10 @@ extension Recipe {
   private mutating func apply(_ setting: RecipeSetting) throws {
     if setting.key == "model.preset" {
       let classes = model.classes
-      model = try ViTConfiguration.preset(setting.words.first ?? "")
+      let name = setting.words.first ?? ""
+      model = try ViTConfiguration.preset(name)
       model.classes = classes
+      remedies.qema.beta = Self.tunedBeta[name] ?? remedies.qema.beta
       return
     }
     let found = setting.words.count == 1 ? "'\(setting.words[0])'" : "\(setting.words)"

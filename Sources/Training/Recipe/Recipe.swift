@@ -1,5 +1,6 @@
 import ImageData
 import MXLinear
+import Oscillation
 import VisionModels
 
 /// Everything that determines a training run. One recipe is one experiment.
@@ -66,7 +67,24 @@ public struct Recipe: Equatable, Sendable {
     public var finalLearningRate: Float = 1e-5
   }
 
-  /// The method whose quantizers are used.
+  /// `statistics.*`: what `metrics.jsonl` says of the oscillation of weights.
+  public struct Statistics: Equatable, Sendable {
+    /// Whether any are made.
+    public var enabled = true
+    /// Steps from one window to the next, counted back from the end of training; 0 for an epoch, or twelve windows
+    /// where that is longer, which costs less than 3 % of the time.
+    public var interval = 0
+    /// Steps of a window, the paper's T0.
+    public var window = 30
+    /// Test images of the fixed batch on which r(Y) is measured; 0 leaves it out.
+    public var images = 16
+    /// Weights whose path through a window is written down.
+    public var trajectories = 4
+    /// Whether each layer's confidences are written down.
+    public var layers = true
+  }
+
+  /// The method: quantizers and remedies.
   public var method = Method.tetrajet
   /// How products are computed.
   public var engine = Engine.packed
@@ -83,6 +101,10 @@ public struct Recipe: Equatable, Sendable {
   public var optimizer = Optimizer()
   /// The learning rate over time.
   public var schedule = Schedule()
+  /// The hyper-parameters of the method's remedies, and of those it does without.
+  public var remedies = RemedySettings()
+  /// What is measured of the weights on the way.
+  public var statistics = Statistics()
   /// The six quantizers: the method's, with what the recipe changes.
   public var linear = Method.tetrajet.linearRecipe
 
@@ -105,6 +127,12 @@ public struct Recipe: Equatable, Sendable {
     recipe.schedule.warmupEpochs = 2
     return recipe
   }()
+
+  /// Q-EMA's β as the paper tuned it for its models (Table 8); others have the default.
+  static let tunedBeta: [String: Float] = [
+    "deit_tiny_patch16_224": 0.9983, "deit_small_patch16_224": 0.9972,
+    "deit_base_patch16_224": 0.999,
+  ]
 
   /// The names that `model.preset` takes.
   public static let modelPresets = ViTConfiguration.presets.map(\.name)
@@ -137,10 +165,42 @@ public struct Recipe: Equatable, Sendable {
         key: "data.crop_padding", found: "\(data.cropPadding)",
         expected: "at most model.image_size, which is \(model.imageSize)")
     }
-    for (operand, quantizer) in linear.quantizers where quantizer.rounding == .ema {
+    try validateRemedies()
+  }
+
+  /// Checks that the quantizers are what the method's remedies need.
+  private func validateRemedies() throws {
+    try method.validate()
+    if linear[.q2] == nil, let remedy = method.remedies.first {
       throw RecipeError(
-        key: "quantizers.\(operand.rawValue).rounding", found: "ema",
-        expected: "nearest-even, nearest-away or stochastic: training keeps no moving average yet")
+        key: "quantizers.q2.enabled", found: "false",
+        expected: "true: \(remedy.rawValue) calms quantized weights")
+    }
+    for operand in Operand.allCases {
+      guard let rounding = linear[operand]?.rounding else { continue }
+      let averages = operand == .q2 && method.remedies.contains(.qema)
+      guard averages != (rounding == .ema) else { continue }
+      throw RecipeError(
+        key: "quantizers.\(operand.rawValue).rounding", found: rounding.rawValue,
+        expected: averages
+          ? "ema, which is what qema is; leave qema out of the method for another"
+          : "nearest-even, nearest-away or stochastic: only q2 has moving averages, and only with "
+            + "qema in the method, as in tetrajet+qema")
+    }
+    if linear[.q2]?.rounding == .stochastic, let remedy = method.remedies.first {
+      throw RecipeError(
+        key: "quantizers.q2.rounding", found: "stochastic",
+        expected: "nearest-even or nearest-away: what \(remedy.rawValue) watches must not move by itself")
+    }
+    guard statistics.interval == 0 || statistics.interval >= statistics.window else {
+      throw RecipeError(
+        key: "statistics.interval", found: "\(statistics.interval)",
+        expected: "0, or at least statistics.window, which is \(statistics.window)")
+    }
+    guard remedies.oscireset.period >= remedies.oscireset.window else {
+      throw RecipeError(
+        key: "oscireset.period", found: "\(remedies.oscireset.period)",
+        expected: "at least oscireset.window, which is \(remedies.oscireset.window)")
     }
   }
 }

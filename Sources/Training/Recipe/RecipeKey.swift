@@ -20,10 +20,15 @@ public struct RecipeKey: Sendable {
   /// All keys, in the order in which a resolved recipe lists them.
   public static let all: [RecipeKey] =
     [
-      .choice(
-        "method", \.method, "which quantizers the linear layers use",
-        // A method sets all quantizers; keys under `quantizers` then change single ones.
-        then: { $0.linear = $0.method.linearRecipe }),
+      RecipeKey(
+        name: "method", meaning: "quantizers and remedies", expected: Method.expected,
+        read: { recipe, words in
+          guard let method = words.count == 1 ? Method(rawValue: words[0]) : nil else { return nil }
+          recipe.method = method
+          // A method sets all quantizers; keys under `quantizers` then change single ones.
+          recipe.linear = method.linearRecipe
+          return ()
+        }, write: { $0.method.rawValue }),
       .choice("engine", \.engine, "how products are computed"),
       .integer("seed", \.seed, 0...Int.max, "the seed of everything random"),
 
@@ -79,7 +84,7 @@ public struct RecipeKey: Sendable {
       .number(
         "schedule.final_learning_rate", \.schedule.finalLearningRate, 0...100,
         "learning rate at the end of the cosine"),
-    ] + Operand.allCases.flatMap(quantizerKeys)
+    ] + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {
     let name = "quantizers.\(operand.rawValue)"
@@ -104,15 +109,9 @@ public struct RecipeKey: Sendable {
       let path: WritableKeyPath<Recipe, Bool> & Sendable =
         operand == .q4 ? \.linear.q4ReadsQuantized : \.linear.q6ReadsQuantized
       keys.append(
-        RecipeKey(
-          name: "\(name).reads_quantized",
-          meaning: "whether it reads the forward pass's quantized tensor (double quantization)",
-          expected: "true or false",
-          read: { recipe, words in
-            guard let value = words.count == 1 ? Bool(words[0]) : nil else { return nil }
-            recipe[keyPath: path] = value
-            return ()
-          }, write: { "\($0[keyPath: path])" }))
+        .boolean(
+          "\(name).reads_quantized", path,
+          "whether it reads the forward pass's quantized tensor (double quantization)"))
     }
     return keys
   }
@@ -134,7 +133,7 @@ public struct RecipeKey: Sendable {
 
   // MARK: - Kinds of value
 
-  private static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+  static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
     _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ meaning: String,
     then: (@Sendable (inout Recipe) -> Void)? = nil
   ) -> RecipeKey {
@@ -143,12 +142,23 @@ public struct RecipeKey: Sendable {
       read: { recipe, words in
         guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
         recipe[keyPath: path] = value
-        then?(&recipe)
         return ()
       }, write: { $0[keyPath: path].rawValue })
   }
 
-  private static func integer(
+  static func boolean(
+    _ name: String, _ path: WritableKeyPath<Recipe, Bool> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning, expected: "true or false",
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Bool(words[0]) : nil else { return nil }
+        recipe[keyPath: path] = value
+        return ()
+      }, write: { "\($0[keyPath: path])" })
+  }
+
+  static func integer(
     _ name: String, _ path: WritableKeyPath<Recipe, Int> & Sendable, _ range: ClosedRange<Int>,
     _ meaning: String
   ) -> RecipeKey {
@@ -167,7 +177,7 @@ public struct RecipeKey: Sendable {
       }, write: { "\($0[keyPath: path])" })
   }
 
-  private static func number<Value: BinaryFloatingPoint & LosslessStringConvertible & Sendable>(
+  static func number<Value: BinaryFloatingPoint & LosslessStringConvertible & Sendable>(
     _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ range: ClosedRange<Value>,
     _ meaning: String
   ) -> RecipeKey {

@@ -17,14 +17,18 @@ public struct Evaluator {
 
   /// The score over every image that a loader gives.
   ///
+  /// - Parameter averages: the moving averages that weights round by under Q-EMA; nil for none.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
-  public func score(_ loader: BatchLoader) throws -> BatchScore {
+  public func score(
+    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil
+  ) throws -> BatchScore {
     var score = BatchScore()
     let batches = loader.epoch(0)
     while let batch = try batches.next() {
       try workspace.frame {
         let logits = try model.logits(
-          batch.images.base, batch: batch.count, Pass(weights: weights, workspace: workspace))
+          batch.images.base, batch: batch.count,
+          Pass(weights: weights, weightEMA: averages, workspace: workspace))
         score.add(crossEntropy(logits, labels: batch.labels))
       }
     }
@@ -52,7 +56,7 @@ extension Checkpoint {
     let loader = try BatchLoader(
       dataset: test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: onSkip)
-    let score = try Evaluator(model: model, weights: weights).score(loader)
+    let score = try Evaluator(model: model, weights: weights).score(loader, averages: averages)
     return (score, loader.skipped.count)
   }
 }

@@ -42,10 +42,15 @@ public struct Trainer {
     var recipe = recipe
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
-    training = try TrainingStep(recipe)
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
+    training = try TrainingStep(recipe, stepsPerEpoch: loader.batchesPerEpoch)
+    // Calibration batches are those of epochs that training never reaches.
+    training.calibration = { [loader] step in
+      let batches = loader.epoch(1 << 30 | step)
+      return { try batches.next().map(CalibrationBatch.init) }
+    }
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: loader.batchesPerEpoch)
     state = ResumeState()
     self.observer = observer
@@ -64,17 +69,23 @@ public struct Trainer {
     let start = ContinuousClock.now
     let secondsBefore = state.seconds
     announce()
+    let recorder = OscillationRecorder(
+      recipe.statistics, training, batch: try fixedBatch(), stepsPerEpoch: loader.batchesPerEpoch,
+      totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
+    func evaluate() throws -> BatchScore {
+      try evaluator.score(test, averages: training.averages(step: state.step))
+    }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
-    if state.epoch >= recipe.training.epochs { score = try evaluator.score(test) }
+    if state.epoch >= recipe.training.epochs { score = try evaluate() }
     while state.epoch < recipe.training.epochs {
       var meter = Meter(logEvery: recipe.training.logEvery)
-      try trainEpoch(&meter)
+      try trainEpoch(&meter, recorder)
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
-      if isDue { score = try evaluator.score(test) }
-      try directory.append(metrics(meter, score: isDue ? score : nil))
+      if isDue { score = try evaluate() }
+      try directory.append(metrics(meter, score: isDue ? score : nil, recorder))
       if isDue {
         observer.evaluated(epoch: state.epoch, trainLoss: meter.epochLoss, score: score)
       }
@@ -92,18 +103,20 @@ public struct Trainer {
     return summary
   }
 
-  private mutating func trainEpoch(_ meter: inout Meter) throws {
+  private mutating func trainEpoch(_ meter: inout Meter, _ recorder: OscillationRecorder) throws {
     let batches = loader.epoch(state.epoch)
     while let batch = try batches.next() {
+      try recorder.beforeStep(state.step)
       let score = try training.run(
         batch.images.base, labels: batch.labels, step: state.step,
         learningRate: schedule.learningRate(step: state.step))
+      try recorder.afterStep(state.step)
       state.step += 1
       meter.add(score)
       observer.progressed(progress(meter))
       // The epoch's last line comes with the evaluation.
-      if meter.isDue, meter.steps < loader.batchesPerEpoch {
-        try directory.append(metrics(meter, score: nil))
+      if meter.isDue || recorder.hasResult, meter.steps < loader.batchesPerEpoch {
+        try directory.append(metrics(meter, score: nil, recorder))
         meter.closeInterval()
       }
     }
@@ -121,11 +134,23 @@ public struct Trainer {
 
   private func writeCheckpoint(_ path: String) throws {
     try Checkpoint.write(
-      path, model: training.model, weights: training.weights, recipe: recipe,
-      classNames: data.train.classNames)
+      path, model: training.model, weights: training.weights,
+      averages: training.averages(step: state.step), recipe: recipe, classNames: data.train.classNames)
   }
 
-  private func metrics(_ meter: Meter, score: BatchScore?) -> JSONLine {
+  /// The first test images, on which the model's output is compared from step to step.
+  private func fixedBatch() throws -> Batch? {
+    let images = recipe.statistics.images
+    guard recipe.statistics.enabled, images > 0 else { return nil }
+    var options = recipe.loaderOptions(training: false)
+    (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
+    return try BatchLoader(dataset: data.test, preprocessing: recipe.preprocessing, options: options)
+      .epoch(0).next()
+  }
+
+  private func metrics(
+    _ meter: Meter, score: BatchScore?, _ recorder: OscillationRecorder
+  ) -> JSONLine {
     var line = JSONLine()
     line.add("step", state.step)
     line.add("epoch", state.epoch)
@@ -136,6 +161,10 @@ public struct Trainer {
       line.add("eval_loss", score.meanLoss)
       line.add("eval_top1", score.top1Percent)
       line.add("eval_top5", score.top5Percent)
+    }
+    if let statistics = recorder.take() {
+      line.add(statistics)
+      for (key, value) in training.remedies.flatMap(\.report) { line.add(key, value) }
     }
     return line
   }

@@ -1,18 +1,32 @@
 import MXFormats
+import MXLinear
 import Runtime
 
 /// Quantizes the matrices of a safetensors file.
+///
+/// What is not said, a checkpoint's recipe decides: its weights get the codes that they had in training, under Q-EMA by
+/// their moving averages. Other files are quantized as the paper's forward pass would.
 public struct FileQuantization: Sendable {
-  /// Format, scale rule, rounding and axis.
-  public var quantizer: Quantizer
+  /// The format of the elements; nil for the checkpoint's.
+  public var format: ElementFormat?
+  /// The rule that chooses scales; nil for the checkpoint's.
+  public var scaleRule: ScaleRule?
+  /// How elements are rounded; nil for the checkpoint's.
+  public var rounding: Rounding?
+  /// Along which axis the groups lie.
+  public var axis: GroupAxis
   /// Whether to write plain values, codes and scales instead of packed blocks.
   public var writesValues: Bool
   /// What stochastic rounding draws from.
   public var seed: UInt64
 
   /// A quantization of whole files.
-  public init(quantizer: Quantizer, writesValues: Bool, seed: UInt64) {
-    self.quantizer = quantizer
+  public init(
+    format: ElementFormat? = nil, scaleRule: ScaleRule? = nil, rounding: Rounding? = nil,
+    axis: GroupAxis = .rows, writesValues: Bool = false, seed: UInt64 = 0
+  ) {
+    (self.format, self.scaleRule, self.rounding) = (format, scaleRule, rounding)
+    self.axis = axis
     self.writesValues = writesValues
     self.seed = seed
   }
@@ -25,6 +39,8 @@ public struct FileQuantization: Sendable {
     public var copied = 0
     /// Groups with a NaN or an infinity, whose scale is NaN.
     public var brokenGroups = 0
+    /// How elements were rounded.
+    public var rounding = Rounding.nearestEven
     /// Bytes of the matrices before and after.
     public var bytesBefore = 0, bytesAfter = 0
   }
@@ -39,7 +55,9 @@ public struct FileQuantization: Sendable {
   /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `FileError`.
   public func run(_ input: String, output: String) throws -> Report {
     let file = try SafetensorsFile(path: input)
+    let quantizer = try quantizer(of: file)
     var report = Report()
+    report.rounding = quantizer.rounding
     var tensors: [OutgoingTensor] = []
     for (index, entry) in file.entries.enumerated() {
       if quantizer.rounding == .ema, entry.name.hasSuffix(".ema"),
@@ -52,7 +70,7 @@ public struct FileQuantization: Sendable {
         report.copied += writesValues ? 0 : 1
         continue
       }
-      let matrix = try quantize(entry, index: index, of: file)
+      let matrix = try quantize(entry, quantizer, index: index, of: file)
       tensors += outgoing(matrix, entry.name)
       report.matrices += 1
       report.elements += entry.count
@@ -70,9 +88,22 @@ public struct FileQuantization: Sendable {
     return report
   }
 
+  /// What is asked for, and for the rest Q2 of the recipe that the file carries.
+  private func quantizer(of file: SafetensorsFile) throws -> Quantizer {
+    let trained = try Checkpoint.recipe(of: file)?.linear[.q2] ?? QuantizerRecipe()
+    return Quantizer(
+      format: format ?? trained.format, scaleRule: scaleRule ?? trained.scaleRule,
+      rounding: rounding ?? trained.rounding, axis: axis)
+  }
+
   private func quantize(
-    _ entry: TensorEntry, index: Int, of file: SafetensorsFile
+    _ entry: TensorEntry, _ quantizer: Quantizer, index: Int, of file: SafetensorsFile
   ) throws -> QuantizedMatrix {
+    var quantizer = quantizer
+    // A checkpoint has averages of what its layers quantize, and not of the head, say.
+    if quantizer.rounding == .ema, rounding == nil, file["\(entry.name).ema"] == nil {
+      quantizer.rounding = .nearestEven
+    }
     let ema =
       quantizer.rounding == .ema ? try file.floats("\(entry.name).ema", shape: entry.shape) : nil
     // Each tensor of a file has a stream of its own.

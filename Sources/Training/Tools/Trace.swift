@@ -5,7 +5,8 @@ import VisionModels
 /// One training step laid open, for anyone who compares implementations.
 ///
 /// Reads a model (`model.*` under timm's names, its shape in the metadata), `images` [B, channels, height,
-/// width] and `labels` [B]; writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`.
+/// width] and `labels` [B], and for Q-EMA `model.NAME.ema` beside the quantized weights (without them, they round to the
+/// nearest, as in the first steps); writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`.
 ///
 /// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `NonFiniteTensor`.
 public func traceStep(
@@ -15,6 +16,7 @@ public func traceStep(
   let model = try VisionTransformer(
     ViTConfiguration(metadataOf: file), recipe: recipe, engine: engine)
   let weights = try model.parameters.read(from: file, prefix: "model.")
+  let averages = try model.parameters.readAverages(from: file, prefix: "model.")
 
   let shape = model.configuration
   let batch = try file.entry("images").shape.first ?? 0
@@ -30,7 +32,8 @@ public func traceStep(
   }
 
   let workspace = Workspace()
-  let pass = Pass(weights: weights, workspace: workspace, context: StepContext(seed: seed))
+  let pass = Pass(
+    weights: weights, weightEMA: averages, workspace: workspace, context: StepContext(seed: seed))
   let gradients = AlignedBuffer<Float>(count: weights.count)
   let results = try images.withUnsafeMutableBufferPointer { images in
     let (logits, saved) = try model.forward(images.baseAddress!, batch: batch, pass)

@@ -1,0 +1,33 @@
+import Runtime
+
+/// What a window of steps says about the oscillation of weights (the paper's Appendix A).
+public struct OscillationStatistics: Sendable {
+  /// r(W) and r(W_Q), means over the window's steps.
+  public let weightRate, quantizedRate: Double
+  /// Of R_w over all quantized weights: the 50th, 90th, 99th percentile and the largest.
+  public let ratioPercentiles: [(percent: Int, value: Float)]
+  /// The share of weights with R_w > 16.
+  public let oscillatingShare: Double
+  /// Weights whose quantized value changes, and groups whose scale changes, a step.
+  public let flipsPerStep, scaleFlipsPerStep: Double
+  /// R_w > 16 counts as oscillating (section 4).
+  public static let oscillatingRatio: Float = 16
+
+  /// The statistics of a window that has seen at least one step.
+  public init(_ window: MovementWindow) {
+    weightRate = window.weightRate
+    quantizedRate = window.quantizedRate
+    let steps = Double(max(window.steps, 1))
+    flipsPerStep = Double(window.flips) / steps
+    scaleFlipsPerStep = Double(window.scaleFlips) / steps
+    var ratios: [Float] = []
+    ratios.reserveCapacity(window.quantizer.weightCount)
+    for slice in window.quantizer.slices { for place in slice { ratios.append(window.ratio(place)) } }
+    let above = ratios.count { $0 > Self.oscillatingRatio }
+    oscillatingShare = Double(above) / Double(max(ratios.count, 1))
+    ratios.sort()
+    ratioPercentiles = [50, 90, 99, 100].map { percent in
+      (percent, ratios.isEmpty ? 0 : ratios[(ratios.count - 1) * percent / 100])
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import Foundation
+import MXLinear
+import Runtime
+
+/// Oscillation dampening (Nagel et al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022,
+/// section 4.1): the loss gets λ·Σ(w − Q(w))² over the quantized weights, with Q(w) as a constant.
+///
+/// The loss that is reported is without it.
+public final class Dampen: Remedy {
+  private let settings: RemedySettings.Dampen
+  private var lambda: Float = 0
+
+  /// A pull that begins at 0.
+  public init(_ settings: RemedySettings.Dampen) { self.settings = settings }
+
+  /// Adds 2λ(w − Q(w)) to the gradients, λ on a cosine from 0 to its final value.
+  public func beforeUpdate(_ training: TrainingView) {
+    lambda = settings.lambda * Float((1 - cos(Double.pi * training.share)) / 2)
+    let quantizer = training.quantizer
+    training.arena.scratch {
+      let values = training.arena.allocate(quantizer.count)
+      quantizer.quantize(
+        training.weights, averages: training.averages, into: values, arena: training.arena)
+      quantizer.forEachRow { place, _, length in
+        Kernels.current.addScaledDifference(
+          to: training.gradients.base + place,
+          scale: 2 * lambda / (settings.reduction == .sum ? 1 : Float(length)),
+          training.weights.base + place, values + place, length)
+      }
+    }
+  }
+
+  /// λ now.
+  public var report: [(key: String, value: Double)] { [("dampen_lambda", Double(lambda))] }
+}

@@ -1,0 +1,71 @@
+import MXLinear
+import Runtime
+
+/// A training as a remedy sees it, at one moment of one step. All buffers have the layout of the model's weights.
+public struct TrainingView {
+  /// The step that runs, from 0; of all `totalSteps`, `stepsPerEpoch` an epoch.
+  public let step, totalSteps, stepsPerEpoch: Int
+  /// The latent weights, and the gradients of this step.
+  public let weights, gradients: AlignedBuffer<Float>
+  /// The moving averages that Q2 rounds by now; nil for none.
+  public let averages: AlignedBuffer<Float>?
+  /// Q2 of all weights.
+  public let quantizer: WeightQuantizer
+  /// Scratch.
+  public let arena: Arena
+
+  /// A moment of a training.
+  public init(
+    step: Int, totalSteps: Int, stepsPerEpoch: Int, weights: AlignedBuffer<Float>,
+    gradients: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, quantizer: WeightQuantizer,
+    arena: Arena
+  ) {
+    (self.step, self.totalSteps, self.stepsPerEpoch) = (step, totalSteps, stepsPerEpoch)
+    (self.weights, self.gradients, self.averages) = (weights, gradients, averages)
+    (self.quantizer, self.arena) = (quantizer, arena)
+  }
+
+  /// How much of the training lies behind, 0…1.
+  public var share: Double { Double(step) / Double(max(totalSteps, 1)) }
+}
+
+/// Runs some steps of plain training on calibration batches from the state of now, shows the training after each, and
+/// brings everything back to the bit.
+public typealias TrialRun = (_ steps: Int, _ observe: (TrainingView) -> Void) throws -> Void
+
+/// A remedy for oscillating weights: the training step calls it at four moments. Whatever a remedy does not need, it
+/// leaves out.
+public protocol Remedy: AnyObject {
+  /// What a checkpoint must hold of it: buffers in the layout of the weights, by names of their own.
+  var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
+
+  /// Before the forward pass of a step.
+  func beforeStep(_ training: TrainingView, trial: TrialRun) throws
+  /// Between the backward pass and the optimizer: the gradients may change.
+  func beforeUpdate(_ training: TrainingView)
+  /// After the optimizer: the weights may change.
+  func afterUpdate(_ training: TrainingView)
+
+  /// The moving averages that Q2 is to round by at a step; nil for none.
+  func weightAverages(step: Int) -> AlignedBuffer<Float>?
+  /// How many gradients each weight waits for before it takes a step on their mean; nil for 1.
+  var updatePeriods: AlignedBuffer<Float>? { get }
+
+  /// Whether `afterUpdate` runs in trials as well, because the quantizer depends on it. What it changes must be in
+  /// `state`.
+  var takesPartInTrials: Bool { get }
+
+  /// Numbers about it for the metrics, by key.
+  var report: [(key: String, value: Double)] { get }
+}
+
+extension Remedy {
+  public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
+  public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
+  public func beforeUpdate(_ training: TrainingView) {}
+  public func afterUpdate(_ training: TrainingView) {}
+  public func weightAverages(step: Int) -> AlignedBuffer<Float>? { nil }
+  public var updatePeriods: AlignedBuffer<Float>? { nil }
+  public var takesPartInTrials: Bool { false }
+  public var report: [(key: String, value: Double)] { [] }
+}

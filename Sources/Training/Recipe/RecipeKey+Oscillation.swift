@@ -1,0 +1,60 @@
+import Oscillation
+
+extension RecipeKey {
+  /// The hyper-parameters of the remedies.
+  static let remedyKeys: [RecipeKey] = [
+    .number("qema.beta", \.remedies.qema.beta, 0...0.999999, "decay of the weights' average"),
+    .integer(
+      "qema.start_step", \.remedies.qema.startStep, 0...Int.max,
+      "steps the average sees before weights round by it"),
+
+    .integer(
+      "qramping.update_every", \.remedies.qramping.updateEvery, 0...Int.max,
+      "steps between two detections; 0 for an epoch"),
+    .integer(
+      "qramping.detection_steps", \.remedies.qramping.detectionSteps, 1...100_000,
+      "steps of a detection"),
+    .number(
+      "qramping.k1", \.remedies.qramping.k1, 1e-3...1e6,
+      "oscillation ratio that lengthens the period once more"),
+    .number("qramping.k2", \.remedies.qramping.k2, 0...1e6, "gradients by which it does"),
+    .integer(
+      "qramping.max_period", \.remedies.qramping.maximumPeriod, 0...(1 << 24),
+      "longest period; 0 for the steps of an epoch"),
+
+    .number("dampen.lambda", \.remedies.dampen.lambda, 0...1e6, "final weight of the pull"),
+    .choice("dampen.reduction", \.remedies.dampen.reduction, "over the inputs of a row"),
+
+    .number("freeze.momentum", \.remedies.freeze.momentum, 0...1, "of the frequency's average"),
+    .number("freeze.start", \.remedies.freeze.start, 0...1, "share of training that is left free"),
+    .number(
+      "freeze.threshold_start", \.remedies.freeze.thresholdStart, 0...1,
+      "frequency that freezes, from there on"),
+    .number(
+      "freeze.threshold_end", \.remedies.freeze.thresholdEnd, 0...1, "and at the end of training"),
+
+    .number("oscireset.start", \.remedies.oscireset.start, 0...1, "share of training without resets"),
+    .integer(
+      "oscireset.period", \.remedies.oscireset.period, 1...Int.max, "steps from window to window"),
+    .integer("oscireset.window", \.remedies.oscireset.window, 1...Int.max, "steps of a window"),
+    .number(
+      "oscireset.threshold", \.remedies.oscireset.threshold, 0...1e9,
+      "oscillation ratio from which a weight is reset"),
+  ]
+
+  /// What is measured of the weights on the way.
+  static let statisticsKeys: [RecipeKey] = [
+    .boolean("statistics.enabled", \.statistics.enabled, "whether oscillation is measured"),
+    .integer(
+      "statistics.interval", \.statistics.interval, 0...Int.max,
+      "steps from window to window, back from the end; 0 for an epoch, or twelve windows if longer"),
+    .integer("statistics.window", \.statistics.window, 1...100_000, "steps of a window"),
+    .integer(
+      "statistics.images", \.statistics.images, 0...65536,
+      "test images on which outputs are compared; 0 for none"),
+    .integer(
+      "statistics.trajectories", \.statistics.trajectories, 0...1024,
+      "weights whose path is written down"),
+    .boolean("statistics.layers", \.statistics.layers, "whether each layer's confidences are, too"),
+  ]
+}

@@ -1,0 +1,165 @@
+import ImageData
+import MXLinear
+import Oscillation
+import Runtime
+import VisionModels
+
+/// Measures, over windows of steps, how the weights of a training oscillate, and says it in the metrics' terms.
+///
+/// Windows end at the last step and every `interval` steps before it. Measuring changes nothing that is trained. A window
+/// that a resume cuts in two starts at the resume.
+final class OscillationRecorder {
+  private let settings: Recipe.Statistics
+  private let training: TrainingStep
+  /// The fixed batch on which r(Y) is measured.
+  private let batch: Batch?
+  private let totalSteps, interval: Int
+  private let workspace = Workspace(chunkCount: 1 << 20)
+  private var open: Window?
+  private var result: JSONLine?
+
+  /// What is kept while a window is open.
+  private struct Window {
+    let movement: MovementWindow
+    let trajectories: Trajectories
+    var output: [Float]?
+    var outputRates = 0.0
+  }
+
+  /// - Parameter batch: nil for no r(Y).
+  init(
+    _ settings: Recipe.Statistics, _ training: TrainingStep, batch: Batch?, stepsPerEpoch: Int,
+    totalSteps: Int
+  ) {
+    self.settings = settings
+    self.training = training
+    self.batch = batch
+    self.totalSteps = totalSteps
+    interval = settings.interval > 0 ? settings.interval : max(stepsPerEpoch, 12 * settings.window)
+  }
+
+  /// Whether a window has closed since its statistics were last taken.
+  var hasResult: Bool { result != nil }
+
+  /// Takes the statistics of the last window that closed.
+  func take() -> JSONLine? {
+    defer { result = nil }
+    return result
+  }
+
+  /// How many steps the window that covers a step has left, that one included; nil between windows.
+  private func stepsLeft(_ step: Int) -> Int? {
+    let left = (totalSteps - 1 - step) % interval + 1
+    return left <= settings.window ? left : nil
+  }
+
+  /// Opens a window before its first step.
+  func beforeStep(_ step: Int) throws {
+    guard settings.enabled, let left = stepsLeft(step) else { return }
+    if open == nil {
+      let movement = MovementWindow(training.weightQuantizer, arena: workspace.scratch)
+      let averages = training.averages(step: step)
+      movement.begin(training.weights, averages: averages)
+      open = Window(
+        movement: movement, trajectories: Trajectories(movement),
+        output: try output(averages))
+    }
+    training.census = left == 1 ? QuantizerCensus() : nil
+  }
+
+  /// Follows the weights after a step, and closes the window after its last one.
+  func afterStep(_ step: Int) throws {
+    guard settings.enabled, let left = stepsLeft(step), var window = open else { return }
+    let averages = training.averages(step: step + 1)
+    window.movement.add(training.weights, averages: averages)
+    window.trajectories.add(training.weights)
+    if let before = window.output, let after = try output(averages) {
+      window.outputRates += rate(before, after)
+      window.output = after
+    }
+    open = window
+    guard left == 1 else { return }
+    result = line(window)
+    open = nil
+    training.census = nil
+  }
+
+  /// The output of the last block for the fixed batch.
+  private func output(_ averages: AlignedBuffer<Float>?) throws -> [Float]? {
+    guard let batch else { return nil }
+    return try workspace.frame {
+      let pass = Pass(weights: training.weights, weightEMA: averages, workspace: workspace)
+      return Array(
+        try training.model.features(batch.images.base, batch: batch.count, pass).elements)
+    }
+  }
+
+  /// r(Y) = ‖Y_t − Y_{t−1}‖ / ‖Y_{t−1}‖.
+  private func rate(_ before: [Float], _ after: [Float]) -> Double {
+    var (change, magnitude) = (0.0, 0.0)
+    for (x, y) in zip(before, after) {
+      change += Double(y - x) * Double(y - x)
+      magnitude += Double(x) * Double(x)
+    }
+    return change == 0 ? 0 : (change / magnitude).squareRoot()
+  }
+
+  private func line(_ window: Window) -> JSONLine {
+    let statistics = OscillationStatistics(window.movement)
+    let confidence = QuantizationConfidence(training.weights, training.weightQuantizer)
+    var line = JSONLine()
+    line.add("statistics_steps", window.movement.steps)
+    line.add("rate_of_change_weight", statistics.weightRate)
+    line.add("rate_of_change_quantized_weight", statistics.quantizedRate)
+    if window.output != nil {
+      line.add("rate_of_change_output", window.outputRates / Double(window.movement.steps))
+    }
+    line.add("quantization_confidence", confidence.all.mean)
+    line.add("oscillating_share", statistics.oscillatingShare)
+    line.add("flips_per_step", statistics.flipsPerStep)
+    line.add("scale_flips_per_step", statistics.scaleFlipsPerStep)
+    var percentiles = JSONLine()
+    for (percent, value) in statistics.ratioPercentiles { percentiles.add("\(percent)", value) }
+    line.add("oscillation_ratio_percentiles", percentiles)
+    line.add("confidence_histogram", confidence.all.histogram)
+    if let census = training.census { addLosses(census, to: &line) }
+    if settings.layers {
+      line.add("confidence_layers", confidence.layers.map { name, summary in
+        var layer = JSONLine()
+        layer.add("name", name)
+        layer.add("mean", summary.mean)
+        layer.add("histogram", summary.histogram)
+        return layer
+      })
+    }
+    if settings.trajectories > 0 {
+      line.add(
+        "trajectories", window.trajectories.liveliest(settings.trajectories).map(Self.object))
+    }
+    return line
+  }
+
+  /// The shares of elements that each quantizer clips, and turns into zeros.
+  private func addLosses(_ census: QuantizerCensus, to line: inout JSONLine) {
+    var (saturation, underflow) = (JSONLine(), JSONLine())
+    for operand in Operand.allCases {
+      guard let losses = census[operand] else { continue }
+      saturation.add(operand.rawValue, Double(losses.saturated) / Double(losses.elements))
+      underflow.add(operand.rawValue, Double(losses.underflowed) / Double(losses.elements))
+    }
+    line.add("saturation", saturation)
+    line.add("underflow", underflow)
+  }
+
+  private static func object(_ path: Trajectories.Path) -> JSONLine {
+    var line = JSONLine()
+    line.add("name", path.name)
+    line.add("row", path.row)
+    line.add("column", path.column)
+    line.add("latent", path.latent)
+    line.add("quantized", path.quantized)
+    line.add("scale_exponent", path.scaleExponent)
+    line.add("code", path.code)
+    return line
+  }
+}

@@ -1,0 +1,140 @@
+import MXFormats
+import MXLinear
+import Oscillation
+import Runtime
+import TestSupport
+import Testing
+
+/// One quantized tensor of a shape.
+func oneTensor(_ rows: Int, _ columns: Int) -> ParameterTable {
+  var table = ParameterTable()
+  _ = table.add("bias", [5], decays: false)
+  _ = table.add("weight", [rows, columns], decays: true, quantized: true)
+  return table
+}
+
+/// A flat buffer with these numbers behind the five of the bias.
+func buffer(_ values: some Collection<Float>) -> AlignedBuffer<Float> {
+  let buffer = AlignedBuffer<Float>(count: 5 + values.count)
+  for (index, value) in values.enumerated() { buffer.base[5 + index] = value }
+  return buffer
+}
+
+@Suite("What is measured of oscillating weights")
+struct MeasureTests {
+  let arena = Arena(chunkCount: 1 << 16)
+
+  @Test(
+    "oscillation ratio, period and confidence agree with the golden vectors",
+    .enabled(if: Golden.isAvailable))
+  func golden() throws {
+    let file = try Golden.open("oscillation")
+    let (rows, columns) = (32, 64)
+    let weights = try file.floats("weights", shape: [31, rows, columns])
+    let ratio = try file.floats("oscillation_ratio").map(Double.init)
+    let period = try file.floats("period_k1_16_k2_5").map { Int($0) }
+    let confidence = try file.floats("quantization_confidence").map(Double.init)
+    let quantizer = WeightQuantizer(oneTensor(rows, columns), .tetrajet)
+    let window = MovementWindow(quantizer, arena: arena)
+    let steps = (0..<31).map { buffer(weights[$0 * 2048..<($0 + 1) * 2048]) }
+    window.begin(steps[0], averages: nil)
+    for step in steps.dropFirst() { window.add(step, averages: nil) }
+    for element in 0..<2048 {
+      let found = window.ratio(5 + element)
+      #expect(abs(Double(found) - ratio[element]) <= 1e-5 * ratio[element])
+      #expect(
+        Int(QRamping.period(found, RemedySettings().qramping, limit: 1 << 20)) == period[element])
+    }
+    let measured = QuantizationConfidence(steps[30], quantizer)
+    let mean = confidence.reduce(0, +) / 2048
+    #expect(abs(measured.all.mean - mean) < 1e-6)
+    var histogram = [Int](repeating: 0, count: 20)
+    for value in confidence { histogram[min(Int(value * 20), 19)] += 1 }
+    #expect(measured.all.histogram == histogram)
+    #expect(measured.layers.map(\.name) == ["weight"])
+    let statistics = OscillationStatistics(window)
+    #expect(statistics.oscillatingShare == Double(ratio.count { $0 > 16 }) / 2048)
+    #expect(abs(Double(statistics.ratioPercentiles[3].value) - ratio.max()!) < 1e-3)
+  }
+
+  @Test("confidence is 0 on thresholds, 1 in the middle of a bin and beyond the grid")
+  func confidence() {
+    let e2m1 = { QuantizationConfidence.confidence($0, format: .e2m1) }
+    for threshold: Float in [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5] { #expect(e2m1(threshold) == 0) }
+    for middle: Float in [0, 0.5, 1, 1.5, 3, 6, 7.5, .infinity] { #expect(e2m1(middle) == 1) }
+    // 2 lies in the bin 1.75…2.5, which is wider above.
+    #expect(abs(e2m1(2) - 2.0 / 3) < 1e-6 && abs(e2m1(5.25) - 0.25) < 1e-6)
+    #expect(QuantizationConfidence.confidence(12, format: .e3m0) == 0)
+  }
+
+  @Test("a window counts flips, scale flips and rates of change as defined")
+  func window() {
+    let quantizer = WeightQuantizer(oneTensor(1, 34), .tetrajet)
+    let window = MovementWindow(quantizer, arena: arena)
+    // Two groups: one of 32 with the largest magnitude 6, one of 2 with 1.
+    var values = [Float](repeating: 1, count: 34)
+    values[0] = 6
+    window.begin(buffer(values), averages: nil)
+    #expect(window.steps == 0 && window.weightRate == 0)
+    values[1] = 1.3  // 1 → 1.5
+    values[32] = 2  // The second group's scale doubles; nothing else becomes another number.
+    window.add(buffer(values), averages: nil)
+    #expect(window.steps == 1 && window.flips == 2 && window.scaleFlips == 1)
+    let squares = 36.0 + 33
+    #expect(abs(window.weightRate - ((0.09 + 1) / squares).squareRoot()) < 1e-6)
+    #expect(abs(window.quantizedRate - ((0.25 + 1) / squares).squareRoot()) < 1e-6)
+    values[1] = 1
+    window.add(buffer(values), averages: nil)
+    #expect(window.flips == 3 && window.scaleFlips == 1)
+    #expect(abs(window.ratio(5 + 1) - 1 / 0.6) < 1e-5)
+    #expect(window.ratio(5 + 2) == 0)
+    // Begun again, it forgets.
+    window.begin(buffer(values), averages: nil)
+    #expect(window.ratio(5 + 1) == 0 && window.flips == 0)
+  }
+
+  @Test("weights are quantized as the forward pass does it, tensors of others left alone")
+  func quantizer() {
+    var random = TestRandom(seed: 130)
+    let (rows, columns) = (19, 50)
+    let values = random.normals(rows * columns)
+    let averages = values.map { $0 + 0.05 * random.normal() }
+    var recipe = LinearRecipe.tetrajet
+    recipe[.q2]?.rounding = .ema
+    let quantizer = WeightQuantizer(oneTensor(rows, columns), recipe)
+    let out = buffer([Float](repeating: .nan, count: rows * columns))
+    let scales = AlignedBuffer<UInt8>(count: quantizer.groupCount)
+    for average in [nil, averages] {
+      quantizer.quantize(
+        buffer(values), averages: average.map { buffer($0) }, into: out.base, scales: scales.base,
+        arena: arena)
+      let expected = Quantizer(rounding: average == nil ? .nearestEven : .ema)
+        .quantize(values, rows: rows, columns: columns, ema: average)
+      #expect(Array(out.elements.dropFirst(5)) == expected.values)
+      #expect(Array(scales.elements) == expected.scales)
+      #expect(out.elements.prefix(5).allSatisfy { $0 == 0 })
+    }
+  }
+
+  @Test("trajectories keep the liveliest of the weights that are watched, with codes and scales")
+  func trajectories() {
+    let quantizer = WeightQuantizer(oneTensor(2, 64), .tetrajet)
+    let window = MovementWindow(quantizer, arena: arena)
+    let trajectories = Trajectories(window, candidates: 64)
+    var values = [Float](repeating: 0.5, count: 128)
+    for row in 0..<4 { values[row * 32] = -6 }
+    window.begin(buffer(values), averages: nil)
+    for step in 0..<6 {
+      values[70] = step % 2 == 0 ? 0.9 : 0.5  // Row 1, column 6: watched, every second weight is.
+      values[72] = 0.5 + Float(step) / 10
+      window.add(buffer(values), averages: nil)
+      trajectories.add(buffer(values))
+    }
+    let paths = trajectories.liveliest(2)
+    #expect(paths[0].name == "weight" && paths[0].row == 1 && paths[0].column == 6)
+    #expect(paths[0].quantized == [1, 0.5, 1, 0.5, 1, 0.5] && paths[0].code == [2, 1, 2, 1, 2, 1])
+    #expect(paths[0].scaleExponent == [Int](repeating: 0, count: 6))
+    #expect(paths[1].column == 8 && paths[1].latent.count == 6)
+    #expect(trajectories.liveliest(1000).count == 64)
+  }
+}

@@ -1,0 +1,250 @@
+import Foundation
+import MXFormats
+import MXLinear
+import Oscillation
+import Runtime
+import TestSupport
+import Testing
+
+/// A training of one tensor whose weights the test moves itself.
+final class ToyTraining {
+  let quantizer: WeightQuantizer
+  let weights, gradients: AlignedBuffer<Float>
+  let totalSteps: Int
+  let remedy: any Remedy
+  private(set) var step = 0
+  private let arena = Arena(chunkCount: 1 << 16)
+
+  init(
+    _ values: [Float], rows: Int, totalSteps: Int, recipe: LinearRecipe = .tetrajet,
+    _ remedy: (WeightQuantizer) -> any Remedy
+  ) {
+    quantizer = WeightQuantizer(oneTensor(rows, values.count / rows), recipe)
+    weights = buffer(values)
+    gradients = AlignedBuffer(count: weights.count)
+    self.totalSteps = totalSteps
+    self.remedy = remedy(quantizer)
+  }
+
+  func view(_ step: Int) -> TrainingView {
+    TrainingView(
+      step: step, totalSteps: totalSteps, stepsPerEpoch: 10, weights: weights, gradients: gradients,
+      averages: remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
+  }
+
+  /// One step in which `move` is the optimizer.
+  func run(_ move: (AlignedBuffer<Float>) -> Void = { _ in }) throws {
+    gradients.base.update(repeating: 1, count: gradients.count)
+    try remedy.beforeStep(view(step)) { _, _ in }
+    remedy.beforeUpdate(view(step))
+    move(weights)
+    remedy.afterUpdate(view(step))
+    step += 1
+  }
+
+  subscript(_ element: Int) -> Float { weights.base[5 + element] }
+}
+
+@Suite("The remedies for oscillating weights")
+struct RemedyTests {
+  /// A group whose scale is 1: the first weight is 6, the others lie around.
+  static func group(_ others: Float...) -> [Float] {
+    var values = [Float](repeating: 0.5, count: 32)
+    values[0] = 6
+    for (index, value) in others.enumerated() { values[index + 1] = value }
+    return values
+  }
+
+  @Test("Q-EMA's average starts at the weight, follows by beta, and is used after ten steps")
+  func qema() throws {
+    let training = ToyTraining(Self.group(1), rows: 1, totalSteps: 100) {
+      QEMA(RemedySettings().qema, $0)
+    }
+    let average = try #require(training.remedy.state.first?.buffer)
+    try training.run { $0.base[6] = 2 }
+    #expect(average.base[5] == 6 && average.base[0] == 0)
+    #expect(abs(average.base[6] - (0.998 + 0.002 * 2)) < 1e-6)
+    for _ in 1..<9 { try training.run() }
+    #expect(training.remedy.weightAverages(step: 9) == nil)
+    try training.run()
+    #expect(training.remedy.weightAverages(step: 10) === average)
+    let expected = 2 - Foundation.pow(0.998 as Double, 10)
+    #expect(abs(Double(average.base[6]) - expected) < 1e-5)
+  }
+
+  @Test("Q-Ramping detects in a trial at the start and every so many steps, and caps periods")
+  func qramping() throws {
+    var settings = RemedySettings().qramping
+    settings.updateEvery = 4
+    settings.detectionSteps = 6
+    let training = ToyTraining(Self.group(0.7501), rows: 1, totalSteps: 100) {
+      QRamping(settings, $0)
+    }
+    var trials: [Int] = []
+    for step in 0..<9 {
+      try training.remedy.beforeStep(training.view(step)) { steps, observe in
+        trials.append(step)
+        #expect(steps == 6)
+        let before = training.weights.base[6]
+        for trial in 0..<steps {
+          training.weights.base[6] = trial % 2 == 0 ? 0.7499 : 0.7501
+          observe(training.view(step + trial + 1))
+        }
+        training.weights.base[6] = before
+      }
+    }
+    #expect(trials == [0, 4, 8])
+    let periods = try #require(training.remedy.updatePeriods)
+    // R_w = 0.5/0.0002 = 2500 asks for 5·156 + 1 steps; an epoch of the toy has ten.
+    #expect(periods.base[6] == 10)
+    #expect(periods.elements.enumerated().allSatisfy { $0 == 6 || $1 == 1 })
+    let report = Dictionary(uniqueKeysWithValues: training.remedy.report.map { ($0.key, $0.value) })
+    #expect(report["qramping_ramped_share"] == 1.0 / 32)
+    #expect(report["qramping_mean_period"] == 41.0 / 32)
+  }
+
+  @Test(
+    "Dampen adds 2λ(w − Q(w)) with λ on a cosine, summed or averaged over a row's inputs",
+    arguments: RemedySettings.Dampen.Reduction.allCases)
+  func dampen(reduction: RemedySettings.Dampen.Reduction) throws {
+    var settings = RemedySettings().dampen
+    settings.reduction = reduction
+    let training = ToyTraining(Self.group(0.7, -1.1), rows: 1, totalSteps: 4) { _ in
+      Dampen(settings)
+    }
+    for step in 0..<4 {
+      try training.run()
+      let lambda = 0.1 * (1 - cos(Double.pi * Double(step) / 4)) / 2
+      let factor = 2 * lambda / (reduction == .sum ? 1 : 32)
+      for (element, distance) in [(0, 0.0), (1, 0.7 - 0.5), (2, -1.1 + 1), (3, 0)] {
+        #expect(
+          abs(Double(training.gradients.base[5 + element]) - (1 + factor * distance)) < 1e-6)
+      }
+      #expect(training.gradients.base[0] == 1)
+    }
+  }
+
+  @Test("Freeze holds a weight that goes back and forth at its mean's grid value, without gradient")
+  func freeze() throws {
+    var settings = RemedySettings().freeze
+    (settings.momentum, settings.start) = (0.25, 0.5)
+    (settings.thresholdStart, settings.thresholdEnd) = (0.6, 0.6)
+    let training = ToyTraining(Self.group(0.7, 0.7, 0.7), rows: 1, totalSteps: 20) {
+      Freeze(settings, $0)
+    }
+    // Element 1 crosses 0.75 back and forth; 2 only once; 3 stays.
+    func move(_ step: Int) -> (AlignedBuffer<Float>) -> Void {
+      { weights in
+        weights.base[6] = step % 2 == 0 ? 0.8 : 0.7
+        weights.base[7] = 0.8
+      }
+    }
+    for step in 0..<10 {
+      try training.run(move(step))
+      #expect(training.remedy.report[0].value == 0)
+    }
+    try training.run(move(10))
+    #expect(training.remedy.report[0].value == 1.0 / 32)
+    let frozen = training[1]
+    #expect(frozen == 0.5 || frozen == 1)
+    for step in 11..<20 {
+      try training.run(move(step))
+      #expect(training[1] == frozen && training.gradients.base[6] == 0)
+      #expect(training[2] == 0.8 && training.gradients.base[7] == 1)
+    }
+  }
+
+  @Test("a move that comes with a change of the group's scale does not count as an oscillation")
+  func freezeScale() throws {
+    var settings = RemedySettings().freeze
+    (settings.momentum, settings.start) = (0.5, 0)
+    (settings.thresholdStart, settings.thresholdEnd) = (0.4, 0.4)
+    let training = ToyTraining(Self.group(0.9), rows: 1, totalSteps: 20) { Freeze(settings, $0) }
+    // The largest weight doubles the scale and halves it: 0.9 becomes 1 either way, 0.5 becomes 0 or 1 by turns.
+    for step in 0..<19 {
+      try training.run { weights in
+        weights.base[5] = step % 2 == 0 ? 12 : 6
+        weights.base[7] = step % 2 == 0 ? 0.4 : 0.5
+      }
+    }
+    #expect(training.remedy.report[0].value == 0)
+    #expect(training.remedy.state.first { $0.name == "freeze.direction" }?.buffer.base[7] != 0)
+  }
+
+  @Test("OsciReset puts oscillating weights on the grid at the end of its windows, averages too")
+  func oscireset() throws {
+    var settings = RemedySettings().oscireset
+    (settings.start, settings.period, settings.window) = (0.5, 8, 4)
+    let training = ToyTraining(Self.group(0.74, 0.3), rows: 1, totalSteps: 20) {
+      OsciReset(settings, $0)
+    }
+    var resets: [Int] = []
+    for step in 0..<20 {
+      try training.run { weights in
+        weights.base[6] = step % 2 == 0 ? 0.76 : 0.74
+        weights.base[7] += 0.0001
+      }
+      if training[1] == 0.5 || training[1] == 1 { resets.append(step) }
+      #expect(abs(training[2] - 0.3) < 0.01 && training[0] == 6)
+    }
+    // Windows are 10…13 and 18…19, which the end cuts off.
+    #expect(resets == [13])
+    #expect(training.remedy.report[0].value == 1 && training.remedy.report[1].value == 0)
+  }
+
+  @Test("a reset of a group's largest weight counts the neighbours whose values it changes")
+  func neighbours() throws {
+    var settings = RemedySettings().oscireset
+    (settings.start, settings.period, settings.window) = (0, 4, 4)
+    // 6.9 has scale 2 and the value 6 there; on 6 the scale is 1, in which 0.7 is 0.5 and no longer 1, and 0.5 is
+    // itself and no longer 0.
+    var values = Self.group(0.7, 0.7, 0.7)
+    values[0] = 6.9
+    let training = ToyTraining(values, rows: 1, totalSteps: 8) { OsciReset(settings, $0) }
+    for step in 0..<4 {
+      // 7.1 has the value 8.
+      try training.run { $0.base[5] = step % 2 == 0 ? 7.1 : 6.9 }
+    }
+    #expect(training[0] == 6)
+    #expect(training.remedy.report[0].value == 1 && training.remedy.report[1].value == 31)
+  }
+
+  @Test("a window that is cut in two by a resume goes on where it was")
+  func resumedWindow() throws {
+    var settings = RemedySettings().oscireset
+    (settings.start, settings.period, settings.window, settings.threshold) = (0, 10, 6, 12)
+    func training() -> ToyTraining {
+      ToyTraining(Self.group(0.74, 0.74), rows: 1, totalSteps: 10) { OsciReset(settings, $0) }
+    }
+    func move(_ step: Int) -> (AlignedBuffer<Float>) -> Void {
+      { $0.base[6] = step % 2 == 0 ? 0.76 : 0.74 }
+    }
+    let whole = training()
+    for step in 0..<6 { try whole.run(move(step)) }
+    let first = training()
+    for step in 0..<3 { try first.run(move(step)) }
+    let second = training()
+    second.weights.base.update(from: first.weights.base, count: 37)
+    for (old, new) in zip(first.remedy.state, second.remedy.state) {
+      new.buffer.base.update(from: old.buffer.base, count: 37)
+    }
+    for step in 3..<6 {
+      second.remedy.beforeUpdate(second.view(step))
+      move(step)(second.weights)
+      second.remedy.afterUpdate(second.view(step))
+    }
+    #expect(whole[1] == 0.5 || whole[1] == 1)
+    #expect(Array(second.weights.elements) == Array(whole.weights.elements))
+  }
+
+  @Test("what does not go together says why; what does is in the list")
+  func combinations() {
+    #expect(RemedyName.combinations.map { [$0.0, $0.1] } == [[.qema, .qramping], [.qema, .oscireset]])
+    for first in RemedyName.allCases {
+      for second in RemedyName.allCases where first != second {
+        #expect(first.conflict(with: second) == second.conflict(with: first))
+      }
+    }
+    #expect(RemedyName.freeze.conflict(with: .dampen)?.contains("dampen would change") == true)
+  }
+}

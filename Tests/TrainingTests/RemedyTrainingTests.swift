@@ -1,0 +1,186 @@
+import Foundation
+import ImageData
+import MXFormats
+import MXLinear
+import Oscillation
+import Runtime
+import TestSupport
+import Testing
+import Training
+
+@Suite("Remedies in training", .serialized)
+struct RemedyTrainingTests {
+  static let batch = 16
+  static let images: [Float] = {
+    var random = TestRandom(seed: 140)
+    return random.normals(batch * 64)
+  }()
+
+  static func recipe(_ method: String) throws -> Recipe {
+    var recipe = Recipe.digits
+    recipe.method = try #require(Method(rawValue: method))
+    recipe.linear = recipe.method.linearRecipe
+    recipe.model.classes = 10
+    recipe.training.epochs = 4
+    return recipe
+  }
+
+  /// Trains some steps on one batch; ten steps are an epoch.
+  static func train(
+    _ recipe: Recipe, steps: Int, extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
+  ) throws -> TrainingStep {
+    let training = try TrainingStep(recipe, stepsPerEpoch: 10, extraRemedies: extraRemedies)
+    for step in 0..<steps {
+      _ = try training.run(
+        images, labels: (0..<batch).map { $0 % 10 }, step: step, learningRate: 2e-3)
+    }
+    return training
+  }
+
+  static func bits(_ buffer: AlignedBuffer<Float>) -> [UInt32] { buffer.elements.map(\.bitPattern) }
+
+  @Test("a trial leaves no trace: with periods that are all 1, Q-Ramping is plain TetraJet to the bit")
+  func trialLeavesNoTrace() throws {
+    var ramping = try Self.recipe("tetrajet+qramping")
+    ramping.remedies.qramping.k2 = 0
+    let plain = try Self.train(Self.recipe("tetrajet"), steps: 25)
+    let ramped = try Self.train(ramping, steps: 25)
+    #expect(Self.bits(ramped.weights) == Self.bits(plain.weights))
+    #expect(Self.bits(ramped.optimizer.v) == Self.bits(plain.optimizer.v))
+    // And Q-EMA's averages come back, too.
+    var both = try Self.recipe("tetrajet+qema+qramping")
+    both.remedies.qramping.k2 = 0
+    let averaged = try Self.train(Self.recipe("tetrajet+qema"), steps: 25)
+    let rampedAverage = try Self.train(both, steps: 25)
+    #expect(Self.bits(rampedAverage.weights) == Self.bits(averaged.weights))
+    #expect(
+      Self.bits(try #require(rampedAverage.averages(step: 25)))
+        == Self.bits(try #require(averaged.averages(step: 25))))
+    // With the paper's k2 some weights do wait.
+    let waiting = try Self.train(Self.recipe("tetrajet+qramping"), steps: 25)
+    #expect(Self.bits(waiting.weights) != Self.bits(plain.weights))
+    #expect(waiting.remedies[0].report[0].value > 0)
+  }
+
+  @Test(
+    "every method's weights are the same to the bit on one thread and on three",
+    arguments: Method.allCases.dropFirst(3))
+  func threads(method: Method) throws {
+    let before = Threads.count
+    defer { Threads.count = before }
+    var recipe = try Self.recipe(method.rawValue)
+    // Early enough to happen in thirty steps.
+    (recipe.remedies.freeze.momentum, recipe.remedies.freeze.start) = (0.2, 0.1)
+    (recipe.remedies.oscireset.period, recipe.remedies.oscireset.window) = (8, 5)
+    recipe.remedies.oscireset.start = 0.2
+    Threads.count = 1
+    let one = try Self.train(recipe, steps: 30)
+    Threads.count = 3
+    let three = try Self.train(recipe, steps: 30)
+    for (a, b) in zip(one.state, three.state) {
+      #expect(Self.bits(a.buffer) == Self.bits(b.buffer), "\(a.name)")
+    }
+    let plain = try Self.train(Self.recipe("tetrajet"), steps: 30)
+    #expect(Self.bits(one.weights) != Self.bits(plain.weights))
+  }
+
+  @Test("Q-EMA rounds by the averages in training, in the forward pass that evaluates, and in codes")
+  func qemaIsDeployed() throws {
+    let training = try Self.train(Self.recipe("tetrajet+qema"), steps: 30)
+    let averages = try #require(training.averages(step: 30))
+    let digits = try ImageDatasets.open("digits").test
+    let recipe = try Self.recipe("tetrajet+qema")
+    let loader = try BatchLoader(
+      dataset: digits, preprocessing: recipe.preprocessing,
+      options: LoaderOptions(batchSize: recipe.training.batchSize))
+    let evaluator = Evaluator(model: training.model, weights: training.weights)
+    let deployed = try evaluator.score(loader, averages: averages)
+    #expect(try evaluator.score(loader).loss != deployed.loss)
+    try withTemporaryFolder { folder in
+      try Checkpoint.write(
+        "\(folder)/model", model: training.model, weights: training.weights, averages: averages,
+        recipe: recipe, classNames: digits.classNames)
+      let checkpoint = try Checkpoint(path: "\(folder)/model")
+      let (score, _) = try checkpoint.evaluate(data: "digits") { _ in }
+      #expect(abs(score.loss - deployed.loss) < 1e-9 && score.top1 == deployed.top1)
+      let report = try FileQuantization(writesValues: true)
+        .run("\(folder)/model", output: "\(folder)/codes")
+      #expect(report.rounding == .ema && report.matrices == 13)
+      let file = try SafetensorsFile(path: "\(folder)/codes")
+      let values = AlignedBuffer<Float>(count: training.weights.count)
+      training.weightQuantizer.quantize(
+        training.weights, averages: averages, into: values.base, arena: Arena(chunkCount: 1 << 16))
+      for entry in training.weightQuantizer.entries {
+        let codes = try file.floats("\(entry.name).values")
+        #expect(codes == Array(values.elements[entry.range]), "\(entry.name)")
+      }
+      #expect(file["head.weight.values"] != nil)
+      #expect(!file.entries.contains { $0.name.contains(".ema") })
+    }
+  }
+
+  @Test("a checkpoint with only some of the averages is refused by name")
+  func missingAverage() throws {
+    try withTemporaryFolder { folder in
+      let training = try Self.train(Self.recipe("tetrajet+qema"), steps: 1)
+      let table = training.model.parameters
+      try writeSafetensors(
+        "\(folder)/model",
+        tensors: table.tensors(of: training.weights)
+          + table.averages.tensors(of: training.weights).dropLast(),
+        metadata: training.model.configuration.metadata)
+      #expect {
+        _ = try Checkpoint(path: "\(folder)/model")
+      } throws: {
+        "\($0)".contains("has no tensor 'blocks.2.mlp.fc2.weight.ema'")
+      }
+    }
+  }
+
+  /// A remedy of a test's own: the pull of Dampen at full strength, and a count.
+  final class Pull: Remedy {
+    var updates = 0
+    func beforeUpdate(_ training: TrainingView) {
+      for place in 0..<training.weights.count { training.gradients.base[place] = 0 }
+      updates += 1
+    }
+    var report: [(key: String, value: Double)] { [("updates", Double(updates))] }
+  }
+
+  @Test("a remedy of one's own is called at every step, and its changes count")
+  func ownRemedy() throws {
+    let training = try Self.train(Self.recipe("tetrajet"), steps: 3) { _ in [Pull()] }
+    #expect(training.remedies.count == 1 && training.remedies[0].report[0].value == 3)
+    // Without a gradient, only decay moves the weights: (1 − 2e-3·0.05)³.
+    let initial = try TrainingStep(Self.recipe("tetrajet"))
+    let entry = training.weightQuantizer.entries[0]
+    for place in entry.range {
+      let expected = initial.weights.base[place] * 0.9997
+      #expect(abs(training.weights.base[place] - expected) <= 1e-6 * abs(expected) + 1e-9)
+    }
+  }
+
+  @Test("statistics change nothing that is trained, and the census knows which quantizers clip")
+  func census() throws {
+    let plain = try Self.train(Self.recipe("microscaling"), steps: 4)
+    let watched = try TrainingStep(Self.recipe("microscaling"), stepsPerEpoch: 10)
+    let census = QuantizerCensus()
+    watched.census = census
+    for step in 0..<4 {
+      _ = try watched.run(
+        Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: step, learningRate: 2e-3)
+    }
+    #expect(Self.bits(plain.weights) == Self.bits(watched.weights))
+    for operand in Operand.allCases {
+      let losses = try #require(census[operand])
+      // Floor scales clip; three blocks of four layers, four steps.
+      #expect(losses.saturated > 0 && losses.underflowed > 0 && losses.elements > 0, "\(operand)")
+    }
+    #expect(census[.q2]?.elements == 4 * watched.weightQuantizer.weightCount)
+    let tetrajet = try TrainingStep(Self.recipe("tetrajet"), stepsPerEpoch: 10)
+    tetrajet.census = QuantizerCensus()
+    _ = try tetrajet.run(
+      Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: 0, learningRate: 2e-3)
+    #expect(Operand.allCases.allSatisfy { tetrajet.census?[$0]?.saturated == 0 })
+  }
+}
