@@ -29,7 +29,7 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Training",
+        "Training", "Oscillation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),

@@ -60,12 +60,20 @@ public protocol Remedy: AnyObject {
 }
 
 extension Remedy {
+  /// Nothing.
   public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
+  /// Does nothing.
   public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
+  /// Does nothing.
   public func beforeUpdate(_ training: TrainingView) {}
+  /// Does nothing.
   public func afterUpdate(_ training: TrainingView) {}
+  /// None.
   public func weightAverages(step: Int) -> AlignedBuffer<Float>? { nil }
+  /// None.
   public var updatePeriods: AlignedBuffer<Float>? { nil }
+  /// No.
   public var takesPartInTrials: Bool { false }
+  /// Nothing.
   public var report: [(key: String, value: Double)] { [] }
 }

@@ -10,6 +10,10 @@ struct DemoCommand: ParsableCommand {
     discussion: """
       1,437 handwritten digits of 8 × 8 pixels for training, 360 for the test. Each method trains the \
       same small ViT, with the same seed, in a process of its own, so that its peak memory is its own.
+
+      r(W_Q): by how many thousandths a step changes the quantized weights. R_w>16: the share of weights \
+      that oscillate. Both in the second half of training; in fp32, of the weights as they would be \
+      quantized.
       """)
 
   @Option(help: "Passes over the training images. (default: the digits' own)")
@@ -37,6 +41,8 @@ struct DemoCommand: ParsableCommand {
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
       rows.append([
         summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),
+        summary.rateOfChangeQuantizedWeight.map { fixed(1000 * $0, 2) } ?? "-",
+        summary.oscillatingShare.map { fixed(100 * $0, 2) } ?? "-",
         fixed(summary.imagesPerSecond, 0), fixed(summary.peakMemoryMB, 0),
         fixed(summary.seconds, 1),
       ])
@@ -44,7 +50,10 @@ struct DemoCommand: ParsableCommand {
     print("\nDigits, \(Threads.count) threads, seed \(seed):")
     print(
       table(
-        ["method", "top-1 %", "test loss", "images/s", "peak MiB", "seconds"], rows))
+        [
+          "method", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
+          "seconds",
+        ], rows))
     if let output { print("The runs are in \(output).") }
   }
 

@@ -60,7 +60,8 @@ struct QuantizeCommand: ParsableCommand {
 
   func run() throws {
     let report = try FileQuantization(
-      format: format?.format, scaleRule: scale, rounding: rounding, axis: axis, writesValues: values,
+      format: format?.format, scaleRule: scale, rounding: rounding, axis: axis,
+      writesValues: values,
       seed: seed
     ).run(input, output: output)
     if report.matrices == 0 {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Oscillation
 import Runtime
 import Training
 
@@ -21,6 +22,10 @@ struct TrainCommand: ParsableCommand {
       The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.
 
+      Methods:
+
+      \(methodList)
+
       Recipe keys, for the YAML file and for --set:
 
       \(keyList)
@@ -32,7 +37,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "'digits' (built in) or a folder of images.")
   var data: String?
 
-  @Option(help: "One of \(Method.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "Quantizers and remedies, as in tetrajet+qema; see above.")
   var method: String?
 
   @Option(help: "How products are computed: packed, simulated.")
@@ -96,6 +101,24 @@ struct TrainCommand: ParsableCommand {
     format.locale = Locale(identifier: "en_US_POSIX")
     format.dateFormat = "yyyyMMdd-HHmmss"
     return "runs/\(recipe.method.rawValue)-\(format.string(from: Date()))"
+  }
+
+  private static var methodList: String {
+    let bases = [
+      ("fp32", "single precision"),
+      ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
+      ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
+    ]
+    let remedies = RemedyName.allCases.map { ("tetrajet+\($0.rawValue)", $0.summary) }
+    let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
+    let refused = RemedyName.allCases.enumerated().flatMap { index, first in
+      RemedyName.allCases.dropFirst(index + 1).compactMap { second in
+        first.conflict(with: second).map { "    \(first.rawValue)+\(second.rawValue): \($0)" }
+      }
+    }
+    return (bases + remedies).map { "  \($0)\n      \($1)" }.joined(separator: "\n")
+      + "\n  microscaling takes the same remedies. Together go "
+      + pairs.joined(separator: " and ") + ". Others do not:\n" + refused.joined(separator: "\n")
   }
 
   private static var keyList: String {

@@ -239,7 +239,8 @@ struct RemedyTests {
 
   @Test("what does not go together says why; what does is in the list")
   func combinations() {
-    #expect(RemedyName.combinations.map { [$0.0, $0.1] } == [[.qema, .qramping], [.qema, .oscireset]])
+    #expect(
+      RemedyName.combinations.map { [$0.0, $0.1] } == [[.qema, .qramping], [.qema, .oscireset]])
     for first in RemedyName.allCases {
       for second in RemedyName.allCases where first != second {
         #expect(first.conflict(with: second) == second.conflict(with: first))

@@ -39,7 +39,8 @@ struct RemedyTrainingTests {
 
   static func bits(_ buffer: AlignedBuffer<Float>) -> [UInt32] { buffer.elements.map(\.bitPattern) }
 
-  @Test("a trial leaves no trace: with periods that are all 1, Q-Ramping is plain TetraJet to the bit")
+  @Test(
+    "a trial leaves no trace: with periods that are all 1, Q-Ramping is plain TetraJet to the bit")
   func trialLeavesNoTrace() throws {
     var ramping = try Self.recipe("tetrajet+qramping")
     ramping.remedies.qramping.k2 = 0
@@ -84,7 +85,8 @@ struct RemedyTrainingTests {
     #expect(Self.bits(one.weights) != Self.bits(plain.weights))
   }
 
-  @Test("Q-EMA rounds by the averages in training, in the forward pass that evaluates, and in codes")
+  @Test(
+    "Q-EMA rounds by the averages in training, in the forward pass that evaluates, and in codes")
   func qemaIsDeployed() throws {
     let training = try Self.train(Self.recipe("tetrajet+qema"), steps: 30)
     let averages = try #require(training.averages(step: 30))

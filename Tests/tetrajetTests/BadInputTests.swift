@@ -21,6 +21,12 @@ struct BadInputTests {
     try expect(64, ["--nonsense", "tetrajet train --help"], ["train", "--nonsense"])
     try expect(
       64, ["method", "tetrjet", "fp32, microscaling, tetrajet"], ["train", "--method", "tetrjet"])
+    try expect(
+      64, ["tetrajet+dampen+freeze", "one without dampen or freeze: freeze holds weights"],
+      ["train", "--method", "tetrajet+freeze+dampen"])
+    for command in [["trace", "in", "out"], ["bench", "step"]] {
+      try expect(64, ["fp32 quantizes no weights"], command + ["--method", "fp32+qema"])
+    }
     try expect(64, ["training.epochs", "'0'"], ["train", "--epochs", "0"])
     try expect(
       64, ["model.heads 7 does not divide model.width 64", "try 4 or 8"],

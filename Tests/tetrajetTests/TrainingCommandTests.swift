@@ -61,12 +61,26 @@ struct TrainingCommandTests {
     }
   }
 
-  @Test("a run that is killed and resumed ends with the same bytes as one that is not")
-  func resume() throws {
+  @Test(
+    "a run that is killed and resumed ends with the same bytes as one that is not, in every method",
+    arguments: [
+      ["tetrajet"], ["microscaling+qema"], ["tetrajet+dampen"],
+      // Periods that are not epochs, so that the resume falls into the middle of one.
+      ["tetrajet+qramping", "qramping.update_every=70", "qramping.detection_steps=10"],
+      ["tetrajet+qema+qramping", "qramping.update_every=200", "qramping.detection_steps=10"],
+      ["tetrajet+freeze", "freeze.start=0.02", "freeze.momentum=0.1"],
+      [
+        "tetrajet+qema+oscireset", "oscireset.start=0.02", "oscireset.period=70",
+        "oscireset.window=60",
+      ],
+    ])
+  func resume(method: [String]) throws {
     try withTemporaryFolder { folder in
-      let arguments = [
-        "train", "--data", "digits", "--epochs", "12", "--set", "training.log_every=7",
-      ]
+      let arguments =
+        [
+          "train", "--data", "digits", "--epochs", "10", "--set", "training.log_every=7",
+          "--method", method[0],
+        ] + method.dropFirst().flatMap { ["--set", $0] }
       let whole = try start(arguments + ["--output", "\(folder)/whole"])
       whole.waitUntilExit()
       let run = "\(folder)/killed"
@@ -90,6 +104,42 @@ struct TrainingCommandTests {
         try jsonLines("\(path)/metrics.jsonl").map { $0["step"] as! Int }
       }
       #expect(steps[0] == steps[1])
+    }
+  }
+
+  @Test("metrics say how the weights oscillate, and the summary what they did in the second half")
+  func statistics() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(
+        "train", "--data", "digits", "--epochs", "4", "--output", run, "--method",
+        "tetrajet+qramping", "--set", "statistics.interval=50", "--set", "statistics.window=20",
+        "--set", "statistics.trajectories=2", "--set", "qramping.detection_steps=5")
+      #expect(result.status == 0, "\(result.errors)")
+      let windows = try jsonLines("\(run)/metrics.jsonl").filter { $0["oscillating_share"] != nil }
+      // 180 steps: windows end every fifty steps, counted back from the end.
+      #expect(windows.map { $0["step"] as! Int } == [30, 80, 130, 180])
+      for line in windows {
+        func number(_ key: String) -> Double { line[key] as? Double ?? .nan }
+        #expect(number("rate_of_change_weight") > 0 && number("rate_of_change_output") > 0)
+        #expect(number("rate_of_change_quantized_weight") > number("rate_of_change_weight"))
+        #expect((0.3..<0.7).contains(number("quantization_confidence")))
+        #expect((0...1).contains(number("oscillating_share")) && number("flips_per_step") > 0)
+        let histogram = line["confidence_histogram"] as! [Int]
+        // 3 blocks of 64 · (3 · 64 + 64 + 256 + 256) weights.
+        #expect(histogram.count == 20 && histogram.reduce(0, +) == 3 * 64 * 768)
+        let layers = line["confidence_layers"] as! [[String: Any]]
+        #expect(layers.count == 12 && layers[0]["name"] as! String == "blocks.0.attn.qkv.weight")
+        let saturation = line["saturation"] as! [String: Double]
+        #expect(saturation.count == 6 && saturation.values.allSatisfy { $0 == 0 })
+        #expect((line["underflow"] as! [String: Double]).values.allSatisfy { $0 > 0 })
+        let paths = line["trajectories"] as! [[String: Any]]
+        #expect(paths.count == 2 && (paths[0]["code"] as! [Int]).count == 20)
+        #expect(number("qramping_mean_period") >= 1)
+      }
+      let summary = try RunSummary(path: "\(run)/summary.json")
+      let late = windows.suffix(2).map { $0["oscillating_share"] as! Double }
+      #expect(abs(summary.oscillatingShare! - (late[0] + late[1]) / 2) < 1e-12)
     }
   }
 

@@ -22,7 +22,9 @@ public struct OscillationStatistics: Sendable {
     scaleFlipsPerStep = Double(window.scaleFlips) / steps
     var ratios: [Float] = []
     ratios.reserveCapacity(window.quantizer.weightCount)
-    for slice in window.quantizer.slices { for place in slice { ratios.append(window.ratio(place)) } }
+    for slice in window.quantizer.slices {
+      for place in slice { ratios.append(window.ratio(place)) }
+    }
     let above = ratios.count { $0 > Self.oscillatingRatio }
     oscillatingShare = Double(above) / Double(max(ratios.count, 1))
     ratios.sort()

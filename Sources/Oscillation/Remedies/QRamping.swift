@@ -20,7 +20,9 @@ public final class QRamping: Remedy {
   }
 
   /// N_w.
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("qramping.period", periods)] }
+  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+    [("qramping.period", periods)]
+  }
   /// N_w.
   public var updatePeriods: AlignedBuffer<Float>? { periods }
 

@@ -48,7 +48,9 @@ extension Benchmarks {
   public func table(
     of profile: StepProfile, seconds: Double
   ) -> [(part: String, milliseconds: Double, percent: Double)] {
-    var parts = StepPart.allCases.map { ($0.rawValue, profile[$0]) }
+    // Most methods have no remedy.
+    var parts = StepPart.allCases.filter { $0 != .remedy || profile[$0] > 0 }
+      .map { ($0.rawValue, profile[$0]) }
     parts.append(("other", seconds - parts.reduce(0) { $0 + $1.1 }))
     return parts.map { ($0.0, $0.1 / Double(repeats) * 1e3, $0.1 / seconds * 100) }
   }

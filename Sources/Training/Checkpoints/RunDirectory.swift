@@ -54,14 +54,20 @@ public struct RunDirectory: Sendable {
     try FileDescriptor(appending: metrics).append(line.text + "\n")
   }
 
+  /// The lines of the metrics that can be read.
+  func readMetrics() throws -> [MetricsLine] {
+    String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n").compactMap {
+      try? JSONDecoder().decode(MetricsLine.self, from: Data($0.utf8))
+    }
+  }
+
   /// Takes the metrics back to a step: lines that a killed run wrote after its last checkpoint would
   /// otherwise stand there twice.
   func rewindMetrics(toStep step: Int) throws {
     guard FileManager.default.fileExists(atPath: metrics) else { return }
-    struct Line: Decodable { let step: Int }
     let text = String(decoding: try readFile(metrics), as: UTF8.self)
     let kept = text.split(separator: "\n").filter { line in
-      guard let entry = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)) else {
+      guard let entry = try? JSONDecoder().decode(MetricsLine.self, from: Data(line.utf8)) else {
         return false
       }
       return entry.step <= step
@@ -79,6 +85,19 @@ public struct RunDirectory: Sendable {
         "create", path, code: underlying.map { Int32($0.code) } ?? (isFile ? EEXIST : EACCES))
     }
     guard access(path, W_OK) == 0 else { throw FileError("write", path) }
+  }
+}
+
+/// What the trainer itself reads of a line of metrics.
+struct MetricsLine: Decodable {
+  let step: Int
+  let rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
+
+  enum CodingKeys: String, CodingKey {
+    case step
+    case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
+    case rateOfChangeOutput = "rate_of_change_output"
+    case oscillatingShare = "oscillating_share"
   }
 }
 

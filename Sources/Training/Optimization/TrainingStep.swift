@@ -91,9 +91,10 @@ public final class TrainingStep {
   public func run(
     _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float
   ) throws -> BatchScore {
-    let calibration = self.calibration ?? { _ in
-      { CalibrationBatch(images: images, labels: labels) }
-    }
+    let calibration =
+      self.calibration ?? { _ in
+        { CalibrationBatch(images: images, labels: labels) }
+      }
     for remedy in remedies {
       try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
         try trial(steps, from: step, learningRate: learningRate, calibration, observe)

@@ -74,7 +74,8 @@ public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     if base == .fp32, let remedy = remedies.first {
       throw RecipeError(
         key: "method", found: "'\(rawValue)'",
-        expected: "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): fp32 quantizes no "
+        expected:
+          "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): fp32 quantizes no "
           + "weights, so none oscillates")
     }
     for (index, first) in remedies.enumerated() {

@@ -190,7 +190,8 @@ public struct Recipe: Equatable, Sendable {
     if linear[.q2]?.rounding == .stochastic, let remedy = method.remedies.first {
       throw RecipeError(
         key: "quantizers.q2.rounding", found: "stochastic",
-        expected: "nearest-even or nearest-away: what \(remedy.rawValue) watches must not move by itself")
+        expected:
+          "nearest-even or nearest-away: what \(remedy.rawValue) watches must not move by itself")
     }
     guard statistics.interval == 0 || statistics.interval >= statistics.window else {
       throw RecipeError(

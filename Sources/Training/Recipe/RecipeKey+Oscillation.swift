@@ -33,7 +33,8 @@ extension RecipeKey {
     .number(
       "freeze.threshold_end", \.remedies.freeze.thresholdEnd, 0...1, "and at the end of training"),
 
-    .number("oscireset.start", \.remedies.oscireset.start, 0...1, "share of training without resets"),
+    .number(
+      "oscireset.start", \.remedies.oscireset.start, 0...1, "share of training without resets"),
     .integer(
       "oscireset.period", \.remedies.oscireset.period, 1...Int.max, "steps from window to window"),
     .integer("oscireset.window", \.remedies.oscireset.window, 1...Int.max, "steps of a window"),

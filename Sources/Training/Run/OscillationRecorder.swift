@@ -124,13 +124,15 @@ final class OscillationRecorder {
     line.add("confidence_histogram", confidence.all.histogram)
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
-      line.add("confidence_layers", confidence.layers.map { name, summary in
-        var layer = JSONLine()
-        layer.add("name", name)
-        layer.add("mean", summary.mean)
-        layer.add("histogram", summary.histogram)
-        return layer
-      })
+      line.add(
+        "confidence_layers",
+        confidence.layers.map { name, summary in
+          var layer = JSONLine()
+          layer.add("name", name)
+          layer.add("mean", summary.mean)
+          layer.add("histogram", summary.histogram)
+          return layer
+        })
     }
     if settings.trajectories > 0 {
       line.add(

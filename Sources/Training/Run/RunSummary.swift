@@ -29,6 +29,9 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var threads: Int
   /// The instruction set, likewise.
   public var isa: String
+  /// Of the weights, means over the windows of statistics in the second half of training: r(W_Q), r(Y) and the share
+  /// with R_w > 16. Nil where nothing was measured.
+  public var rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
 
   enum CodingKeys: String, CodingKey {
     case method, engine, seconds, parameters, seed, epochs, steps, threads, isa
@@ -40,6 +43,9 @@ public struct RunSummary: Codable, Sendable, Equatable {
     case peakMemoryMB = "peak_memory_mb"
     case skippedImages = "skipped_images"
     case skippedNames = "skipped_names"
+    case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
+    case rateOfChangeOutput = "rate_of_change_output"
+    case oscillatingShare = "oscillating_share"
   }
 
   func write(_ path: String) throws {
@@ -61,8 +67,13 @@ extension RunSummary {
 
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, skipped: [String],
-    isa: String
+    isa: String, windows: [MetricsLine]
   ) {
+    let late = windows.filter { 2 * $0.step > state.step }
+    func mean(_ path: KeyPath<MetricsLine, Double?>) -> Double? {
+      let values = late.compactMap { $0[keyPath: path] }
+      return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
     self.init(
       method: recipe.method.rawValue, engine: recipe.linear.engineName(asked: recipe.engine),
       evalTop1: score.top1Percent,
@@ -71,6 +82,8 @@ extension RunSummary {
         ? Double(state.trainedImages) / state.trainedSeconds : 0,
       peakMemoryMB: ProcessUsage.peakMemory, seconds: state.seconds, parameters: parameters,
       seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
-      skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa)
+      skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
+      rateOfChangeQuantizedWeight: mean(\.rateOfChangeQuantizedWeight),
+      rateOfChangeOutput: mean(\.rateOfChangeOutput), oscillatingShare: mean(\.oscillatingShare))
   }
 }

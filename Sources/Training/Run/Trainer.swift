@@ -97,7 +97,8 @@ public struct Trainer {
     }
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
-      skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name)
+      skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
+      windows: try directory.readMetrics())
     try summary.write(directory.summary)
     observer.finished(summary)
     return summary
@@ -135,7 +136,8 @@ public struct Trainer {
   private func writeCheckpoint(_ path: String) throws {
     try Checkpoint.write(
       path, model: training.model, weights: training.weights,
-      averages: training.averages(step: state.step), recipe: recipe, classNames: data.train.classNames)
+      averages: training.averages(step: state.step), recipe: recipe,
+      classNames: data.train.classNames)
   }
 
   /// The first test images, on which the model's output is compared from step to step.
@@ -144,8 +146,10 @@ public struct Trainer {
     guard recipe.statistics.enabled, images > 0 else { return nil }
     var options = recipe.loaderOptions(training: false)
     (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
-    return try BatchLoader(dataset: data.test, preprocessing: recipe.preprocessing, options: options)
-      .epoch(0).next()
+    return try BatchLoader(
+      dataset: data.test, preprocessing: recipe.preprocessing, options: options
+    )
+    .epoch(0).next()
   }
 
   private func metrics(
