@@ -139,27 +139,37 @@ struct RemedyTrainingTests {
     }
   }
 
-  /// A remedy of a test's own: the pull of Dampen at full strength, and a count.
-  final class Pull: Remedy {
-    var updates = 0
-    func beforeUpdate(_ training: TrainingView) {
-      for place in 0..<training.weights.count { training.gradients.base[place] = 0 }
-      updates += 1
-    }
-    var report: [(key: String, value: Double)] { [("updates", Double(updates))] }
+  @Test("the documentation's own remedy is the one tested here, in under forty lines")
+  func documentedRemedy() throws {
+    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    let code = try readFile(folder.appendingPathComponent("Reluctance.swift").path)
+    let page = try readFile(
+      folder.appendingPathComponent("../../Documentation/Oscillation.md").standardized.path)
+    let text = String(decoding: code, as: UTF8.self)
+    #expect(String(decoding: page, as: UTF8.self).contains(text))
+    #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 41)
   }
 
   @Test("a remedy of one's own is called at every step, and its changes count")
   func ownRemedy() throws {
-    let training = try Self.train(Self.recipe("tetrajet"), steps: 3) { _ in [Pull()] }
-    #expect(training.remedies.count == 1 && training.remedies[0].report[0].value == 3)
-    // Without a gradient, only decay moves the weights: (1 − 2e-3·0.05)³.
+    let plain = try Self.train(Self.recipe("tetrajet"), steps: 3)
+    let training = try Self.train(Self.recipe("tetrajet"), steps: 3) { [Reluctance($0)] }
+    #expect(training.remedies.count == 1)
+    let report = training.remedies[0].report
+    #expect(report[0].key == "reluctance_halved" && report[0].value > 0)
+    #expect(Self.bits(training.weights) != Self.bits(plain.weights))
+    // In the first step, what was held back went half as far.
     let initial = try TrainingStep(Self.recipe("tetrajet"))
-    let entry = training.weightQuantizer.entries[0]
-    for place in entry.range {
-      let expected = initial.weights.base[place] * 0.9997
-      #expect(abs(training.weights.base[place] - expected) <= 1e-6 * abs(expected) + 1e-9)
+    let first = try Self.train(Self.recipe("tetrajet"), steps: 1)
+    let held = try Self.train(Self.recipe("tetrajet"), steps: 1) { [Reluctance($0)] }
+    var halves = 0
+    for place in held.weightQuantizer.entries.flatMap(\.range)
+    where held.weights.base[place] != first.weights.base[place] {
+      #expect(
+        held.weights.base[place] == (first.weights.base[place] + initial.weights.base[place]) / 2)
+      halves += 1
     }
+    #expect(Double(halves) == held.remedies[0].report[0].value)
   }
 
   @Test("statistics change nothing that is trained, and the census knows which quantizers clip")

@@ -1,3 +1,4 @@
+import Foundation
 import ImageData
 import MXLinear
 import Oscillation
@@ -112,7 +113,7 @@ public final class TrainingStep {
     let saved = Snapshot(state)
     defer {
       saved.restore()
-      precondition(Snapshot(state) == saved, "a trial left traces")
+      precondition(saved.isRestored(in: state), "a trial left traces")
     }
     var batches = try calibration(step)
     var done = 0
@@ -210,13 +211,13 @@ public struct CalibrationBatch {
 }
 
 /// Copies of a training's buffers, to go back to.
-private struct Snapshot: Equatable {
-  private let buffers: [AlignedBuffer<Float>]
+private struct Snapshot {
+  private let buffers: [(name: String, buffer: AlignedBuffer<Float>)]
   private let copies: [AlignedBuffer<Float>]
 
   init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
-    buffers = state.map(\.buffer)
-    copies = buffers.map { buffer in
+    buffers = state
+    copies = state.map { _, buffer in
       let copy = AlignedBuffer<Float>(count: buffer.count)
       copy.base.update(from: buffer.base, count: buffer.count)
       return copy
@@ -224,16 +225,16 @@ private struct Snapshot: Equatable {
   }
 
   func restore() {
-    for (buffer, copy) in zip(buffers, copies) {
-      buffer.base.update(from: copy.base, count: copy.count)
+    for (saved, copy) in zip(buffers, copies) {
+      saved.buffer.base.update(from: copy.base, count: copy.count)
     }
   }
 
-  /// The same bits.
-  static func == (a: Snapshot, b: Snapshot) -> Bool {
-    a.copies.count == b.copies.count
-      && zip(a.copies, b.copies).allSatisfy { x, y in
-        UnsafeRawBufferPointer(x.elements).elementsEqual(UnsafeRawBufferPointer(y.elements))
+  /// Whether a state has the same buffers with the same bits: none has come, gone or been exchanged meanwhile.
+  func isRestored(in state: [(name: String, buffer: AlignedBuffer<Float>)]) -> Bool {
+    state.map(\.name) == buffers.map(\.name)
+      && zip(state, copies).allSatisfy { current, copy in
+        memcmp(current.buffer.base, copy.base, copy.count * MemoryLayout<Float>.stride) == 0
       }
   }
 }

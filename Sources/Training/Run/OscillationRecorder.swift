@@ -24,6 +24,7 @@ final class OscillationRecorder {
     let trajectories: Trajectories
     var output: [Float]?
     var outputRates = 0.0
+    var seconds = 0.0
   }
 
   /// - Parameter batch: nil for no r(Y).
@@ -57,12 +58,14 @@ final class OscillationRecorder {
   func beforeStep(_ step: Int) throws {
     guard settings.enabled, let left = stepsLeft(step) else { return }
     if open == nil {
+      let start = ContinuousClock.now
       let movement = MovementWindow(training.weightQuantizer, arena: workspace.scratch)
       let averages = training.averages(step: step)
       movement.begin(training.weights, averages: averages)
       open = Window(
         movement: movement, trajectories: Trajectories(movement),
         output: try output(averages))
+      open?.seconds = start.duration(to: .now).inSeconds
     }
     training.census = left == 1 ? QuantizerCensus() : nil
   }
@@ -70,6 +73,7 @@ final class OscillationRecorder {
   /// Follows the weights after a step, and closes the window after its last one.
   func afterStep(_ step: Int) throws {
     guard settings.enabled, let left = stepsLeft(step), var window = open else { return }
+    let start = ContinuousClock.now
     let averages = training.averages(step: step + 1)
     window.movement.add(training.weights, averages: averages)
     window.trajectories.add(training.weights)
@@ -77,11 +81,16 @@ final class OscillationRecorder {
       window.outputRates += rate(before, after)
       window.output = after
     }
-    open = window
-    guard left == 1 else { return }
-    result = line(window)
-    open = nil
-    training.census = nil
+    if left > 1 {
+      window.seconds += start.duration(to: .now).inSeconds
+      open = window
+    } else {
+      var line = line(window)
+      line.add("statistics_seconds", window.seconds + start.duration(to: .now).inSeconds)
+      result = line
+      open = nil
+      training.census = nil
+    }
   }
 
   /// The output of the last block for the fixed batch.
