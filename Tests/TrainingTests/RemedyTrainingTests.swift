@@ -22,6 +22,7 @@ struct RemedyTrainingTests {
     recipe.linear = recipe.method.linearRecipe
     recipe.model.classes = 10
     recipe.training.epochs = 4
+    recipe.remedies = RemedySettings()
     return recipe
   }
 
