@@ -1,4 +1,4 @@
-// Softmax attention of one head: o = softmax(scale q k^T) v, and its gradients, in single precision.
+// Softmax attention of one head: o = softmax(scale q k^T + bias + mask) v, and its gradients, in single precision.
 //
 // T tokens, K numbers of a head, both padded with zeros to whole vectors in scratch: Tp, Kp. The T x T scores are
 // computed by blocks of rows that stay in the second-level cache and are never kept: the backward pass
@@ -128,6 +128,35 @@ TJ_INLINE void softmax_backward(const float *p, float *dp, size_t stride, float 
   }
 }
 
+/// s += (bias + mask) / scale along `rows` rows from row `first` on, before softmax scales the scores.
+TJ_INLINE void add_bias(const tj_attention *head, size_t first, float *s, size_t stride, size_t rows) {
+  const float inverse = 1.0f / head->scale;
+  for (size_t row = 0; row < rows; row++, s += stride) {
+    const size_t from = (first + row) * head->tokens;
+    for (size_t i = 0; i < head->tokens; i += TJ_LANES) {
+      const size_t lanes = lanes_from(i, head->tokens);
+      vfloat sum = splat(0);
+      if (head->bias) sum += load_some(head->bias + from + i, lanes);
+      if (head->mask) sum += load_some(head->mask + from + i, lanes);
+      store(s + i, multiply_add(sum, splat(inverse), load(s + i)));
+    }
+  }
+}
+
+/// d_bias += ds / scale along the same rows.
+TJ_INLINE void add_bias_gradient(const tj_attention *head, size_t first, const float *ds, size_t stride,
+                                 size_t rows) {
+  const float inverse = 1.0f / head->scale;
+  for (size_t row = 0; row < rows; row++, ds += stride) {
+    float *target = head->d_bias + (first + row) * head->tokens;
+    for (size_t i = 0; i < head->tokens; i += TJ_LANES) {
+      const size_t lanes = lanes_from(i, head->tokens);
+      store_some(target + i, multiply_add(load(ds + i), splat(inverse), load_some(target + i, lanes)),
+                 lanes);
+    }
+  }
+}
+
 /// out [rows, padded] = x [rows, columns], with zeros behind.
 static void pad_rows(const float *x, size_t stride, size_t rows, size_t columns, float *out,
                      size_t padded) {
@@ -195,13 +224,15 @@ static void attention(const tj_attention *head, float *o, float *scratch) {
   for (size_t row = 0; row < tokens; row += TJ_SCORE_ROWS) {
     const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
     float_product(q + row * across, across, 1, k_transposed, along, scores, along, rows, along, width, 0);
+    if (head->bias || head->mask) add_bias(head, row, scores, along, rows);
     softmax(scores, along, head->scale, rows, tokens);
     float_product(scores, along, 1, v, across, out + row * across, across, rows, across, tokens, 0);
   }
   unpad_rows(out, across, tokens, width, o, head->output_stride);
 }
 
-// With p the probabilities: dv = p^T do, dp = do v^T, ds = scale p (dp - sum(dp p)), dq = ds k, dk = ds^T q.
+// With p the probabilities: dv = p^T do, dp = do v^T, ds = scale p (dp - sum(dp p)), dq = ds k, dk = ds^T q,
+// d_bias = ds / scale.
 
 static void attention_backward(const tj_attention *head, const float *d_output, float *dq, float *dk,
                                float *dv, float *scratch) {
@@ -221,10 +252,12 @@ static void attention_backward(const tj_attention *head, const float *d_output, 
     const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
     const float *q_rows = q + row * across, *d_rows = d_out + row * across;
     float_product(q_rows, across, 1, k_transposed, along, p, along, rows, along, width, 0);
+    if (head->bias || head->mask) add_bias(head, row, p, along, rows);
     softmax(p, along, head->scale, rows, tokens);
     float_product(p, 1, along, d_rows, across, d_value, across, tokens, across, rows, row > 0);
     float_product(d_rows, across, 1, v_transposed, along, dp, along, rows, along, width, 0);
     softmax_backward(p, dp, along, head->scale, rows, tokens);
+    if (head->d_bias) add_bias_gradient(head, row, dp, along, rows);
     float_product(dp, along, 1, k, across, d_query + row * across, across, rows, across, tokens, 0);
     float_product(dp, 1, along, q_rows, across, d_key, across, tokens, across, rows, row > 0);
   }

@@ -215,6 +215,10 @@ public struct Kernels: Sendable {
     public let width: Int
     /// Factor on the scores.
     public let scale: Float
+    /// T × T numbers added to the scaled scores, and more of them; nil for none.
+    public var bias, mask: UnsafePointer<Float>?
+    /// Where the backward pass adds the gradient of the bias.
+    public var dBias: UnsafeMutablePointer<Float>?
 
     /// A view on a head's queries, keys and values.
     public init(
@@ -229,11 +233,11 @@ public struct Kernels: Sendable {
     fileprivate var parameters: tj_attention {
       tj_attention(
         q: q, k: k, v: v, stride: stride, output_stride: outputStride, tokens: tokens, width: width,
-        scale: scale)
+        scale: scale, bias: bias, mask: mask, d_bias: dBias)
     }
   }
 
-  /// o = softmax(scale · q·kᵀ)·v of one head.
+  /// o = softmax(scale · q·kᵀ + bias + mask)·v of one head.
   ///
   /// - Parameter scratch: `attentionScratch` numbers.
   public func attention(

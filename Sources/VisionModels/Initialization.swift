@@ -1,19 +1,32 @@
 import Runtime
 
-extension VisionTransformer {
-  /// Fills a buffer with timm's initial values: linear weights and the position embedding from
-  /// N(0, 0.02²), the class token from N(0, 10⁻¹²), the patch projection uniform in ±1/√(fan-in) as
-  /// PyTorch's convolutions, norms 1 and 0, other biases 0.
+extension VisionModel {
+  /// Fills a buffer with timm's initial values.
   public func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
-    precondition(weights.count == parameters.count, "a buffer of another model")
-    let bound = 1 / Float(configuration.patchLength).squareRoot()
-    for (index, entry) in parameters.entries.enumerated() {
+    parameters.initialize(weights, patchLength: configuration.patchLength, seed: seed)
+  }
+}
+
+extension VisionTransformer {
+  /// Fills a buffer with timm's initial values.
+  public func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
+    parameters.initialize(weights, patchLength: configuration.patchLength, seed: seed)
+  }
+}
+
+extension ParameterTable {
+  /// Linear weights, the position embedding and relative position biases from N(0, 0.02²), the class token from
+  /// N(0, 10⁻¹²), the patch projection uniform in ±1/√(fan-in) as PyTorch's convolutions, norms 1 and 0, other biases 0.
+  fileprivate func initialize(_ weights: AlignedBuffer<Float>, patchLength: Int, seed: UInt64) {
+    precondition(weights.count == count, "a buffer of another model")
+    let bound = 1 / Float(patchLength).squareRoot()
+    for (index, entry) in entries.enumerated() {
       let random = RandomStream(seed: seed, purpose: .initialization, layer: index)
       let values = weights.base + entry.offset
       let value: (Int) -> Float =
         switch entry.name {
         case "cls_token": { random.normal($0) * 1e-6 }
-        case let name where name.hasPrefix("patch_embed."):
+        case let name where name.hasPrefix("patch_embed.proj."):
           { (2 * random.uniform($0) - 1) * bound }
         case let name where name.hasSuffix(".weight") && entry.shape.count == 1: { _ in 1 }
         case let name where name.hasSuffix(".bias"): { _ in 0 }

@@ -9,7 +9,7 @@ import Runtime
 /// The model is a description: weights, gradients and activations belong to the caller.
 public struct VisionTransformer: Sendable {
   /// The shape.
-  public let configuration: ViTConfiguration
+  public let configuration: ModelConfiguration
   /// How the linear layers of the blocks are quantized.
   public let recipe: LinearRecipe
   /// How their products are computed.
@@ -26,16 +26,22 @@ public struct VisionTransformer: Sendable {
   ///
   /// - Throws: `ModelError` where the shape is impossible.
   public init(
-    _ configuration: ViTConfiguration, recipe: LinearRecipe, engine: Engine = .packed
+    _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
   ) throws {
     try configuration.validate()
+    precondition(configuration.architecture == .vit, "a Swin's shape")
     var table = ParameterTable()
     self.configuration = configuration
     self.recipe = recipe
     self.engine = engine
     embedding = PatchEmbedding(configuration, in: &table)
-    blocks = (0..<configuration.depth).map {
-      Block(index: $0, configuration, recipe: recipe, engine: engine, in: &table)
+    blocks = (0..<configuration.depth).map { index in
+      let shape = Block.Shape(
+        name: "blocks.\(index)", index: index, width: configuration.width,
+        heads: configuration.heads, hidden: configuration.hidden, tokens: configuration.tokens,
+        epsilon: configuration.normEpsilon,
+        dropPath: configuration.dropPath * Float(index) / Float(max(configuration.depth - 1, 1)))
+      return Block(shape, recipe: recipe, engine: engine, in: &table)
     }
     norm = LayerNorm(
       "norm", width: configuration.width, epsilon: configuration.normEpsilon, in: &table)

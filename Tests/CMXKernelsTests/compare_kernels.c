@@ -737,18 +737,25 @@ static void check_attention(void) {
   float *o = filled(output_n, ORDINARY), *d_qkv = filled(n, ORDINARY);
   const size_t scratch_n = CALL(attention_scratch, tokens, width);
   float *scratch = guarded_floats(scratch_n);
-  const tj_attention head = {.q = qkv,
-                             .k = qkv + width,
-                             .v = qkv + 2 * width,
-                             .stride = stride,
-                             .output_stride = output_stride,
-                             .tokens = tokens,
-                             .width = width,
-                             .scale = 0.25f};
+  tj_attention head = {.q = qkv,
+                       .k = qkv + width,
+                       .v = qkv + 2 * width,
+                       .stride = stride,
+                       .output_stride = output_stride,
+                       .tokens = tokens,
+                       .width = width,
+                       .scale = 0.25f};
+  // Every combination of bias and mask has its turn.
+  const size_t square = tokens * tokens;
+  if (tokens % 2 == 0 || is_at_end) head.bias = filled(square, kind);
+  if (tokens % 4 < 2) head.mask = filled(square, ORDINARY);
+  float *d_bias = filled(square, ORDINARY);
+  if (head.bias) head.d_bias = d_bias;
   CALL(attention, &head, o, scratch);
   record_attention("o", o, output_n);
   CALL(attention_backward, &head, d_output, d_qkv, d_qkv + width, d_qkv + 2 * width, scratch);
   record_attention("dq, dk, dv", d_qkv, n);
+  record_attention("d_bias", d_bias, square);
 }
 
 static void check_heads(void) {

@@ -11,7 +11,7 @@ struct ModelStep {
   let gradients: AlignedBuffer<Float>
 
   init(
-    _ model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
+    _ model: VisionModel, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
     context: StepContext = StepContext(), training: Bool = false
   ) throws {
     let workspace = Workspace(chunkCount: 1 << 16)
@@ -38,21 +38,23 @@ struct ModelStep {
   }
 }
 
-@Suite("The vision transformer agrees with timm's", .enabled(if: Golden.isAvailable))
+@Suite("The models agree with timm's", .enabled(if: Golden.isAvailable))
 struct GoldenModelTests {
   @Test(
     "in logits, loss and every gradient, by either engine",
     arguments: [
       ("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2),
       ("microscaling", .microscaling, 2e-2),
-    ], Engine.allCases)
-  func golden(_ method: (name: String, recipe: LinearRecipe, tolerance: Double), engine: Engine)
-    throws
-  {
+    ], [("vit", Engine.packed), ("vit", .simulated), ("swin", .packed), ("swin", .simulated)])
+  func golden(
+    _ method: (name: String, recipe: LinearRecipe, tolerance: Double),
+    _ model: (name: String, engine: Engine)
+  ) throws {
     let (method, recipe, tolerance) = method
-    let file = try Golden.open("vit")
-    let model = try VisionTransformer(
-      ViTConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven),
+    let (name, engine) = model
+    let file = try Golden.open(name)
+    let model = try VisionModel(
+      ModelConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven),
       engine: engine)
     let weights = try model.parameters.read(from: file, prefix: "model.")
     let step = try ModelStep(
@@ -65,9 +67,9 @@ struct GoldenModelTests {
     for entry in model.parameters.entries {
       let expected = try file.floats("\(method).grad.\(entry.name)", shape: entry.shape)
       let error = relativeError(Array(step.gradients.elements[entry.range]), expected)
-      #expect(error <= tolerance, "\(method) \(engine) \(entry.name): \(error)")
+      #expect(error <= tolerance, "\(name) \(method) \(engine) \(entry.name): \(error)")
       if error > worst.error { worst = (error, entry.name) }
     }
-    print("\(method) \(engine): logits \(logitsError), worst gradient \(worst)")
+    print("\(name) \(method) \(engine): logits \(logitsError), worst gradient \(worst)")
   }
 }

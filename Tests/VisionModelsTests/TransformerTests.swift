@@ -4,21 +4,30 @@ import TestSupport
 import Testing
 import VisionModels
 
-@Suite("The vision transformer")
+@Suite("The vision transformers")
 struct TransformerTests {
-  static let small = ViTConfiguration(
+  static let small = ModelConfiguration(
     imageSize: 12, patchSize: 4, channels: 1, width: 20, depth: 3, heads: 2, mlpRatio: 2, classes: 5
   )
 
+  /// Windows of four on grids of ten and five, which fill up and roll, and one window on the last grid, of three.
+  static let smallSwin: ModelConfiguration = {
+    var swin = ModelConfiguration.swin(
+      imageSize: 20, patchSize: 2, width: 8, depths: [2, 2, 1], heads: [2, 4, 4], windowSize: 4,
+      classes: 5)
+    (swin.channels, swin.mlpRatio) = (1, 2)
+    return swin
+  }()
+
   /// A small model with weights far from their initial values, images and labels.
   static func sample(
-    _ configuration: ViTConfiguration, recipe: LinearRecipe = .fp32, engine: Engine = .packed,
+    _ configuration: ModelConfiguration, recipe: LinearRecipe = .fp32, engine: Engine = .packed,
     batch: Int = 3
   ) throws -> (
-    model: VisionTransformer, weights: AlignedBuffer<Float>, images: [Float], labels: [Int]
+    model: VisionModel, weights: AlignedBuffer<Float>, images: [Float], labels: [Int]
   ) {
     var random = TestRandom(seed: 50)
-    let model = try VisionTransformer(configuration, recipe: recipe, engine: engine)
+    let model = try VisionModel(configuration, recipe: recipe, engine: engine)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     model.initialize(weights, seed: 1)
     for index in 0..<weights.count { weights.base[index] += 0.2 * random.normal() }
@@ -29,17 +38,22 @@ struct TransformerTests {
     )
   }
 
-  @Test("has timm's parameter counts for the three DeiT models")
+  @Test("have timm's parameter counts for the paper's five models")
   func parameterCounts() throws {
-    let counts = try ViTConfiguration.presets.map {
-      try VisionTransformer($0.configuration, recipe: .tetrajet).parameters.count
+    let counts = try ModelConfiguration.presets.map {
+      try VisionModel($0.configuration, recipe: .tetrajet).parameters.count
     }
-    #expect(counts == [5_717_416, 22_050_664, 86_567_656])
+    #expect(counts == [5_717_416, 22_050_664, 86_567_656, 28_288_354, 49_606_258])
   }
 
-  @Test("decays exactly the weight matrices and quantizes exactly the four of each block")
+  @Test("decay exactly the weight matrices and quantize exactly the four of each block")
   func parameterTreatment() throws {
-    let table = try VisionTransformer(Self.small, recipe: .tetrajet).parameters
+    let swin = try VisionModel(Self.smallSwin, recipe: .tetrajet).parameters
+    #expect(swin.entries.count { $0.decays } == 5 * 4 + 2 + 2)
+    #expect(swin.entries.count { $0.quantized } == 5 * 4)
+    let still = swin.entries.filter { !$0.decays && $0.shape.count > 1 }.map(\.name)
+    #expect(still.count == 5 && still.allSatisfy { $0.hasSuffix("relative_position_bias_table") })
+    let table = try VisionModel(Self.small, recipe: .tetrajet).parameters
     let decaying = table.entries.filter(\.decays).map(\.name)
     #expect(decaying.count == 3 * 4 + 2 && decaying.contains("patch_embed.proj.weight"))
     #expect(decaying.contains("head.weight") && !decaying.contains("pos_embed"))
@@ -49,10 +63,10 @@ struct TransformerTests {
   }
 
   @Test(
-    "has gradients that agree with differences of the loss, for every tensor",
-    arguments: [false, true])
-  func gradients(dropPath: Bool) throws {
-    var configuration = Self.small
+    "have gradients that agree with differences of the loss, for every tensor",
+    arguments: [small, smallSwin], [false, true])
+  func gradients(shape: ModelConfiguration, dropPath: Bool) throws {
+    var configuration = shape
     if dropPath { configuration.dropPath = 0.4 }
     let (model, weights, images, labels) = try Self.sample(configuration)
     // The seed decides which branches are dropped; both passes of a difference drop the same ones.
@@ -88,11 +102,12 @@ struct TransformerTests {
   }
 
   @Test(
-    "computes the same logits with and without what backward needs", arguments: Engine.allCases)
-  func logitsAlone(engine: Engine) throws {
+    "compute the same logits with and without what backward needs", arguments: [small, smallSwin],
+    Engine.allCases)
+  func logitsAlone(shape: ModelConfiguration, engine: Engine) throws {
     for recipe in [LinearRecipe.fp32, .tetrajet, .microscaling] {
       let (model, weights, images, labels) = try Self.sample(
-        Self.small, recipe: recipe, engine: engine)
+        shape, recipe: recipe, engine: engine)
       let step = try ModelStep(model, weights: weights, images: images, labels: labels)
       let workspace = Workspace(chunkCount: 1 << 12)
       let logits = try images.withUnsafeBufferPointer {
@@ -105,13 +120,14 @@ struct TransformerTests {
     }
   }
 
-  @Test("drops no branch in evaluation and some in training")
-  func dropPath() throws {
-    var configuration = Self.small
+  @Test(
+    "drop no branch in evaluation and some in training", arguments: [small, smallSwin])
+  func dropPath(shape: ModelConfiguration) throws {
+    var configuration = shape
     let (model, weights, images, labels) = try Self.sample(configuration)
     let plain = try ModelStep(model, weights: weights, images: images, labels: labels)
     configuration.dropPath = 0.5
-    let dropping = try VisionTransformer(configuration, recipe: .fp32)
+    let dropping = try VisionModel(configuration, recipe: .fp32)
     let evaluated = try ModelStep(dropping, weights: weights, images: images, labels: labels)
     let trained = try ModelStep(
       dropping, weights: weights, images: images, labels: labels, training: true)
@@ -141,9 +157,42 @@ struct TransformerTests {
     #expect(abs(kept - 3200) < 5 * 26)
   }
 
-  @Test("refuses impossible shapes by the recipe's key")
+  @Test(
+    "windows take every token once, fill up with zeros, and keep apart what a roll put together")
+  func windows() throws {
+    let layout = WindowLayout(side: 5, window: 4, isShifted: true)
+    #expect(layout.windows == 4 && layout.shift == 2 && layout.windowRows(50) == 2 * 64)
+    let arena = Arena(chunkCount: 1 << 12)
+    let (x, y, back) = (
+      arena.matrix(rows: 50, columns: 1), arena.matrix(rows: 128, columns: 1),
+      arena.matrix(rows: 50, columns: 1)
+    )
+    for row in 0..<50 { x.base[row] = Float(row + 1) }
+    layout.gather(x, into: y)
+    // The first window begins at row 2, column 2 of the image.
+    #expect(y.base[0] == 13 && y.base[64] == 38)
+    #expect(y.elements.count { $0 == 0 } == 128 - 50)
+    layout.scatter(y, into: back)
+    #expect(Array(back.elements) == Array(x.elements))
+    let masks = try #require(layout.masks)
+    // Rolled, the last two rows of the padded grid come from its top; the first window meets nobody new.
+    #expect(masks.count == 4 * 256 && masks.elements.prefix(256).allSatisfy { $0 == 0 })
+    #expect(masks.elements.suffix(256).contains(-100))
+    for window in 0..<4 {
+      for i in 0..<16 {
+        #expect(masks.base[window * 256 + i * 17] == 0)
+        for j in 0..<16 {
+          #expect(masks.base[window * 256 + i * 16 + j] == masks.base[window * 256 + j * 16 + i])
+        }
+      }
+    }
+    let whole = WindowLayout(side: 3, window: 4, isShifted: true)
+    #expect(whole.window == 3 && whole.shift == 0 && whole.masks == nil && whole.windows == 1)
+  }
+
+  @Test("refuse impossible shapes by the recipe's key")
   func impossibleShapes() {
-    func error(_ change: (inout ViTConfiguration) -> Void) -> ModelError? {
+    func error(_ change: (inout ModelConfiguration) -> Void) -> ModelError? {
       var configuration = Self.small
       change(&configuration)
       do {
@@ -156,6 +205,17 @@ struct TransformerTests {
     #expect(error { $0.depth = 0 } == .tooSmall(key: "model.depth", value: 0))
     #expect(error { $0.channels = 2 } == .channels(2))
     #expect(error { $0.dropPath = 1 } == .dropPath(1))
+    #expect(error { $0.architecture = .swin } == .stages(depths: [], heads: []))
+    #expect(
+      error {
+        $0 = Self.smallSwin
+        $0.stageHeads = [2, 4, 5]
+      } == .heads(5, width: 32))
+    #expect(
+      error {
+        $0 = Self.smallSwin
+        $0.windowSize = 0
+      } == .tooSmall(key: "model.window_size", value: 0))
     #expect(
       ModelError.heads(3, width: 20).description
         == "model.heads 3 does not divide model.width 20; try 2 or 4")

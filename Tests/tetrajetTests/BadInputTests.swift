@@ -71,11 +71,16 @@ struct BadInputTests {
         74, ["text.safetensors/run"], ["train", "--epochs", "1", "--output", "\(text)/run"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
 
+      let mixer = "\(folder)/mixer.safetensors"
+      try writeSafetensors(
+        mixer, tensors: [.floats("head.weight", shape: [1], [1])],
+        metadata: ["architecture": "mixer"])
+      try expect(65, ["architecture is 'mixer'", "'vit' and 'swin'"], ["eval", mixer])
       let swin = "\(folder)/swin.safetensors"
       try writeSafetensors(
-        swin, tensors: [.floats("head.weight", shape: [1], [1])], metadata: ["architecture": "swin"]
-      )
-      try expect(65, ["architecture is 'swin'", "'vit'"], ["eval", swin])
+        swin, tensors: [.floats("head.fc.weight", shape: [1], [1])],
+        metadata: ["architecture": "swin", "depths": "2 two"])
+      try expect(65, ["metadata 'depths' is '2 two'", "as in '2 2 6 2'"], ["eval", swin])
 
       // Sizes that a file only claims are not believed.
       let liar = "\(folder)/liar.safetensors"

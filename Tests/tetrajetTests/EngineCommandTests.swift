@@ -77,7 +77,7 @@ struct EngineCommandTests {
   func trace(method: [String]) throws {
     // One block: a rounding that goes the other way because of the last bit of its input would show.
     // Width 64: two groups a lane.
-    let configuration = ViTConfiguration(
+    let configuration = ModelConfiguration(
       imageSize: 12, patchSize: 4, channels: 1, width: 64, depth: 1, heads: 2, classes: 5)
     let model = try VisionTransformer(configuration, recipe: .fp32)
     var random = TestRandom(seed: 120)

@@ -143,6 +143,29 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test("a Swin trains, is scored as it was left, and comes back after a resume")
+  func swin() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(
+        "train", "--data", "digits", "--epochs", "3", "--output", run, "--method", "tetrajet+qema",
+        "--set", "model.architecture=swin", "--set", "model.stage_depths=[2, 1]", "--set",
+        "model.stage_heads=[2, 4]", "--set", "model.patch_size=1", "--set", "model.window_size=3",
+        "--set", "model.width=32")
+      #expect(result.status == 0, "\(result.errors)")
+      let summary = try RunSummary(path: "\(run)/summary.json")
+      let checkpoint = try Checkpoint(path: run)
+      #expect(checkpoint.model.configuration.architecture == .swin)
+      #expect(checkpoint.averages != nil && checkpoint.recipe.model.stageHeads == [2, 4])
+      let eval = try tetrajet("eval", run, "--json")
+      let scored = try JSONSerialization.jsonObject(with: Data(eval.output.utf8)) as! [String: Any]
+      #expect(scored["eval_top1"] as! Double == summary.evalTop1)
+      let resumed = try tetrajet("train", "--resume", run)
+      #expect(resumed.status == 0, "\(resumed.errors)")
+      #expect(try RunSummary(path: "\(run)/summary.json").evalTop1 == summary.evalTop1)
+    }
+  }
+
   @Test("one broken image in two hundred is named, skipped and counted; three stop the run")
   func brokenImages() throws {
     try withTemporaryFolder { folder in

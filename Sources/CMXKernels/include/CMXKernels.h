@@ -28,6 +28,9 @@ typedef struct {
   size_t output_stride;  // and of o
   size_t tokens, width;  // width: numbers of a token in this head
   float scale;           // factor on the scores
+  const float *bias;     // tokens x tokens numbers added to the scaled scores; null for none
+  const float *mask;     // the same once more; null for none
+  float *d_bias;         // where the backward pass adds the gradient of the bias; null for nowhere
 } tj_attention;
 
 /// One step of AdamW with the bias corrections already folded in.
@@ -158,7 +161,7 @@ typedef struct {
                               const float *rstd, const float *dy, float *dx, float *dweight,
                               float *dbias, size_t rows, size_t columns);
 
-  /// o = softmax(scale q k^T) v of one head.
+  /// o = softmax(scale q k^T + bias + mask) v of one head.
   void (*attention)(const tj_attention *head, float *o, float *scratch);
   /// The gradients of q, k and v, `stride` apart like them, given that of o.
   void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk,

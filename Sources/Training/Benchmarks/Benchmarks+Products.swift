@@ -7,8 +7,8 @@ extension Benchmarks {
   /// Under the packed engine the operands are packed 4-bit codes, and the processor's dot-product peak is
   /// measured in turn with every product.
   public func products(_ report: (BenchmarkResult) -> Void) {
-    let n = batch * shape.tokens
-    for (layer, d, c) in layers {
+    for layer in shape.layerShapes {
+      let (n, d, c) = (batch * layer.rows, layer.inputs, layer.outputs)
       let (x, w, dy) = (Sample(n, d, seed: 1), Sample(c, d, seed: 2), Sample(n, c, seed: 3))
       let bias = Sample(1, c, seed: 4)
       let out = Sample(max(n, c), max(c, d), seed: 5)
@@ -31,7 +31,7 @@ extension Benchmarks {
         let gops = 2 * Double(n) * Double(d) * Double(c) / time / 1e9
         var line = line("gemm")
         line.add("engine", engine.rawValue)
-        line.add("layer", layer)
+        line.add("layer", layer.name)
         line.add("product", product.rawValue)
         line.add("n", n)
         line.add("d", d)
@@ -45,7 +45,8 @@ extension Benchmarks {
           rate += ", \(twoDigits(share)) of the peak of \(twoDigits(median(peaks)))"
         }
         report(
-          result(line, time, text: "\(layer) \(product.rawValue) [\(n), \(d), \(c)]", rate: rate))
+          result(
+            line, time, text: "\(layer.name) \(product.rawValue) [\(n), \(d), \(c)]", rate: rate))
       }
     }
   }

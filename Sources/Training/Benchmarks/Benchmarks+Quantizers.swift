@@ -6,7 +6,9 @@ extension Benchmarks {
   /// The quantizers on batch · tokens × hidden numbers: every rounding along both axes, and under the packed
   /// engine the requantization of 4-bit codes along the other axis.
   public func quantizers(_ report: (BenchmarkResult) -> Void) {
-    let (rows, columns) = (batch * shape.tokens, shape.hidden)
+    // The largest activation is the input of the first fc2.
+    let layer = shape.layerShapes.first { $0.name.hasSuffix("fc2") }!
+    let (rows, columns) = (batch * layer.rows, layer.inputs)
     let x = Sample(rows, columns, seed: 1)
     let random = RandomStream(seed: 0, purpose: .benchmark)
     func measure(_ rounding: Rounding, _ axis: GroupAxis, from source: String, _ body: () -> Void) {

@@ -18,7 +18,7 @@ public struct BenchmarkResult: Sendable {
 /// Times what a training is made of, on numbers made up for it: each `Benchmarks+….swift` one benchmark.
 public struct Benchmarks {
   let name: String
-  let shape: ViTConfiguration
+  let shape: ModelConfiguration
   let batch: Int
   let method: Method
   let engine: Engine
@@ -30,19 +30,11 @@ public struct Benchmarks {
   public init(model: String, batch: Int, method: Method, engine: Engine, repeats: Int) throws {
     try method.validate()
     name = model
-    shape = try ViTConfiguration.preset(model)
+    shape = try ModelConfiguration.preset(model)
     self.batch = batch
     self.method = method
     self.engine = engine
     self.repeats = repeats
-  }
-
-  /// The linear layers of a block: D inputs, C outputs.
-  var layers: [(name: String, d: Int, c: Int)] {
-    [
-      ("qkv", shape.width, 3 * shape.width), ("proj", shape.width, shape.width),
-      ("fc1", shape.width, shape.hidden), ("fc2", shape.hidden, shape.width),
-    ]
   }
 
   /// What every line begins with.

@@ -10,7 +10,7 @@ public struct Checkpoint: Sendable {
   /// The classes' names by label; empty where the file does not say.
   public let classNames: [String]
   /// The model's description.
-  public let model: VisionTransformer
+  public let model: VisionModel
   /// The weights.
   public let weights: AlignedBuffer<Float>
   /// The moving averages that they round by under Q-EMA; nil where the file has none.
@@ -32,9 +32,9 @@ public struct Checkpoint: Sendable {
       recipe.linear = .fp32
     }
     let dropPath = recipe.model.dropPath
-    recipe.model = try ViTConfiguration(metadataOf: file)
+    recipe.model = try ModelConfiguration(metadataOf: file)
     recipe.model.dropPath = dropPath
-    let model = try VisionTransformer(
+    let model = try VisionModel(
       recipe.model, recipe: recipe.linear, engine: recipe.engine)
     let weights = try model.parameters.read(from: file)
     (self.recipe, self.model, self.weights) = (recipe, model, weights)
@@ -59,7 +59,7 @@ public struct Checkpoint: Sendable {
   /// Writes a model's weights, atomically; and beside the quantized ones, as NAME.ema, the moving averages that they
   /// round by, so that the codes of training are those of deployment.
   public static func write(
-    _ path: String, model: VisionTransformer, weights: AlignedBuffer<Float>,
+    _ path: String, model: VisionModel, weights: AlignedBuffer<Float>,
     averages: AlignedBuffer<Float>? = nil, recipe: Recipe, classNames: [String]
   ) throws {
     try writeSafetensors(
@@ -70,7 +70,7 @@ public struct Checkpoint: Sendable {
   }
 
   static func metadata(
-    _ model: VisionTransformer, _ recipe: Recipe, _ classNames: [String]
+    _ model: VisionModel, _ recipe: Recipe, _ classNames: [String]
   ) -> [String: String] {
     model.configuration.metadata.merging([
       "method": recipe.method.rawValue, "recipe": recipe.yaml,

@@ -11,7 +11,7 @@ public final class TrainingStep {
   public typealias Calibration = (_ step: Int) throws -> (() throws -> CalibrationBatch?)
 
   /// The model.
-  public let model: VisionTransformer
+  public let model: VisionModel
   /// The flat buffer of weights.
   public let weights: AlignedBuffer<Float>
   /// The gradients of the last step.
@@ -44,7 +44,7 @@ public final class TrainingStep {
     _ recipe: Recipe, stepsPerEpoch: Int = 1,
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
-    model = try VisionTransformer(recipe.model, recipe: recipe.linear, engine: recipe.engine)
+    model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     // Weights, gradients and two moments, four bytes each.
     let needed = Double(model.parameters.count) * 16 / 1_048_576
     guard needed < ProcessUsage.physicalMemory else {

@@ -132,7 +132,7 @@ extension Recipe {
     if setting.key == "model.preset" {
       let classes = model.classes
       let name = setting.words.first ?? ""
-      model = try ViTConfiguration.preset(name)
+      model = try ModelConfiguration.preset(name)
       model.classes = classes
       remedies.qema.beta = Self.tunedBeta[name] ?? remedies.qema.beta
       return

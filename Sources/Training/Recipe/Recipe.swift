@@ -93,7 +93,7 @@ public struct Recipe: Equatable, Sendable {
   /// Where the images are and how they are prepared.
   public var data = Data()
   /// The model's shape; its classes come from the data.
-  public var model = ViTConfiguration(
+  public var model = ModelConfiguration(
     imageSize: 32, patchSize: 8, width: 96, depth: 6, heads: 3, classes: 1)
   /// Epochs, batch, loss.
   public var training = Training()
@@ -118,7 +118,7 @@ public struct Recipe: Equatable, Sendable {
     recipe.data.standardDeviation = [0.38]
     recipe.data.cropPadding = 0
     recipe.data.flipProbability = 0
-    recipe.model = ViTConfiguration(
+    recipe.model = ModelConfiguration(
       imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 3, heads: 4, classes: 1,
       dropPath: 0.2)
     recipe.training.epochs = 60
@@ -139,7 +139,7 @@ public struct Recipe: Equatable, Sendable {
   ]
 
   /// The names that `model.preset` takes.
-  public static let modelPresets = ViTConfiguration.presets.map(\.name)
+  public static let modelPresets = ModelConfiguration.presets.map(\.name)
 
   /// How images become numbers.
   public var preprocessing: Preprocessing {

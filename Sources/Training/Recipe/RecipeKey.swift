@@ -47,12 +47,18 @@ public struct RecipeKey: Sendable {
         "data.max_broken_share", \.data.maximumBrokenShare, 0...1,
         "share of broken images that stops a run"),
 
+      .choice("model.architecture", \.model.architecture, "the family of models"),
       .integer("model.image_size", \.model.imageSize, 1...4096, "pixels a side"),
       .integer("model.patch_size", \.model.patchSize, 1...4096, "pixels a side of a patch"),
       .integer("model.channels", \.model.channels, 1...3, "1 (grey) or 3 (RGB)"),
-      .integer("model.width", \.model.width, 1...65536, "channels of a token"),
-      .integer("model.depth", \.model.depth, 1...1024, "blocks"),
-      .integer("model.heads", \.model.heads, 1...1024, "attention heads"),
+      .integer(
+        "model.width", \.model.width, 1...65536, "channels of a token; of a Swin's first stage"),
+      .integer("model.depth", \.model.depth, 1...1024, "blocks of a ViT"),
+      .integer("model.heads", \.model.heads, 1...1024, "attention heads of a ViT"),
+      .integers(
+        "model.stage_depths", \.model.stageDepths, 1...1024, "blocks of each stage of a Swin"),
+      .integers("model.stage_heads", \.model.stageHeads, 1...1024, "heads of each stage of a Swin"),
+      .integer("model.window_size", \.model.windowSize, 1...64, "tokens a side of a Swin's window"),
       .number("model.mlp_ratio", \.model.mlpRatio, 0.01...64, "hidden units of the MLP, in widths"),
       .number("model.norm_epsilon", \.model.normEpsilon, 1e-12...1, "added to variances"),
       .number("model.drop_path", \.model.dropPath, 0...0.99, "stochastic depth of the last block"),
@@ -204,6 +210,21 @@ public struct RecipeKey: Sendable {
       read: { recipe, words in
         let values = words.compactMap(Float.init).filter(range.contains)
         guard values.count == words.count, !values.isEmpty else { return nil }
+        recipe[keyPath: path] = values
+        return ()
+      }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })
+  }
+
+  private static func integers(
+    _ name: String, _ path: WritableKeyPath<Recipe, [Int]> & Sendable, _ range: ClosedRange<Int>,
+    _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: name, meaning: meaning,
+      expected: "integers from \(range.lowerBound) to \(range.upperBound), as in [2, 2, 6, 2]",
+      read: { recipe, words in
+        let values = words.compactMap { Int($0) }.filter(range.contains)
+        guard values.count == words.count else { return nil }
         recipe[keyPath: path] = values
         return ()
       }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })

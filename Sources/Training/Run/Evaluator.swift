@@ -5,12 +5,12 @@ import VisionModels
 
 /// Scores a model as it is deployed: with its forward quantizers, without drop path.
 public struct Evaluator {
-  private let model: VisionTransformer
+  private let model: VisionModel
   private let weights: AlignedBuffer<Float>
   private let workspace = Workspace()
 
   /// An evaluator of a model; the weights may change between two scores.
-  public init(model: VisionTransformer, weights: AlignedBuffer<Float>) {
+  public init(model: VisionModel, weights: AlignedBuffer<Float>) {
     self.model = model
     self.weights = weights
   }

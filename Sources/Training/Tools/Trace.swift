@@ -13,8 +13,8 @@ public func traceStep(
   _ input: String, output: String, recipe: LinearRecipe, engine: Engine, seed: UInt64
 ) throws {
   let file = try SafetensorsFile(path: input)
-  let model = try VisionTransformer(
-    ViTConfiguration(metadataOf: file), recipe: recipe, engine: engine)
+  let model = try VisionModel(
+    ModelConfiguration(metadataOf: file), recipe: recipe, engine: engine)
   let weights = try model.parameters.read(from: file, prefix: "model.")
   let averages = try model.parameters.readAverages(from: file, prefix: "model.")
 

@@ -4,7 +4,7 @@ import Runtime
 // Shapes: B batch, T tokens, C channels, N = B·T rows.
 
 /// A pre-norm transformer block: x₁ = x + s₁·attention(norm1(x)), y = x₁ + s₂·mlp(norm2(x₁)), where s is
-/// drop path's factor of an image.
+/// drop path's factor of an image. With windows, attention and its projections see the tokens in their order.
 struct Block: Sendable {
   let norm1: LayerNorm
   let qkv: LinearLayer
@@ -15,41 +15,51 @@ struct Block: Sendable {
   let fc2: LinearLayer
   let index: Int
   let dropPath: DropPath
+  let windows: WindowLayout?
 
-  init(
-    index: Int, _ configuration: ViTConfiguration, recipe: LinearRecipe, engine: Engine,
-    in table: inout ParameterTable
-  ) {
-    let name = "blocks.\(index)"
-    let width = configuration.width
-    let hidden = configuration.hidden
+  /// What a block of either family is made of.
+  struct Shape {
+    var name: String
+    /// The block's number in the model, which keys random bits.
+    var index: Int
+    var width, heads, hidden, tokens: Int
+    var epsilon, dropPath: Float
+    var windows: WindowLayout?
+  }
+
+  init(_ shape: Shape, recipe: LinearRecipe, engine: Engine, in table: inout ParameterTable) {
+    let (name, width, index) = (shape.name, shape.width, shape.index)
     self.index = index
-    norm1 = LayerNorm(
-      "\(name).norm1", width: width, epsilon: configuration.normEpsilon, in: &table)
+    windows = shape.windows
+    norm1 = LayerNorm("\(name).norm1", width: width, epsilon: shape.epsilon, in: &table)
     qkv = LinearLayer(
       "\(name).attn.qkv", index: 4 * index, inputs: width, outputs: 3 * width, recipe: recipe,
       engine: engine, in: &table)
-    attention = Attention(tokens: configuration.tokens, width: width, heads: configuration.heads)
+    var attention = Attention(
+      tokens: windows?.area ?? shape.tokens, width: width, heads: shape.heads)
+    if let windows {
+      attention.bias = RelativePositionBias(
+        "\(name).attn", window: windows.window, heads: shape.heads, in: &table)
+      attention.masks = windows.masks
+    }
+    self.attention = attention
     proj = LinearLayer(
       "\(name).attn.proj", index: 4 * index + 1, inputs: width, outputs: width, recipe: recipe,
       engine: engine, in: &table)
-    norm2 = LayerNorm(
-      "\(name).norm2", width: width, epsilon: configuration.normEpsilon, in: &table)
+    norm2 = LayerNorm("\(name).norm2", width: width, epsilon: shape.epsilon, in: &table)
     fc1 = LinearLayer(
-      "\(name).mlp.fc1", index: 4 * index + 2, inputs: width, outputs: hidden, recipe: recipe,
-      engine: engine, in: &table)
+      "\(name).mlp.fc1", index: 4 * index + 2, inputs: width, outputs: shape.hidden,
+      recipe: recipe, engine: engine, in: &table)
     fc2 = LinearLayer(
-      "\(name).mlp.fc2", index: 4 * index + 3, inputs: hidden, outputs: width, recipe: recipe,
-      engine: engine, in: &table)
-    dropPath = DropPath(
-      probability: configuration.dropPath * Float(index) / Float(max(configuration.depth - 1, 1)),
-      tokens: configuration.tokens)
+      "\(name).mlp.fc2", index: 4 * index + 3, inputs: shape.hidden, outputs: width,
+      recipe: recipe, engine: engine, in: &table)
+    dropPath = DropPath(probability: shape.dropPath, tokens: shape.tokens)
   }
 
   struct Saved {
     let norm1: LayerNorm.Saved
     let qkvLinear: Linear.Saved
-    /// [N, 3·C]
+    /// [N, 3·C], N the rows of the windows where there are any.
     let qkv: FloatMatrix
     let proj: Linear.Saved
     let norm2: LayerNorm.Saved
@@ -62,21 +72,24 @@ struct Block: Sendable {
   /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
   func forward(_ x: FloatMatrix, _ pass: Pass) throws -> (y: FloatMatrix, saved: Saved) {
     let (rows, width) = (x.rows, x.columns)
-    let qkvOut = pass.kept.matrix(rows: rows, columns: 3 * width)
+    let windowRows = windows?.windowRows(rows) ?? rows
+    let qkvOut = pass.kept.matrix(rows: windowRows, columns: 3 * width)
     let x1 = pass.kept.matrix(rows: rows, columns: width)
     let y = pass.kept.matrix(rows: rows, columns: width)
 
     let (norm1Saved, qkvSaved) = try pass.scratch.scratch {
-      let h1 = qkv.inputMatrix(rows: rows, pass)
-      let saved = norm1.forward(x, y: h1, pass)
+      let h1 = qkv.inputMatrix(rows: windowRows, pass)
+      let normed = windows == nil ? h1 : pass.scratch.matrix(rows: rows, columns: width)
+      let saved = norm1.forward(x, y: normed, pass)
+      windows?.gather(normed, into: h1)
       return (saved, try qkv.forward(h1, y: qkvOut, pass))
     }
     let projSaved = try pass.scratch.scratch {
-      let o = proj.inputMatrix(rows: rows, pass)
+      let o = proj.inputMatrix(rows: windowRows, pass)
       attention.forward(qkvOut, o: o, pass)
-      let branch = pass.scratch.matrix(rows: rows, columns: width)
+      let branch = pass.scratch.matrix(rows: windowRows, columns: width)
       let saved = try proj.forward(o, y: branch, pass)
-      dropPath.add(branch, to: x, into: x1, stream(0, pass))
+      dropPath.add(inOrder(branch, rows: rows, pass), to: x, into: x1, stream(0, pass))
       return saved
     }
 
@@ -129,12 +142,30 @@ struct Block: Sendable {
       norm2.backward(dy: dh2, saved.norm2, dx: gradient, gradients: gradients, pass)
     }
     try pass.scratch.scratch {
-      let dBranch = dropPath.scaled(gradient, stream(0, pass), pass)
+      let dBranch = inWindows(dropPath.scaled(gradient, stream(0, pass), pass), pass)
       let dO = try proj.backward(dy: dBranch, saved.proj, gradients: gradients, pass)
-      let dqkv = attention.backward(do: dO, qkv: saved.qkv, pass)
+      let dqkv = attention.backward(do: dO, qkv: saved.qkv, gradients: gradients, pass)
       let dh1 = try qkv.backward(dy: dqkv, saved.qkvLinear, gradients: gradients, pass)
-      norm1.backward(dy: dh1, saved.norm1, dx: gradient, gradients: gradients, pass)
+      norm1.backward(
+        dy: inOrder(dh1, rows: gradient.rows, pass), saved.norm1, dx: gradient,
+        gradients: gradients, pass)
     }
+  }
+
+  /// The rows of the windows, in scratch memory; x itself without windows.
+  private func inWindows(_ x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
+    guard let windows else { return x }
+    let y = pass.scratch.matrix(rows: windows.windowRows(x.rows), columns: x.columns)
+    windows.gather(x, into: y)
+    return y
+  }
+
+  /// The rows of the image, in scratch memory; y itself without windows.
+  private func inOrder(_ y: FloatMatrix, rows: Int, _ pass: Pass) -> FloatMatrix {
+    guard let windows else { return y }
+    let x = pass.scratch.matrix(rows: rows, columns: y.columns)
+    windows.scatter(y, into: x)
+    return x
   }
 
   private func stream(_ branch: Int, _ pass: Pass) -> RandomStream? {

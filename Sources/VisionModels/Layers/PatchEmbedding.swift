@@ -4,71 +4,53 @@ import Runtime
 // Shapes: B batch, P patches, T = P + 1 tokens, C channels of a token, L numbers in a patch.
 // Images [B, channels, height, width]; patches [P, L] with L in the order channel, row, column.
 
-/// Cuts images into patches, projects them, puts the class token in front and adds the position
-/// embedding. Not quantized.
-struct PatchEmbedding: Sendable {
-  let classToken: Int
-  let position: Int
+/// Cuts images into patches and projects them. Not quantized.
+struct PatchProjection: Sendable {
   let weight: Int
   let bias: Int
-  let configuration: ViTConfiguration
+  let configuration: ModelConfiguration
 
-  init(_ configuration: ViTConfiguration, in table: inout ParameterTable) {
+  init(_ configuration: ModelConfiguration, in table: inout ParameterTable) {
     self.configuration = configuration
     let (width, patch) = (configuration.width, configuration.patchSize)
-    classToken = table.add("cls_token", [1, 1, width], decays: false)
-    position = table.add("pos_embed", [1, configuration.tokens, width], decays: false)
     weight = table.add(
       "patch_embed.proj.weight", [width, configuration.channels, patch, patch], decays: true)
     bias = table.add("patch_embed.proj.bias", [width], decays: false)
   }
 
-  /// Images → tokens [B·T, C].
-  func forward(_ images: UnsafePointer<Float>, batch: Int, _ pass: Pass) -> FloatMatrix {
-    let (tokens, width) = (configuration.tokens, configuration.width)
-    let x = pass.kept.matrix(rows: batch * tokens, columns: width)
+  /// Calls `body` for every image, in parallel, with what writes its projected patches [P, C] somewhere.
+  func forEachImage(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass,
+    _ body: (_ image: Int, _ project: (FloatMatrix) -> Void) -> Void
+  ) {
+    let (width, length) = (configuration.width, configuration.patchLength)
     pass.scratch.scratch {
       let patches = patches(of: images, batch: batch, pass)
       parallelFor(batch) { image in
-        let rows = x.rows(image * tokens..<(image + 1) * tokens)
-        rows.row(0).update(from: pass.weights + classToken, count: width)
-        Kernels.current.broadcast(pass.weights + bias, into: rows.rows(1..<tokens))
-        let own = patches.row(image * configuration.patches)
-        BLAS.gemm(
-          transposeB: true, m: configuration.patches, n: width, k: configuration.patchLength, own,
-          configuration.patchLength, pass.weights + weight, configuration.patchLength, beta: 1,
-          rows.row(1), width)
-        Kernels.current.addScaled(
-          rows.base, scale: 1, branch: pass.weights + position, into: rows.base, rows.count)
+        body(image) { rows in
+          Kernels.current.broadcast(pass.weights + bias, into: rows)
+          BLAS.gemm(
+            transposeB: true, m: configuration.patches, n: width, k: length,
+            patches.row(image * configuration.patches), length, pass.weights + weight, length,
+            beta: 1, rows.base, width)
+        }
       }
     }
-    return x
   }
 
-  /// dx [B·T, C] → the gradients of the parameters. Images have no gradient.
+  /// dPatches [B·P, C] → the gradients of the parameters. Images have no gradient.
   func backward(
-    _ dx: FloatMatrix, images: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>,
+    _ dPatches: FloatMatrix, images: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>,
     _ pass: Pass
   ) {
-    let (tokens, width, count) = (configuration.tokens, configuration.width, configuration.patches)
-    let batch = dx.rows / tokens
     pass.scratch.scratch {
-      let patches = patches(of: images, batch: batch, pass)
-      let dPatches = pass.scratch.matrix(rows: batch * count, columns: width)
-      for image in 0..<batch {
-        let source = dx.rows(image * tokens..<(image + 1) * tokens)
-        Kernels.current.addScaled(
-          gradients + classToken, scale: 1, branch: source.base, into: gradients + classToken, width
-        )
-        Kernels.current.addScaled(
-          gradients + position, scale: 1, branch: source.base, into: gradients + position,
-          source.count)
-        dPatches.row(image * count).update(from: source.row(1), count: count * width)
-      }
+      let patches = patches(
+        of: images, batch: dPatches.rows / configuration.patches, pass)
       addColumnSums(of: dPatches, to: gradients + bias, arena: pass.scratch)
       SimulatedProducts.weightGradient(
         dPatches, patches,
-        dw: FloatMatrix(gradients + weight, rows: width, columns: configuration.patchLength))
+        dw: FloatMatrix(
+          gradients + weight, rows: configuration.width, columns: configuration.patchLength))
     }
   }
 
@@ -94,5 +76,58 @@ struct PatchEmbedding: Sendable {
       }
     }
     return result
+  }
+}
+
+/// The embedding of a ViT: projected patches behind a class token, plus the position embedding.
+struct PatchEmbedding: Sendable {
+  let classToken: Int
+  let position: Int
+  let projection: PatchProjection
+  let configuration: ModelConfiguration
+
+  init(_ configuration: ModelConfiguration, in table: inout ParameterTable) {
+    self.configuration = configuration
+    let width = configuration.width
+    classToken = table.add("cls_token", [1, 1, width], decays: false)
+    position = table.add("pos_embed", [1, configuration.tokens, width], decays: false)
+    projection = PatchProjection(configuration, in: &table)
+  }
+
+  /// Images → tokens [B·T, C].
+  func forward(_ images: UnsafePointer<Float>, batch: Int, _ pass: Pass) -> FloatMatrix {
+    let (tokens, width) = (configuration.tokens, configuration.width)
+    let x = pass.kept.matrix(rows: batch * tokens, columns: width)
+    projection.forEachImage(images, batch: batch, pass) { image, project in
+      let rows = x.rows(image * tokens..<(image + 1) * tokens)
+      rows.row(0).update(from: pass.weights + classToken, count: width)
+      project(rows.rows(1..<tokens))
+      Kernels.current.addScaled(
+        rows.base, scale: 1, branch: pass.weights + position, into: rows.base, rows.count)
+    }
+    return x
+  }
+
+  /// dx [B·T, C] → the gradients of the parameters.
+  func backward(
+    _ dx: FloatMatrix, images: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>,
+    _ pass: Pass
+  ) {
+    let (tokens, width, count) = (configuration.tokens, configuration.width, configuration.patches)
+    let batch = dx.rows / tokens
+    pass.scratch.scratch {
+      let dPatches = pass.scratch.matrix(rows: batch * count, columns: width)
+      for image in 0..<batch {
+        let source = dx.rows(image * tokens..<(image + 1) * tokens)
+        Kernels.current.addScaled(
+          gradients + classToken, scale: 1, branch: source.base, into: gradients + classToken, width
+        )
+        Kernels.current.addScaled(
+          gradients + position, scale: 1, branch: source.base, into: gradients + position,
+          source.count)
+        dPatches.row(image * count).update(from: source.row(1), count: count * width)
+      }
+      projection.backward(dPatches, images: images, gradients: gradients, pass)
+    }
   }
 }

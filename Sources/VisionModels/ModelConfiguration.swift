@@ -1,19 +1,33 @@
 import Runtime
 
-/// The shape of a DeiT/ViT model: image size, patch, width, depth, heads, classes.
-public struct ViTConfiguration: Equatable, Sendable {
+/// The shape of a model: a DeiT/ViT, or a Swin transformer.
+public struct ModelConfiguration: Equatable, Sendable {
+  /// The families of models.
+  public enum Architecture: String, CaseIterable, Sendable {
+    /// Blocks of one width, a class token, global attention (Dosovitskiy et al. 2021; Touvron et al. 2021).
+    case vit
+    /// Stages of growing width, attention in shifted windows (Liu et al. 2021).
+    case swin
+  }
+
+  /// The family.
+  public var architecture: Architecture
   /// Pixels a side of the square input image.
   public var imageSize: Int
   /// Pixels a side of a patch.
   public var patchSize: Int
   /// Colour channels of the input: 3, or 1.
   public var channels: Int
-  /// C, the width of a token.
+  /// C, the width of a token; of Swin's first stage, from where it doubles at every stage.
   public var width: Int
-  /// The number of blocks.
+  /// The number of blocks; of Swin, `stageDepths` has them.
   public var depth: Int
-  /// H, the number of attention heads.
+  /// H, the number of attention heads; of Swin, `stageHeads` has them.
   public var heads: Int
+  /// Swin: the blocks and the heads of each stage.
+  public var stageDepths, stageHeads: [Int]
+  /// Swin: tokens a side of an attention window.
+  public var windowSize: Int
   /// Hidden units of the MLP, in widths.
   public var mlpRatio: Float
   /// The number of classes.
@@ -25,10 +39,13 @@ public struct ViTConfiguration: Equatable, Sendable {
 
   /// A configuration; unnamed values are DeiT's.
   public init(
-    imageSize: Int = 224, patchSize: Int = 16, channels: Int = 3, width: Int, depth: Int = 12,
-    heads: Int, mlpRatio: Float = 4, classes: Int = 1000, normEpsilon: Float = 1e-6,
-    dropPath: Float = 0
+    architecture: Architecture = .vit, imageSize: Int = 224, patchSize: Int = 16, channels: Int = 3,
+    width: Int, depth: Int = 12,
+    heads: Int = 1, stageDepths: [Int] = [], stageHeads: [Int] = [], windowSize: Int = 7,
+    mlpRatio: Float = 4, classes: Int = 1000, normEpsilon: Float = 1e-6, dropPath: Float = 0
   ) {
+    self.architecture = architecture
+    (self.stageDepths, self.stageHeads, self.windowSize) = (stageDepths, stageHeads, windowSize)
     self.imageSize = imageSize
     self.patchSize = patchSize
     self.channels = channels
@@ -41,17 +58,30 @@ public struct ViTConfiguration: Equatable, Sendable {
     self.dropPath = dropPath
   }
 
-  /// The paper's DeiT models under timm's names.
-  public static let presets: [(name: String, configuration: ViTConfiguration)] = [
-    ("deit_tiny_patch16_224", ViTConfiguration(width: 192, heads: 3)),
-    ("deit_small_patch16_224", ViTConfiguration(width: 384, heads: 6)),
-    ("deit_base_patch16_224", ViTConfiguration(width: 768, heads: 12)),
+  /// A Swin transformer; unnamed values are Swin-T's.
+  public static func swin(
+    imageSize: Int = 224, patchSize: Int = 4, width: Int = 96, depths: [Int] = [2, 2, 6, 2],
+    heads: [Int] = [3, 6, 12, 24], windowSize: Int = 7, classes: Int = 1000
+  ) -> ModelConfiguration {
+    ModelConfiguration(
+      architecture: .swin, imageSize: imageSize, patchSize: patchSize, width: width,
+      depth: depths.reduce(0, +), heads: heads.first ?? 1, stageDepths: depths, stageHeads: heads,
+      windowSize: windowSize, classes: classes, normEpsilon: 1e-5)
+  }
+
+  /// The paper's models under timm's names.
+  public static let presets: [(name: String, configuration: ModelConfiguration)] = [
+    ("deit_tiny_patch16_224", ModelConfiguration(width: 192, heads: 3)),
+    ("deit_small_patch16_224", ModelConfiguration(width: 384, heads: 6)),
+    ("deit_base_patch16_224", ModelConfiguration(width: 768, heads: 12)),
+    ("swin_tiny_patch4_window7_224", .swin()),
+    ("swin_small_patch4_window7_224", .swin(depths: [2, 2, 18, 2])),
   ]
 
   /// The preset of a name.
   ///
   /// - Throws: `ModelError.unknownPreset`.
-  public static func preset(_ name: String) throws -> ViTConfiguration {
+  public static func preset(_ name: String) throws -> ModelConfiguration {
     guard let preset = presets.first(where: { $0.name == name }) else {
       throw ModelError.unknownPreset(name, known: presets.map(\.name))
     }
@@ -60,7 +90,7 @@ public struct ViTConfiguration: Equatable, Sendable {
 
   /// Patches of an image.
   public var patches: Int { (imageSize / patchSize) * (imageSize / patchSize) }
-  /// T, the patches and the class token.
+  /// T of a ViT, the patches and the class token.
   public var tokens: Int { patches + 1 }
   /// Numbers in a patch.
   public var patchLength: Int { channels * patchSize * patchSize }
@@ -87,9 +117,73 @@ public struct ViTConfiguration: Equatable, Sendable {
     guard imageSize.isMultiple(of: patchSize) else {
       throw ModelError.patch(patchSize, imageSize: imageSize)
     }
-    guard width.isMultiple(of: heads) else { throw ModelError.heads(heads, width: width) }
+    switch architecture {
+    case .vit:
+      guard width.isMultiple(of: heads) else { throw ModelError.heads(heads, width: width) }
+    case .swin: try validateStages()
+    }
     guard (0..<1).contains(dropPath) else { throw ModelError.dropPath(dropPath) }
     guard normEpsilon > 0, normEpsilon.isFinite else { throw ModelError.normEpsilon(normEpsilon) }
+  }
+}
+
+extension ModelConfiguration {
+  /// One kind of quantized linear layer, of which a stage has one in each block.
+  public struct LayerShape: Equatable, Sendable {
+    /// "qkv", "proj", "fc1" or "fc2"; behind "stage 1" and so on in a Swin.
+    public let name: String
+    /// N of one image, D and C; and how many blocks have it.
+    public let rows, inputs, outputs, count: Int
+  }
+
+  /// The quantized linear layers of the model, stage by stage.
+  public var layerShapes: [LayerShape] {
+    func block(
+      _ prefix: String, width: Int, attentionRows: Int, rows: Int, count: Int
+    ) -> [LayerShape] {
+      let hidden = Int(Float(width) * mlpRatio)
+      return [
+        ("qkv", attentionRows, width, 3 * width), ("proj", attentionRows, width, width),
+        ("fc1", rows, width, hidden), ("fc2", rows, hidden, width),
+      ].map { name, rows, inputs, outputs in
+        LayerShape(
+          name: prefix + name, rows: rows, inputs: inputs, outputs: outputs, count: count)
+      }
+    }
+    guard architecture == .swin else {
+      return block("", width: width, attentionRows: tokens, rows: tokens, count: depth)
+    }
+    var side = imageSize / patchSize
+    return stageDepths.enumerated().flatMap { stage, count in
+      if stage > 0 { side = (side + 1) / 2 }
+      let layout = WindowLayout(side: side, window: windowSize, isShifted: false)
+      return block(
+        "stage \(stage + 1) ", width: width << stage, attentionRows: layout.windows * layout.area,
+        rows: side * side, count: count)
+    }
+  }
+
+  private func validateStages() throws {
+    guard !stageDepths.isEmpty, stageDepths.count == stageHeads.count, stageDepths.count <= 8 else {
+      throw ModelError.stages(depths: stageDepths, heads: stageHeads)
+    }
+    guard windowSize >= 1 else {
+      throw ModelError.tooSmall(key: "model.window_size", value: windowSize)
+    }
+    guard windowSize <= 64 else {
+      throw ModelError.tooLarge(key: "model.window_size", value: windowSize, limit: 64)
+    }
+    for (index, (depth, heads)) in zip(stageDepths, stageHeads).enumerated() {
+      guard (1...1024).contains(depth), (1...1024).contains(heads) else {
+        throw ModelError.stages(depths: stageDepths, heads: stageHeads)
+      }
+      let width = width << index
+      guard width <= 1 << 20 else {
+        throw ModelError.tooLarge(
+          key: "model.width of the last stage", value: width, limit: 1 << 20)
+      }
+      guard width.isMultiple(of: heads) else { throw ModelError.heads(heads, width: width) }
+    }
   }
 }
 
@@ -107,6 +201,8 @@ public enum ModelError: ReportableError, Equatable {
   case patch(Int, imageSize: Int)
   /// The heads do not divide the width.
   case heads(Int, width: Int)
+  /// Not as many heads as depths, or none at all.
+  case stages(depths: [Int], heads: [Int])
   /// Not a probability.
   case dropPath(Float)
   /// Not a positive number.
@@ -135,6 +231,9 @@ public enum ModelError: ReportableError, Equatable {
     case .heads(let heads, let width):
       "model.heads \(heads) does not divide model.width \(width); try "
         + Self.divisors(of: width, near: heads)
+    case .stages(let depths, let heads):
+      "model.stage_depths is \(depths) and model.stage_heads is \(heads); give as many heads as depths, "
+        + "one to eight, each from 1 to 1024, as in [2, 2, 6, 2] and [3, 6, 12, 24]"
     case .dropPath(let found): "model.drop_path is \(found); it must be at least 0 and below 1"
     case .normEpsilon(let found): "model.norm_epsilon is \(found); it must be positive"
     case .memory(let parameters, let needed, let available):
@@ -142,7 +241,7 @@ public enum ModelError: ReportableError, Equatable {
         + "moments alone, and this machine has \(Int(available)); lower model.width or model.depth"
     case .architecture(let path, let found):
       "\(path): the checkpoint's architecture is \(found.map { "'\($0)'" } ?? "not named"); "
-        + "this version knows 'vit'"
+        + "known are 'vit' and 'swin'"
     }
   }
 

@@ -1,0 +1,90 @@
+import MXLinear
+import Runtime
+
+// Shapes: B batch, S tokens a side of the image's grid, M tokens a side of a window, W windows of an image, C channels.
+
+/// How the tokens of an image lie in shifted windows (Liu et al. 2021, section 3.2): the grid is rolled up and left by the
+/// shift, filled up with zeros below and on the right to whole windows, and cut; windows follow each other by rows.
+package struct WindowLayout: Sendable {
+  /// S, and M.
+  package let side, window: Int
+  /// How far the grid is rolled; 0 for windows that lie as the image does.
+  package let shift: Int
+  /// S².
+  package var tokens: Int { side * side }
+  /// M².
+  package var area: Int { window * window }
+  /// W.
+  package let windows: Int
+  /// For every row of an image's windows its token, or −1 where it is filled up.
+  private let sources: [Int]
+  /// For every token its row among the windows.
+  private let places: [Int]
+  /// [W, M², M²]: −100 between tokens that the roll made neighbours, else 0; nil without a shift.
+  package let masks: AlignedBuffer<Float>?
+
+  /// - Parameter isShifted: whether to roll by half a window. A grid that fits into one window is one, unshifted.
+  package init(side: Int, window: Int, isShifted: Bool) {
+    let window = min(side, window)
+    let shift = isShifted && side > window ? window / 2 : 0
+    let across = (side + window - 1) / window
+    let padded = across * window
+    var sources: [Int] = []
+    var regions: [Int] = []
+    // Which of the parts that the roll has put together a row or column belongs to.
+    func region(_ x: Int) -> Int { x < padded - window ? 0 : x < padded - shift ? 1 : 2 }
+    for corner in 0..<across * across {
+      for cell in 0..<window * window {
+        let row = corner / across * window + cell / window
+        let column = corner % across * window + cell % window
+        let isInside = row < side && column < side
+        sources.append(
+          isInside ? (row + shift) % side * side + (column + shift) % side : -1)
+        regions.append(3 * region(row) + region(column))
+      }
+    }
+    var places = [Int](repeating: 0, count: side * side)
+    for (row, token) in sources.enumerated() where token >= 0 { places[token] = row }
+    (self.side, self.window, self.shift) = (side, window, shift)
+    (self.sources, self.places, windows) = (sources, places, across * across)
+    masks = shift > 0 ? Self.masks(regions, area: window * window) : nil
+  }
+
+  private static func masks(_ regions: [Int], area: Int) -> AlignedBuffer<Float> {
+    let masks = AlignedBuffer<Float>(count: regions.count * area)
+    for (row, region) in regions.enumerated() {
+      let first = row / area * area
+      for other in 0..<area where regions[first + other] != region {
+        masks.base[row * area + other] = -100
+      }
+    }
+    return masks
+  }
+
+  /// Rows of the windows of images that have `rows` tokens together.
+  package func windowRows(_ rows: Int) -> Int { rows / tokens * windows * area }
+
+  /// x [B·S², C] → [B·W·M², C], overwritten; zeros where it is filled up.
+  package func gather(_ x: FloatMatrix, into y: FloatMatrix) {
+    parallelFor(x.rows / tokens) { image in
+      for (row, token) in sources.enumerated() {
+        let target = y.row(image * sources.count + row)
+        if token >= 0 {
+          target.update(from: x.row(image * tokens + token), count: x.columns)
+        } else {
+          target.update(repeating: 0, count: x.columns)
+        }
+      }
+    }
+  }
+
+  /// y [B·W·M², C] → [B·S², C], overwritten: what filled up is left out.
+  package func scatter(_ y: FloatMatrix, into x: FloatMatrix) {
+    parallelFor(x.rows / tokens) { image in
+      for (token, row) in places.enumerated() {
+        x.row(image * tokens + token)
+          .update(from: y.row(image * sources.count + row), count: x.columns)
+      }
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import MXLinear
+import Runtime
+
+// Shapes: B batch, T tokens of the last stage, C channels there, K classes.
+
+/// The Swin family (Liu et al. 2021): stages of blocks with attention in shifted windows, patch merging between them,
+/// the mean of the normalized tokens into the head. Parameters carry timm's names.
+///
+/// The model is a description: weights, gradients and activations belong to the caller.
+public struct SwinTransformer: Sendable {
+  /// The shape.
+  public let configuration: ModelConfiguration
+  /// How the linear layers of the blocks are quantized.
+  public let recipe: LinearRecipe
+  /// How their products are computed.
+  public let engine: Engine
+  /// Where the parameters lie.
+  public let parameters: ParameterTable
+
+  private let projection: PatchProjection
+  private let embeddingNorm: LayerNorm
+  private let stages: [Stage]
+  private let norm: LayerNorm
+  private let head: LinearLayer
+
+  private struct Stage {
+    let merging: PatchMerging?
+    let blocks: [Block]
+    /// Tokens of an image, and channels of a token.
+    let tokens, width: Int
+  }
+
+  /// A model of a shape.
+  ///
+  /// - Throws: `ModelError` where the shape is impossible.
+  public init(
+    _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
+  ) throws {
+    try configuration.validate()
+    precondition(configuration.architecture == .swin, "a ViT's shape")
+    var table = ParameterTable()
+    self.configuration = configuration
+    (self.recipe, self.engine) = (recipe, engine)
+    let epsilon = configuration.normEpsilon
+    projection = PatchProjection(configuration, in: &table)
+    embeddingNorm = LayerNorm(
+      "patch_embed.norm", width: configuration.width, epsilon: epsilon, in: &table)
+    var stages: [Stage] = []
+    var side = configuration.imageSize / configuration.patchSize
+    var width = configuration.width
+    let depth = configuration.stageDepths.reduce(0, +)
+    var index = 0
+    for (stage, count) in configuration.stageDepths.enumerated() {
+      var merging: PatchMerging?
+      if stage > 0 {
+        let layer = PatchMerging(
+          "layers.\(stage).downsample", side: side, inputs: width, epsilon: epsilon, in: &table)
+        (side, width, merging) = (layer.merged, 2 * width, layer)
+      }
+      var blocks: [Block] = []
+      for number in 0..<count {
+        let shape = Block.Shape(
+          name: "layers.\(stage).blocks.\(number)", index: index, width: width,
+          heads: configuration.stageHeads[stage],
+          hidden: Int(Float(width) * configuration.mlpRatio), tokens: side * side,
+          epsilon: epsilon,
+          dropPath: configuration.dropPath * Float(index) / Float(max(depth - 1, 1)),
+          windows: WindowLayout(
+            side: side, window: configuration.windowSize, isShifted: !number.isMultiple(of: 2)))
+        blocks.append(Block(shape, recipe: recipe, engine: engine, in: &table))
+        index += 1
+      }
+      stages.append(Stage(merging: merging, blocks: blocks, tokens: side * side, width: width))
+    }
+    self.stages = stages
+    norm = LayerNorm("norm", width: width, epsilon: epsilon, in: &table)
+    head = LinearLayer(
+      "head.fc", index: 4 * depth, inputs: width, outputs: configuration.classes, recipe: nil,
+      engine: engine, in: &table)
+    parameters = table
+  }
+
+  /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
+  public struct Saved {
+    let images: UnsafePointer<Float>
+    let embedding: LayerNorm.Saved
+    let mergings: [PatchMerging.Saved?]
+    let blocks: [[Block.Saved]]
+    let norm: LayerNorm.Saved
+    let head: Linear.Saved
+  }
+
+  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the workspace is released.
+  ///
+  /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
+  public func forward(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> (logits: FloatMatrix, saved: Saved) {
+    var (x, embedding) = embed(images, batch: batch, pass)
+    var mergings: [PatchMerging.Saved?] = []
+    var blocks: [[Block.Saved]] = []
+    for stage in stages {
+      let merged = stage.merging?.forward(x, pass)
+      x = merged?.y ?? x
+      mergings.append(merged?.saved)
+      var saved: [Block.Saved] = []
+      for block in stage.blocks {
+        let result = try block.forward(x, pass)
+        x = result.y
+        saved.append(result.saved)
+      }
+      blocks.append(saved)
+    }
+    let (logits, normSaved, headSaved) = try classify(x, pass)
+    return (
+      logits,
+      Saved(
+        images: images, embedding: embedding, mergings: mergings, blocks: blocks, norm: normSaved,
+        head: headSaved)
+    )
+  }
+
+  /// The logits alone, with no more memory than one block and one merging a stage need; [B, K], valid until the arena
+  /// is released.
+  ///
+  /// - Throws: as `forward`.
+  public func logits(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> FloatMatrix {
+    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
+    try pass.workspace.frame {
+      logits.assign(from: try classify(try features(images, batch: batch, pass), pass).logits)
+    }
+    return logits
+  }
+
+  /// The output of the last block, [B·T, C]; valid until the workspace is released.
+  ///
+  /// - Throws: as `forward`.
+  public func features(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) throws -> FloatMatrix {
+    var x = embed(images, batch: batch, pass).x
+    for stage in stages {
+      x = stage.merging?.forward(x, pass).y ?? x
+      for block in stage.blocks {
+        try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
+      }
+    }
+    return x
+  }
+
+  /// Adds the gradients of all parameters to `gradients`.
+  ///
+  /// - Parameter dlogits: [B, K].
+  /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
+  public func backward(
+    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+  ) throws {
+    precondition(gradients.count == parameters.count, "a gradient buffer of another model")
+    let base = gradients.base
+    try pass.scratch.scratch {
+      var dx = try classifyBackward(dlogits, saved, gradients: base, pass)
+      for (index, stage) in stages.enumerated().reversed() {
+        for (block, saved) in zip(stage.blocks, saved.blocks[index]).reversed() {
+          try block.backward(dx, saved, gradients: base, pass)
+        }
+        if let merging = stage.merging, let saved = saved.mergings[index] {
+          dx = merging.backward(dx, saved, gradients: base, pass)
+        }
+      }
+      let dPatches = pass.scratch.matrix(rows: dx.rows, columns: dx.columns)
+      dPatches.base.update(repeating: 0, count: dPatches.count)
+      embeddingNorm.backward(dy: dx, saved.embedding, dx: dPatches, gradients: base, pass)
+      projection.backward(dPatches, images: saved.images, gradients: base, pass)
+    }
+  }
+
+  /// Images → normalized patches [B·P, C].
+  private func embed(
+    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  ) -> (x: FloatMatrix, saved: LayerNorm.Saved) {
+    let (count, width) = (configuration.patches, configuration.width)
+    let projected = pass.kept.matrix(rows: batch * count, columns: width)
+    projection.forEachImage(images, batch: batch, pass) { image, project in
+      project(projected.rows(image * count..<(image + 1) * count))
+    }
+    let x = pass.kept.matrix(rows: batch * count, columns: width)
+    return (x, embeddingNorm.forward(projected, y: x, pass))
+  }
+
+  /// Norm, mean over the tokens and head: x [B·T, C] → logits [B, K].
+  private func classify(
+    _ x: FloatMatrix, _ pass: Pass
+  ) throws -> (logits: FloatMatrix, norm: LayerNorm.Saved, head: Linear.Saved) {
+    let last = stages[stages.count - 1]
+    let batch = x.rows / last.tokens
+    let means = head.inputMatrix(rows: batch, pass)
+    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
+    let normSaved = pass.scratch.scratch {
+      let normed = pass.scratch.matrix(rows: x.rows, columns: x.columns)
+      let saved = norm.forward(x, y: normed, pass)
+      means.base.update(repeating: 0, count: means.count)
+      parallelFor(batch) { image in
+        Kernels.current.addColumnSums(
+          of: normed.rows(image * last.tokens..<(image + 1) * last.tokens), to: means.row(image))
+        for channel in 0..<means.columns { means.row(image)[channel] /= Float(last.tokens) }
+      }
+      return saved
+    }
+    return (logits, normSaved, try head.forward(means, y: logits, pass))
+  }
+
+  /// dlogits [B, K] → dx [B·T, C], in scratch memory.
+  private func classifyBackward(
+    _ dlogits: FloatMatrix, _ saved: Saved, gradients: UnsafeMutablePointer<Float>, _ pass: Pass
+  ) throws -> FloatMatrix {
+    let last = stages[stages.count - 1]
+    let dx = pass.scratch.matrix(rows: dlogits.rows * last.tokens, columns: last.width)
+    dx.base.update(repeating: 0, count: dx.count)
+    try pass.scratch.scratch {
+      let dMeans = try head.backward(dy: dlogits, saved.head, gradients: gradients, pass)
+      for index in 0..<dMeans.count { dMeans.base[index] /= Float(last.tokens) }
+      let dNormed = pass.scratch.matrix(rows: dx.rows, columns: dx.columns)
+      parallelFor(dlogits.rows) { image in
+        Kernels.current.broadcast(
+          dMeans.row(image),
+          into: dNormed.rows(image * last.tokens..<(image + 1) * last.tokens))
+      }
+      norm.backward(dy: dNormed, saved.norm, dx: dx, gradients: gradients, pass)
+    }
+    return dx
+  }
+}
