@@ -163,6 +163,22 @@ extension ModelConfiguration {
     }
   }
 
+  /// How many layers lie behind a parameter, for rates that fall towards the input: 0 for the last norm and the head, 1
+  /// for the last block, depth + 1 for the embedding.
+  public func layersBehind(_ name: String) -> Int {
+    let parts = name.split(separator: ".")
+    let total = architecture == .swin ? stageDepths.reduce(0, +) : depth
+    switch parts[0] {
+    case "norm", "head": return 0
+    case "blocks": return total - (Int(parts[1]) ?? 0)
+    case "layers":
+      let before = stageDepths.prefix(Int(parts[1]) ?? 0).reduce(0, +)
+      // Patch merging goes with the first block of its stage.
+      return total - before - (parts[2] == "blocks" ? Int(parts[3]) ?? 0 : 0)
+    default: return total + 1
+    }
+  }
+
   private func validateStages() throws {
     guard !stageDepths.isEmpty, stageDepths.count == stageHeads.count, stageDepths.count <= 8 else {
       throw ModelError.stages(depths: stageDepths, heads: stageHeads)

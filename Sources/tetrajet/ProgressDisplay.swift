@@ -18,6 +18,8 @@ final class ProgressDisplay: TrainingObserver {
         + "writing to \(plan.output)")
   }
 
+  func initialized(_ report: PretrainedReport) { report.lines.forEach(write) }
+
   func progressed(_ progress: RunProgress) {
     guard isTerminal else { return }
     bar.withLock { bar in

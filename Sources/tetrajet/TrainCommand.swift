@@ -43,6 +43,11 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "How products are computed: packed, simulated.")
   var engine: String?
 
+  @Option(
+    help:
+      "Start from pretrained weights: a safetensors file of timm or transformers, or a run folder.")
+  var `init`: String?
+
   @Option(help: "Passes over the training images.")
   var epochs: String?
 
@@ -65,7 +70,8 @@ struct TrainCommand: ParsableCommand {
     let observer = ProgressDisplay()
     var trainer: Trainer
     if let resume {
-      let others = [recipe, data, method, engine, epochs, seed, output].compactMap { $0 } + set
+      let others =
+        [recipe, data, method, engine, `init`, epochs, seed, output].compactMap { $0 } + set
       guard others.isEmpty else {
         throw ValidationError(
           "--resume continues a run by its own recipe; it goes with --threads only, not with "
@@ -89,7 +95,7 @@ struct TrainCommand: ParsableCommand {
     for (key, value, flag) in [
       ("data.path", data, "--data"), ("method", method, "--method"),
       ("engine", engine, "--engine"), ("training.epochs", epochs, "--epochs"),
-      ("seed", seed, "--seed"),
+      ("seed", seed, "--seed"), ("fine_tuning.init", `init`, "--init"),
     ] {
       if let value { settings.append(RecipeSetting(key, value, flag: flag)) }
     }

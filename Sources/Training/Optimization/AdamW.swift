@@ -15,12 +15,17 @@ public final class AdamW {
   public let waiting: (sum: AlignedBuffer<Float>, count: AlignedBuffer<Float>)?
   private let recipe: Recipe.Optimizer
   /// Neighbouring tensors that are treated alike, cut into slices for the threads.
-  private let slices: [(range: Range<Int>, decays: Bool, ramps: Bool)]
+  private let slices: [(range: Range<Int>, decays: Bool, ramps: Bool, rate: Float)]
 
   /// An optimizer with zero moments.
   ///
-  /// - Parameter ramps: whether steps will come with periods.
-  public init(_ table: ParameterTable, _ recipe: Recipe.Optimizer, ramps: Bool = false) {
+  /// - Parameters:
+  ///   - ramps: whether steps will come with periods.
+  ///   - rate: a factor on the learning rate of each tensor; 0 leaves it as it is.
+  public init(
+    _ table: ParameterTable, _ recipe: Recipe.Optimizer, ramps: Bool = false,
+    rate: (ParameterTable.Entry) -> Float = { _ in 1 }
+  ) {
     m = AlignedBuffer(count: table.count)
     v = AlignedBuffer(count: table.count)
     waiting =
@@ -28,9 +33,10 @@ public final class AdamW {
     self.recipe = recipe
     let length = 1 << 15
     slices = table.entries.flatMap { entry in
-      stride(from: 0, to: entry.count, by: length).map { start in
+      let rate = rate(entry)
+      return stride(from: 0, to: entry.count, by: length).map { start in
         let range = entry.offset + start..<entry.offset + min(start + length, entry.count)
-        return (range, entry.decays, entry.quantized)
+        return (range, entry.decays, entry.quantized, rate)
       }
     }
   }
@@ -58,24 +64,25 @@ public final class AdamW {
     // A step on such a gradient would spoil every weight; the caller stops instead.
     guard norm.isFinite else { return norm }
     let limit = Double(recipe.clipGradientNorm)
-    var coefficients = AdamWCoefficients(
+    let plain = AdamWCoefficients(
       learningRate: learningRate, beta1: recipe.beta1, beta2: recipe.beta2,
       epsilon: recipe.epsilon, weightDecay: 0, step: step,
       gradientScale: limit > 0 && norm > limit ? Float(limit / norm) : 1)
-    let plain = coefficients
-    coefficients.weightDecay = recipe.weightDecay
-    let decaying = coefficients
     parallelFor(slices.count) { index in
-      let (range, decays, ramps) = slices[index]
+      let (range, decays, ramps, rate) = slices[index]
+      if rate == 0 { return }
       let start = range.lowerBound
+      var coefficients = plain
+      coefficients.learningRate *= rate
+      if decays { coefficients.weightDecay = recipe.weightDecay }
       if ramps, let periods, let waiting {
         kernels.rampingAdamW(
-          decays ? decaying : plain, period: periods.base + start, sum: waiting.sum.base + start,
+          coefficients, period: periods.base + start, sum: waiting.sum.base + start,
           count: waiting.count.base + start, gradient: gradients.base + start,
           weight: weights.base + start, m: m.base + start, v: v.base + start, range.count)
       } else {
         kernels.adamW(
-          decays ? decaying : plain, gradient: gradients.base + start, weight: weights.base + start,
+          coefficients, gradient: gradients.base + start, weight: weights.base + start,
           m: m.base + start, v: v.base + start, range.count)
       }
     }

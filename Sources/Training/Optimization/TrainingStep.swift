@@ -58,8 +58,13 @@ public final class TrainingStep {
     remedies =
       recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer) }
       + extraRemedies(quantizer)
+    let (fineTuning, shape) = (recipe.fineTuning, recipe.model)
     optimizer = AdamW(
-      model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil })
+      model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil }
+    ) { entry in
+      if fineTuning.freezesPatchEmbedding, entry.name.hasPrefix("patch_embed.") { return 0 }
+      return pow(fineTuning.layerDecay, Float(shape.layersBehind(entry.name)))
+    }
     seed = UInt64(recipe.seed)
     labelSmoothing = recipe.training.labelSmoothing
     self.stepsPerEpoch = stepsPerEpoch

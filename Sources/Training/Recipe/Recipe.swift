@@ -67,6 +67,16 @@ public struct Recipe: Equatable, Sendable {
     public var finalLearningRate: Float = 1e-5
   }
 
+  /// `fine_tuning.*`
+  public struct FineTuning: Equatable, Sendable {
+    /// A file of pretrained weights to start from; "none" for initial values.
+    public var initialWeights = "none"
+    /// Factor on the learning rate from each layer to the one before it; 1 for the same everywhere.
+    public var layerDecay: Float = 1
+    /// Whether the patch embedding stays as it is.
+    public var freezesPatchEmbedding = false
+  }
+
   /// `statistics.*`: what `metrics.jsonl` says of the oscillation of weights.
   public struct Statistics: Equatable, Sendable {
     /// Whether any are made.
@@ -101,6 +111,8 @@ public struct Recipe: Equatable, Sendable {
   public var optimizer = Optimizer()
   /// The learning rate over time.
   public var schedule = Schedule()
+  /// Where the weights start, and how far the first layers may go from there.
+  public var fineTuning = FineTuning()
   /// The hyper-parameters of the method's remedies, and of those it does without.
   public var remedies = RemedySettings()
   /// What is measured of the weights on the way.

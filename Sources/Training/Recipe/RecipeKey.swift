@@ -90,6 +90,16 @@ public struct RecipeKey: Sendable {
       .number(
         "schedule.final_learning_rate", \.schedule.finalLearningRate, 0...100,
         "learning rate at the end of the cosine"),
+
+      .string(
+        "fine_tuning.init", \.fineTuning.initialWeights, "pretrained weights to start from, or none"
+      ),
+      .number(
+        "fine_tuning.layer_decay", \.fineTuning.layerDecay, 0.01...1,
+        "factor on the learning rate from a layer to the one before"),
+      .boolean(
+        "fine_tuning.freeze_patch_embedding", \.fineTuning.freezesPatchEmbedding,
+        "whether the patch embedding stays as it is"),
     ] + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {

@@ -19,7 +19,10 @@ public struct Trainer {
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   public init(_ recipe: Recipe, output: String, observer: any TrainingObserver) throws {
-    try self.init(recipe, observer: observer) { try RunDirectory(creating: output) }
+    let pretrained = recipe.fineTuning.initialWeights
+    try self.init(
+      recipe, pretrained: pretrained == "none" ? nil : pretrained, observer: observer
+    ) { try RunDirectory(creating: output) }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
 
@@ -36,7 +39,8 @@ public struct Trainer {
   }
 
   private init(
-    _ recipe: Recipe, observer: any TrainingObserver, directory: () throws -> RunDirectory
+    _ recipe: Recipe, pretrained: String? = nil, observer: any TrainingObserver,
+    directory: () throws -> RunDirectory
   ) throws {
     data = try ImageDatasets.open(recipe.data.path)
     var recipe = recipe
@@ -46,6 +50,10 @@ public struct Trainer {
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
     training = try TrainingStep(recipe, stepsPerEpoch: loader.batchesPerEpoch)
+    if let pretrained {
+      observer.initialized(
+        try training.model.loadPretrained(pretrained, into: training.weights))
+    }
     // Calibration batches are those of epochs that training never reaches.
     training.calibration = { [loader] step in
       let batches = loader.epoch(1 << 30 | step)

@@ -34,6 +34,8 @@ public struct RunProgress: Sendable {
 public protocol TrainingObserver: Sendable {
   /// The run is about to start.
   func started(_ plan: RunPlan)
+  /// The weights have been taken from a file.
+  func initialized(_ report: PretrainedReport)
   /// A step is done.
   func progressed(_ progress: RunProgress)
   /// An epoch is evaluated.
