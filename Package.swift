@@ -29,7 +29,7 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Training", "Oscillation",
+        "Training", "Oscillation", "VisionModels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
@@ -66,7 +66,8 @@ let package = Package(
     .testTarget(
       name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
-    .testTarget(name: "tetrajetTests", dependencies: ["tetrajet", "Training", "TestSupport"]),
+    .testTarget(
+      name: "tetrajetTests", dependencies: ["tetrajet", "Training", "VisionModels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -163,6 +163,27 @@ extension ModelConfiguration {
     }
   }
 
+  /// Multiply-adds of one image's forward pass: projections, attention, merging and head.
+  public var multiplyAdds: Int {
+    let layers = layerShapes.reduce(0) { $0 + $1.rows * $1.inputs * $1.outputs * $1.count }
+    let embedding = patches * patchLength * width
+    guard architecture == .swin else {
+      return layers + embedding + 2 * tokens * tokens * width * depth + width * classes
+    }
+    var total = layers + embedding
+    var side = imageSize / patchSize
+    for (stage, count) in stageDepths.enumerated() {
+      let stageWidth = width << stage
+      if stage > 0 {
+        side = (side + 1) / 2
+        total += side * side * 2 * stageWidth * stageWidth
+      }
+      let layout = WindowLayout(side: side, window: windowSize, isShifted: false)
+      total += 2 * layout.windows * layout.area * layout.area * stageWidth * count
+    }
+    return total + (width << (stageDepths.count - 1)) * classes
+  }
+
   /// How many layers lie behind a parameter, for rates that fall towards the input: 0 for the last norm and the head, 1
   /// for the last block, depth + 1 for the embedding.
   public func layersBehind(_ name: String) -> Int {

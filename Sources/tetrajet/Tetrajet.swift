@@ -13,6 +13,7 @@ struct Tetrajet: ParsableCommand {
 
         tetrajet train --data FOLDER --output runs/first
         tetrajet eval runs/first
+        tetrajet predict runs/first photo.jpg
 
       FOLDER has train/ and test/ (or val/), each with one folder of JPEG or PNG files a class.
 
@@ -20,8 +21,8 @@ struct Tetrajet: ParsableCommand {
       Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
       """,
     subcommands: [
-      DemoCommand.self, TrainCommand.self, EvalCommand.self, QuantizeCommand.self,
-      TraceCommand.self, BenchCommand.self,
+      DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
+      ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
     ])
 }
 
@@ -39,6 +40,8 @@ enum Main {
       fail("\(error)", error.category.rawValue)
     } catch {
       let code = Tetrajet.exitCode(for: error)
+      // What went wrong has been said.
+      if let silent = error as? ExitCode { exit(silent.rawValue) }
       if code == .success {
         // Help was asked for.
         print(Tetrajet.fullMessage(for: error))

@@ -1,3 +1,17 @@
+extension Preprocessing {
+  /// One image as the model sees it in evaluation: C × H × W, normalized.
+  ///
+  /// - Throws: `LoaderError` for settings that cannot be used.
+  public func prepared(_ image: Image) throws -> [Float] {
+    try check()
+    let pixels = image.fitted(size: imageSize, channels: channels).pixels
+    return [Float](unsafeUninitializedCapacity: pixels.count) { buffer, count in
+      Normalization(self).write(pixels, placed: .identity, to: buffer.baseAddress!)
+      count = pixels.count
+    }
+  }
+}
+
 /// Turns 8-bit pixels into the numbers a model sees: (value / 255 − mean) / standard deviation.
 struct Normalization: Sendable {
   /// C × 256: what each value of each channel becomes. Black padding is value 0.

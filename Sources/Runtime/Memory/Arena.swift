@@ -30,14 +30,17 @@ public final class Arena {
     let rounded = (count + 15) / 16 * 16
     while chunk < chunks.count {
       if used + rounded <= chunks[chunk].count {
-        defer { used += rounded }
-        return chunks[chunk].base + used
+        let base = chunks[chunk].base + used
+        used += rounded
+        if usedCount > peakCount { peakCount = usedCount }
+        return base
       }
       chunk += 1
       used = 0
     }
     chunks.append(AlignedFloats(count: max(rounded, chunkCount)))
     used = rounded
+    peakCount = max(peakCount, usedCount)
     return chunks[chunk].base
   }
 
@@ -51,6 +54,9 @@ public final class Arena {
   public func matrix(rows: Int, columns: Int) -> FloatMatrix {
     FloatMatrix(allocate(rows * columns), rows: rows, columns: columns)
   }
+
+  /// The most numbers that have been in use at once.
+  package private(set) var peakCount = 0
 
   /// Numbers from the beginning to the current position, with what was left over at the ends of chunks.
   package var usedCount: Int { chunks.prefix(chunk).reduce(used) { $0 + $1.count } }

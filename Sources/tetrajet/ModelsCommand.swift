@@ -1,0 +1,57 @@
+import ArgumentParser
+import Runtime
+import Training
+import VisionModels
+
+struct ModelsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "models",
+    abstract: "List the models that have names: parameters, multiply-adds, memory.",
+    discussion: """
+      The names are what 'train --set model.preset=NAME' and 'bench --model NAME' take. Multiply-adds are \
+      those of one image's forward pass. With --memory, also what training takes in MiB at a batch of 1 \
+      and of 32, by the model's own account (images and the process itself come on top), which takes about a \
+      minute.
+      """)
+
+  @Flag(help: "Show what training takes of memory, by method.")
+  var memory = false
+
+  @Flag(help: "Print one JSON object a line and model.")
+  var json = false
+
+  @OptionGroup var threading: ThreadOption
+
+  func run() throws {
+    try threading.apply()
+    let methods: [Method] = memory ? [.fp32, .microscaling, .tetrajet] : []
+    var rows: [[String]] = []
+    for (name, shape) in ModelConfiguration.presets {
+      let parameters = try VisionModel(shape, recipe: .fp32).parameters.count
+      let memories = try methods.map { ($0, try TrainingMemory(shape, $0)) }
+      if json {
+        var line = JSONLine()
+        line.add("model", name)
+        line.add("parameters", parameters)
+        line.add("multiply_adds", shape.multiplyAdds)
+        for (method, memory) in memories {
+          for batch in [1, 32] {
+            line.add("\(method.rawValue)_memory_mb_batch_\(batch)", memory.mebibytes(batch: batch))
+          }
+        }
+        print(line.text)
+      }
+      rows.append(
+        [name, "\(parameters)", fixed(Double(shape.multiplyAdds) / 1e9, 2)]
+          + memories.flatMap { memory in
+            [1, 32].map { fixed(memory.1.mebibytes(batch: $0), 0) }
+          })
+    }
+    if json { return }
+    let columns = methods.flatMap { method in
+      [1, 32].map { "\(method.rawValue), \($0)" }
+    }
+    print(table(["model", "parameters", "10⁹ multiply-adds"] + columns, rows))
+    if memory { print("MiB of memory in training, by method and batch.") }
+  }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Runtime
+import Training
+
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Say what a model sees in images.",
+    discussion: """
+      The likeliest classes of each image with their probabilities. Images are JPEG or PNG files of any \
+      size.
+
+        tetrajet predict runs/first photo.jpg
+        tetrajet predict runs/first/best.safetensors *.jpg --json
+
+      An image that cannot be read is named and left out; the exit status is then 65 or 74.
+      """)
+
+  @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
+  var checkpoint: String
+
+  @Argument(help: "Image files.")
+  var images: [String]
+
+  @Option(help: "How many classes to show.")
+  var top = 5
+
+  @Flag(help: "Print one JSON object a line and image.")
+  var json = false
+
+  @OptionGroup var threading: ThreadOption
+
+  func validate() throws {
+    guard top >= 1 else { throw ValidationError("--top is \(top); it must be at least 1") }
+  }
+
+  func run() throws {
+    try threading.apply()
+    let model = try Checkpoint(path: checkpoint)
+    var status: Int32 = 0
+    for image in images {
+      do {
+        show(try model.predict(image, count: top), of: image)
+      } catch let error as any ReportableError
+        where error.category == .badData || error.category == .inputOutput
+      {
+        writeError("tetrajet: \(error)\n")
+        status = max(status, error.category.rawValue)
+      }
+    }
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  private func show(_ predictions: [Prediction], of image: String) {
+    if json {
+      var line = JSONLine()
+      line.add("image", image)
+      line.add(
+        "predictions",
+        predictions.map { prediction in
+          var object = JSONLine()
+          object.add("label", prediction.label)
+          object.add("name", prediction.name)
+          object.add("probability", prediction.probability)
+          return object
+        })
+      print(line.text)
+    } else {
+      print(image)
+      let width = predictions.map(\.name.count).max() ?? 0
+      for prediction in predictions {
+        print("  \(padded(prediction.name, width))  \(fixed(100 * prediction.probability, 2)) %")
+      }
+    }
+  }
+}
