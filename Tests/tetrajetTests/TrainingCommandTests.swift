@@ -143,6 +143,27 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test("an average of the weights is evaluated beside them, saved, and comes back after a resume")
+  func weightAverage() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(
+        "train", "--data", "digits", "--epochs", "4", "--output", run, "--set",
+        "training.average_decay=0.9")
+      #expect(result.status == 0, "\(result.errors)")
+      let last = try jsonLines("\(run)/metrics.jsonl").last!
+      let top1 = last["eval_average_top1"] as! Double
+      #expect(top1 > 50 && last["eval_average_loss"] as! Double != last["eval_loss"] as! Double)
+      let eval = try tetrajet("eval", "\(run)/average.safetensors", "--json")
+      let scored = try JSONSerialization.jsonObject(with: Data(eval.output.utf8)) as! [String: Any]
+      #expect(scored["eval_top1"] as! Double == top1)
+      let file = try SafetensorsFile(path: "\(run)/resume.safetensors")
+      let saved = try file.floats("weight_average.head.weight")
+      #expect(
+        try SafetensorsFile(path: "\(run)/average.safetensors").floats("head.weight") == saved)
+    }
+  }
+
   @Test("a Swin trains, is scored as it was left, and comes back after a resume")
   func swin() throws {
     try withTemporaryFolder { folder in

@@ -18,6 +18,8 @@ public struct RunDirectory: Sendable {
   public var last: String { "\(path)/\(Self.lastName)" }
   /// The weights of the epoch with the best top-1.
   public var best: String { "\(path)/best.safetensors" }
+  /// The averaged weights of the last epoch, where the recipe asks for them.
+  public var average: String { "\(path)/average.safetensors" }
   /// What `--resume` reads.
   public var resume: String { "\(path)/resume.safetensors" }
 

@@ -20,6 +20,9 @@ public final class TrainingStep {
   public let optimizer: AdamW
   /// What calms the weights, in the order in which they are called.
   public let remedies: [any Remedy]
+  /// A moving average of all weights, where the recipe asks for one.
+  public var averagedWeights: AlignedBuffer<Float>? { weightAverage?.weights }
+  private let weightAverage: WeightAverage?
   /// Q2 of all weights.
   public let weightQuantizer: WeightQuantizer
   /// Where the time of the steps' parts is added up; nil for nowhere.
@@ -55,9 +58,12 @@ public final class TrainingStep {
     gradients = AlignedBuffer(count: model.parameters.count)
     let quantizer = WeightQuantizer(model.parameters, recipe.linear)
     weightQuantizer = quantizer
+    let decay = recipe.training.averageDecay
+    weightAverage =
+      decay > 0 ? WeightAverage(decay: decay, count: model.parameters.count) : nil
     remedies =
       recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer) }
-      + extraRemedies(quantizer)
+      + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
     let (fineTuning, shape) = (recipe.fineTuning, recipe.model)
     optimizer = AdamW(
       model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil }

@@ -39,6 +39,8 @@ public struct Recipe: Equatable, Sendable {
     public var evaluateEvery = 1
     /// Steps between two lines of metrics.
     public var logEvery = 50
+    /// Decay of a moving average of the weights that is evaluated beside them; 0 for none.
+    public var averageDecay: Float = 0
   }
 
   /// `optimizer.*`

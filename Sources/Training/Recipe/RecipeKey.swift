@@ -72,6 +72,9 @@ public struct RecipeKey: Sendable {
         "training.evaluate_every", \.training.evaluateEvery, 1...1_000_000,
         "epochs between evaluations"),
       .integer("training.log_every", \.training.logEvery, 1...1_000_000, "steps between metrics"),
+      .number(
+        "training.average_decay", \.training.averageDecay, 0...0.9999999,
+        "decay of an average of the weights, evaluated beside them; 0 for none"),
 
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),

@@ -93,7 +93,9 @@ public struct Trainer {
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
-      try directory.append(metrics(meter, score: isDue ? score : nil, recorder))
+      let averaged = isDue ? try evaluateAverage(test) : nil
+      try directory.append(
+        metrics(meter, score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
         observer.evaluated(epoch: state.epoch, trainLoss: meter.epochLoss, score: score)
       }
@@ -137,15 +139,23 @@ public struct Trainer {
 
   private func save(isBest: Bool) throws {
     try state.write(directory.resume, training)
-    try writeCheckpoint(directory.last)
-    if isBest { try writeCheckpoint(directory.best) }
+    try writeCheckpoint(directory.last, training.weights)
+    if isBest { try writeCheckpoint(directory.best, training.weights) }
+    if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
   }
 
-  private func writeCheckpoint(_ path: String) throws {
+  private func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
     try Checkpoint.write(
-      path, model: training.model, weights: training.weights,
+      path, model: training.model, weights: weights,
       averages: training.averages(step: state.step), recipe: recipe,
       classNames: data.train.classNames)
+  }
+
+  /// The score of the averaged weights, where there are any.
+  private func evaluateAverage(_ test: BatchLoader) throws -> BatchScore? {
+    guard let weights = training.averagedWeights else { return nil }
+    return try Evaluator(model: training.model, weights: weights)
+      .score(test, averages: training.averages(step: state.step))
   }
 
   /// The first test images, on which the model's output is compared from step to step.
@@ -161,7 +171,8 @@ public struct Trainer {
   }
 
   private func metrics(
-    _ meter: Meter, score: BatchScore?, _ recorder: OscillationRecorder
+    _ meter: Meter, score: BatchScore?, averaged: BatchScore? = nil,
+    _ recorder: OscillationRecorder
   ) -> JSONLine {
     var line = JSONLine()
     line.add("step", state.step)
@@ -173,6 +184,11 @@ public struct Trainer {
       line.add("eval_loss", score.meanLoss)
       line.add("eval_top1", score.top1Percent)
       line.add("eval_top5", score.top5Percent)
+    }
+    if let averaged {
+      line.add("eval_average_loss", averaged.meanLoss)
+      line.add("eval_average_top1", averaged.top1Percent)
+      line.add("eval_average_top5", averaged.top5Percent)
     }
     if let statistics = recorder.take() {
       line.add(statistics)
