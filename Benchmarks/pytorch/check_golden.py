@@ -2,7 +2,7 @@
 
     python Benchmarks/pytorch/check_golden.py --golden DIR        (or, in Benchmarks/pytorch, python -m check_golden ...)
 
-DIR holds quantizers.safetensors, linear.safetensors and vit.safetensors. One line a check; exit status 1 if one fails.
+DIR holds quantizers.safetensors, linear.safetensors, vit.safetensors and swin.safetensors. One line a check; exit status 1 if one fails.
 The golden backward passes round to nearest even; stochastic rounding is checked by its mean and its two neighbours.
 """
 
@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch.nn import functional as F
 
 from fake_mxfp4 import METHODS, FakeQuantizedProduct, LinearRecipe, fake_quantize, quantize_linears
-from timm_vit import relative_l2, vit_from_metadata
+from timm_models import model_from_metadata, relative_l2
 
 
 def load(path):
@@ -53,11 +53,11 @@ def check_linear(path):
                 yield f"linear {shape} {method} {which}", worst, 1e-6
 
 
-def check_vit(path):
+def check_model(path):
     """Logits, loss and every gradient of a small model. In MXFP4 one value that rounds the other way moves all that follows."""
     tensors, metadata = load(path)
     for method in METHODS:
-        model = vit_from_metadata(metadata)
+        model = model_from_metadata(metadata)
         model.load_state_dict({key[6:]: value for key, value in tensors.items() if key.startswith("model.")}, strict=True)
         quantize_linears(model, method, "nearest-even")
         logits = model(tensors["images"])
@@ -68,7 +68,7 @@ def check_vit(path):
         gradients = [key for key in found if key.startswith("grad.")]
         for group, keys in (("logits", ["logits"]), ("loss", ["loss"]), ("gradients", gradients)):
             worst = max(relative_l2(found[key], tensors[f"{method}.{key}"]) for key in keys)
-            yield f"vit {method} {group}", worst, 1e-5 if method == "fp32" else 2e-2
+            yield f"{path.stem} {method} {group}", worst, 1e-5 if method == "fp32" else 2e-2
 
 
 def check_stochastic(draws=4096):
@@ -94,7 +94,8 @@ def main():
     for results in (
         check_quantizers(golden / "quantizers.safetensors"),
         check_linear(golden / "linear.safetensors"),
-        check_vit(golden / "vit.safetensors"),
+        check_model(golden / "vit.safetensors"),
+        check_model(golden / "swin.safetensors"),
         check_stochastic(),
     ):
         for name, error, tolerance in results:

@@ -8,7 +8,9 @@ import VisionModels
 @Suite("Training in 4 bits is deterministic", .serialized)
 struct DeterminismTests {
   /// The weights after twenty steps of a small model.
-  static func weights(_ engine: Engine, threads: Int, seed: Int = 3) throws -> [UInt32] {
+  static func weights(
+    _ engine: Engine, threads: Int, seed: Int = 3, swin: Bool = false
+  ) throws -> [UInt32] {
     let before = Threads.count
     defer { Threads.count = before }
     Threads.count = threads
@@ -17,6 +19,12 @@ struct DeterminismTests {
     recipe.seed = seed
     // 17 tokens: the matrices have several slices, ragged at their ends.
     recipe.model.imageSize = 16
+    if swin {
+      // Grids of eight and four, windows of three: they fill up and roll.
+      recipe.model = .swin(
+        imageSize: 16, patchSize: 2, width: 32, depths: [2, 1], heads: [2, 4], windowSize: 3)
+      recipe.model.channels = 1
+    }
     recipe.model.classes = 10
     let training = try TrainingStep(recipe)
     var random = TestRandom(seed: 110)
@@ -37,5 +45,7 @@ struct DeterminismTests {
     #expect(try Self.weights(engine, threads: 2) == one)
     #expect(try Self.weights(engine, threads: 3) == one)
     #expect(try Self.weights(engine, threads: 2, seed: 4) != one)
+    let swin = try Self.weights(engine, threads: 1, swin: true)
+    #expect(try Self.weights(engine, threads: 3, swin: true) == swin)
   }
 }

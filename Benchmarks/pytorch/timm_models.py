@@ -1,0 +1,44 @@
+"""timm models from the metadata of a safetensors file, and the error that two implementations are compared by."""
+
+from functools import partial
+
+import torch
+from timm.models.swin_transformer import SwinTransformer
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+REQUIRED = {
+    "vit": ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "num_classes"),
+    "swin": ("img_size", "patch_size", "embed_dim", "depths", "num_heads", "num_classes", "window_size"),
+}
+FAMILIES = {"vit": VisionTransformer, "swin": SwinTransformer}
+LISTS = {"swin": ("depths", "num_heads")}
+
+
+def model_from_metadata(metadata):
+    """The model that the metadata's strings describe, with timm's own initial weights."""
+    family = metadata.get("architecture")
+    if family not in FAMILIES:
+        raise ValueError(f"metadata says architecture={family}, expected vit or swin")
+    if missing := [key for key in REQUIRED[family] if key not in metadata]:
+        raise ValueError(f"metadata lacks {', '.join(missing)}")
+
+    def value(key):
+        numbers = [int(word) for word in metadata[key].split()]
+        return tuple(numbers) if key in LISTS.get(family, ()) else numbers[0]
+
+    return FAMILIES[family](
+        **{key: value(key) for key in REQUIRED[family]},
+        in_chans=int(metadata.get("in_chans", 3)),
+        mlp_ratio=float(metadata.get("mlp_ratio", 4)),
+        norm_layer=partial(nn.LayerNorm, eps=float(metadata.get("norm_eps", 1e-6 if family == "vit" else 1e-5))),
+    )
+
+
+def relative_l2(found, expected):
+    """|found - expected| / |expected| in double precision; infinite for a shape that differs or a NaN, so that neither passes."""
+    if found.numel() != expected.numel():
+        return float("inf")
+    found, expected = found.double().flatten(), expected.double().flatten()
+    error = float((found - expected).norm() / expected.norm().clamp(min=torch.finfo(torch.float32).tiny))
+    return error if error == error else float("inf")
