@@ -13,6 +13,8 @@ public struct Pass {
   public let context: StepContext
   /// Whether drop path is active.
   public let training: Bool
+  /// Where it is written down what each layer keeps for the backward pass; nil for nowhere.
+  public var account: MemoryAccount?
 
   /// A pass over a model.
   public init(
@@ -32,6 +34,23 @@ public struct Pass {
   var scratch: Arena { workspace.scratch }
   /// Where the time goes, if anybody asked.
   var profile: StepProfile? { context.profile }
+}
+
+/// What the layers of a forward pass keep for the backward pass, in the order of the data.
+public final class MemoryAccount {
+  /// A layer, and the bytes that it kept.
+  public private(set) var layers: [(name: String, bytes: Int)] = []
+  private var noted = 0
+
+  /// Nothing kept yet.
+  public init() {}
+
+  /// Everything that has been kept since the last note is the layer's.
+  func note(_ layer: @autoclosure () -> String, _ pass: Pass) {
+    let used = pass.kept.usedCount
+    layers.append((layer(), (used - noted) * MemoryLayout<Float>.stride))
+    noted = used
+  }
 }
 
 /// Elements that one slice of an elementwise loop takes.

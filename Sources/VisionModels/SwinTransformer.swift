@@ -97,21 +97,25 @@ public struct SwinTransformer: Sendable {
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
     var (x, embedding) = embed(images, batch: batch, pass)
+    pass.account?.note("embedding", pass)
     var mergings: [PatchMerging.Saved?] = []
     var blocks: [[Block.Saved]] = []
-    for stage in stages {
+    for (number, stage) in stages.enumerated() {
       let merged = stage.merging?.forward(x, pass)
       x = merged?.y ?? x
       mergings.append(merged?.saved)
+      if merged != nil { pass.account?.note("layers.\(number).downsample", pass) }
       var saved: [Block.Saved] = []
-      for block in stage.blocks {
+      for (index, block) in stage.blocks.enumerated() {
         let result = try block.forward(x, pass)
         x = result.y
         saved.append(result.saved)
+        pass.account?.note("layers.\(number).blocks.\(index)", pass)
       }
       blocks.append(saved)
     }
     let (logits, normSaved, headSaved) = try classify(x, pass)
+    pass.account?.note("norm and head", pass)
     return (
       logits,
       Saved(

@@ -66,13 +66,16 @@ public struct VisionTransformer: Sendable {
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
     var x = embedding.forward(images, batch: batch, pass)
+    pass.account?.note("embedding", pass)
     var saved: [Block.Saved] = []
     for block in blocks {
       let result = try block.forward(x, pass)
       x = result.y
       saved.append(result.saved)
+      pass.account?.note("blocks.\(block.index)", pass)
     }
     let (logits, normSaved, headSaved) = try classify(x, pass)
+    pass.account?.note("norm and head", pass)
     return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
   }
 

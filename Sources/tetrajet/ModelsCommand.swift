@@ -11,8 +11,14 @@ struct ModelsCommand: ParsableCommand {
       The names are what 'train --set model.preset=NAME' and 'bench --model NAME' take. Multiply-adds are \
       those of one image's forward pass. With --memory, also what training takes in MiB at a batch of 1 \
       and of 32, by the model's own account (images and the process itself come on top), which takes about a \
-      minute.
+      minute; for one model by name, also what each layer keeps of an image for the backward pass.
+
+        tetrajet models
+        tetrajet models deit_tiny_patch16_224 --memory
       """)
+
+  @Argument(help: "One model. (default: all)")
+  var name: String?
 
   @Flag(help: "Show what training takes of memory, by method.")
   var memory = false
@@ -26,9 +32,13 @@ struct ModelsCommand: ParsableCommand {
     try threading.apply()
     let methods: [Method] = memory ? [.fp32, .microscaling, .tetrajet] : []
     var rows: [[String]] = []
-    for (name, shape) in ModelConfiguration.presets {
+    if let name { _ = try ModelConfiguration.preset(name) }
+    let models = ModelConfiguration.presets.filter { name == nil || $0.name == name }
+    var kept: [[(layer: String, bytes: Int)]] = []
+    for (name, shape) in models {
       let parameters = try VisionModel(shape, recipe: .fp32).parameters.count
       let memories = try methods.map { ($0, try TrainingMemory(shape, $0)) }
+      kept = memories.map(\.1.kept)
       if json {
         var line = JSONLine()
         line.add("model", name)
@@ -38,6 +48,14 @@ struct ModelsCommand: ParsableCommand {
           for batch in [1, 32] {
             line.add("\(method.rawValue)_memory_mb_batch_\(batch)", memory.mebibytes(batch: batch))
           }
+          line.add(
+            "\(method.rawValue)_kept",
+            memory.kept.map { layer, bytes in
+              var object = JSONLine()
+              object.add("layer", layer)
+              object.add("bytes", bytes)
+              return object
+            })
         }
         print(line.text)
       }
@@ -52,6 +70,14 @@ struct ModelsCommand: ParsableCommand {
       [1, 32].map { "\(method.rawValue), \($0)" }
     }
     print(table(["model", "parameters", "10⁹ multiply-adds"] + columns, rows))
-    if memory { print("MiB of memory in training, by method and batch.") }
+    guard memory else { return }
+    print("MiB of memory in training, by method and batch.")
+    if name != nil {
+      print("\nKiB kept of one image for the backward pass, with the quantized weights:")
+      let layers = kept[0].indices.map { index in
+        [kept[0][index].layer] + kept.map { fixed(Double($0[index].bytes) / 1024, 1) }
+      }
+      print(table(["layer"] + methods.map(\.rawValue), layers))
+    }
   }
 }

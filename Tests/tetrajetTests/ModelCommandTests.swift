@@ -71,5 +71,13 @@ struct ModelCommandTests {
     // What a block of full precision keeps: qkv, x₁, y, and the inputs of four layers with GELU's, in widths.
     let least = Double(4 * 65 * 64 * 3 * (3 + 1 + 1 + 1 + 1 + 1 + 4 + 4))
     #expect(full.perImage > least && full.perImage < 2 * least)
+    #expect(
+      packed.kept.map(\.layer) == [
+        "embedding", "blocks.0", "blocks.1", "blocks.2", "norm and head",
+      ])
+    #expect(packed.kept[1].bytes == packed.kept[2].bytes && packed.kept[1].bytes > 65 * 64 * 4 * 5)
+    #expect(packed.kept[1].bytes < full.kept[1].bytes)
+    let unknown = try tetrajet("models", "deit_huge")
+    #expect(unknown.status == 64 && unknown.errors.contains("deit_tiny_patch16_224"))
   }
 }
