@@ -6,8 +6,9 @@ import VisionModels
 public struct PretrainedReport: Sendable, Equatable {
   /// A parameter whose values had another shape.
   public struct Reshaped: Sendable, Equatable {
-    /// The parameter, the file's shape, the model's.
+    /// The parameter.
     public let name: String
+    /// The file's shape, and the model's.
     public let from, to: [Int]
   }
 

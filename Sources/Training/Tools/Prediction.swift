@@ -5,8 +5,9 @@ import VisionModels
 
 /// What a model sees in an image: one class and its probability.
 public struct Prediction: Sendable, Equatable {
-  /// The class's number, and its name where the checkpoint has names.
+  /// The class's number.
   public let label: Int
+  /// The class's name, "class 7" where the checkpoint has no names.
   public let name: String
   /// Softmax of the logits, 0…1.
   public let probability: Double
