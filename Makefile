@@ -1,7 +1,7 @@
 # make demo and make test are all a newcomer needs; both install what is missing.
 .PHONY: demo test build lint format dependencies
 
-# Three methods on the built-in digits, and a table of what came out.
+# Every method on the built-in digits, and a table of what came out.
 demo: build
 	.build/release/tetrajet demo
 
