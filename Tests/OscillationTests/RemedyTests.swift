@@ -12,6 +12,8 @@ final class ToyTraining {
   let weights, gradients: AlignedBuffer<Float>
   let totalSteps: Int
   let remedy: any Remedy
+  /// The averages of another remedy.
+  var averages: AlignedBuffer<Float>?
   private(set) var step = 0
   private let arena = Arena(chunkCount: 1 << 16)
 
@@ -29,7 +31,7 @@ final class ToyTraining {
   func view(_ step: Int) -> TrainingView {
     TrainingView(
       step: step, totalSteps: totalSteps, stepsPerEpoch: 10, weights: weights, gradients: gradients,
-      averages: remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
+      averages: averages ?? remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
   }
 
   /// One step in which `move` is the optimizer.
@@ -178,6 +180,8 @@ struct RemedyTests {
     let training = ToyTraining(Self.group(0.74, 0.3), rows: 1, totalSteps: 20) {
       OsciReset(settings, $0)
     }
+    let averages = buffer(Self.group(0.74, 0.3))
+    training.averages = averages
     var resets: [Int] = []
     for step in 0..<20 {
       try training.run { weights in
@@ -189,6 +193,8 @@ struct RemedyTests {
     }
     // Windows are 10…13 and 18…19, which the end cuts off.
     #expect(resets == [13])
+    #expect(averages.base[6] == training[1] || averages.base[6] == 0.5 || averages.base[6] == 1)
+    #expect(averages.base[7] == 0.3 && averages.base[5] == 6)
     #expect(training.remedy.report[0].value == 1 && training.remedy.report[1].value == 0)
   }
 
