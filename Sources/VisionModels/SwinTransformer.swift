@@ -124,20 +124,6 @@ public struct SwinTransformer: Sendable {
     )
   }
 
-  /// The logits alone, with no more memory than one block and one merging a stage need; [B, K], valid until the arena
-  /// is released.
-  ///
-  /// - Throws: as `forward`.
-  public func logits(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
-  ) throws -> FloatMatrix {
-    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
-    try pass.workspace.frame {
-      logits.assign(from: try classify(try features(images, batch: batch, pass), pass).logits)
-    }
-    return logits
-  }
-
   /// The output of the last block, [B·T, C]; valid until the workspace is released.
   ///
   /// - Throws: as `forward`.
@@ -194,7 +180,7 @@ public struct SwinTransformer: Sendable {
   }
 
   /// Norm, mean over the tokens and head: x [B·T, C] → logits [B, K].
-  private func classify(
+  func classify(
     _ x: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, norm: LayerNorm.Saved, head: Linear.Saved) {
     let last = stages[stages.count - 1]

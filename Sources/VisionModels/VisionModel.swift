@@ -67,14 +67,22 @@ public enum VisionModel: Sendable {
     }
   }
 
-  /// The logits alone, in less memory.
+  /// The logits alone, [B, K], with no more memory than one block and one merging a stage need; valid until the
+  /// workspace is released.
+  ///
+  /// - Throws: as `forward`.
   public func logits(
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> FloatMatrix {
-    switch self {
-    case .vit(let model): try model.logits(images, batch: batch, pass)
-    case .swin(let model): try model.logits(images, batch: batch, pass)
+    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
+    try pass.workspace.frame {
+      let x = try features(images, batch: batch, pass)
+      switch self {
+      case .vit(let model): logits.assign(from: try model.classify(x, pass).logits)
+      case .swin(let model): logits.assign(from: try model.classify(x, pass).logits)
+      }
     }
+    return logits
   }
 
   /// The output of the last block, [B·T, C].

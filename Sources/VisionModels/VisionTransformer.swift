@@ -79,21 +79,6 @@ public struct VisionTransformer: Sendable {
     return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
   }
 
-  /// The logits alone, with no more memory than one block needs; [B, K], valid until the arena is
-  /// released.
-  ///
-  /// - Throws: as `forward`.
-  public func logits(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
-  ) throws -> FloatMatrix {
-    let logits = pass.kept.matrix(rows: batch, columns: configuration.classes)
-    try pass.workspace.frame {
-      let x = try features(images, batch: batch, pass)
-      logits.assign(from: try classify(x, pass).logits)
-    }
-    return logits
-  }
-
   /// The output of the last block, [B·T, C], with no more memory than one block needs; valid until the workspace is
   /// released.
   ///
@@ -137,7 +122,7 @@ public struct VisionTransformer: Sendable {
   }
 
   /// Norm and head of the class tokens: x [B·T, C] → logits [B, K].
-  private func classify(
+  func classify(
     _ x: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, norm: LayerNorm.Saved, head: Linear.Saved) {
     let rows = classRows(of: x, pass)

@@ -83,8 +83,8 @@ public struct Recipe: Equatable, Sendable {
   public struct Statistics: Equatable, Sendable {
     /// Whether any are made.
     public var enabled = true
-    /// Steps from one window to the next, counted back from the end of training; 0 for an epoch, or twelve windows
-    /// where that is longer, which costs less than 3 % of the time.
+    /// Steps from one window to the next, counted back from the end of training; 0 for an epoch, or twelve windows where
+    /// that is longer: about 1 % of the time of the CIFAR-10 recipe, 3.5 % of the digits' tiny steps.
     public var interval = 0
     /// Steps of a window, the paper's T0.
     public var window = 30
