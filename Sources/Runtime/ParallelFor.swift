@@ -8,9 +8,13 @@ public enum Threads {
   /// The processors this process may run on now.
   public static let available = ProcessorCount.current
 
+  /// What `with` asks for, in the task (or on the thread) that called it.
+  @TaskLocal private static var local: Int?
+
   /// The number of threads in use; `available` unless set. It changes speed, never a bit of a result.
   public static var count: Int {
     get {
+      if let local { return local }
       let set = width.load(ordering: .relaxed)
       return set == 0 ? available : set
     }
@@ -18,6 +22,12 @@ public enum Threads {
       precondition(newValue >= 1, "\(newValue) threads")
       width.store(newValue, ordering: .relaxed)
     }
+  }
+
+  /// Runs `body` on `count` threads; what other tasks do at the same time keeps its own number.
+  public static func with<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
+    precondition(count >= 1, "\(count) threads")
+    return try $local.withValue(count, operation: body)
   }
 }
 

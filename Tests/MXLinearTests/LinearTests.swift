@@ -98,12 +98,12 @@ struct LinearTests {
     let (b, dy) = (random.normals(c), random.normals(n * c))
     var results: [[Float]] = []
     for threads in [1, 3] {
-      Threads.count = threads
-      let result = try LinearResult(
-        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet, engine: engine)
+      let result = try Threads.with(threads) {
+        try LinearResult(
+          x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet, engine: engine)
+      }
       results.append(result.y + result.dx + result.dw + result.db)
     }
-    Threads.count = Threads.available
     #expect(results[0] == results[1])
   }
 

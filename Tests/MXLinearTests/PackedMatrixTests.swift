@@ -205,7 +205,7 @@ struct PackedMatrixLayoutTests {
     let recipe = QuantizerRecipe(rounding: rounding)
     let stream = PackedMatrixTests.stream
     func bytes(_ threads: Int, _ axis: GroupAxis) -> [UInt8] {
-      withThreads(threads) {
+      Threads.with(threads) {
         MXMatrix(
           quantizing: values, rows: rows, columns: columns, axis: axis, recipe, ema: ema,
           random: stream
@@ -222,7 +222,7 @@ struct PackedMatrixLayoutTests {
     guard rounding != .ema else { return }
     let source = MXMatrix(quantizing: values, rows: rows, columns: columns)
     let again = [1, 3].map { threads in
-      withThreads(threads) { source.requantizedAlongColumns(recipe, random: stream).bytes }
+      Threads.with(threads) { source.requantizedAlongColumns(recipe, random: stream).bytes }
     }
     let expected = PackedMatrixTests.oracle(
       recipe, .columns, source.quantized.values, rows: rows, columns: columns)

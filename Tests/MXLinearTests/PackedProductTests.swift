@@ -157,7 +157,7 @@ struct PackedProductTests {
     let plan = ProductPlan(rows: m, columns: n, threads: 1)
     #expect(plan.rows < m && plan.columns < n)
     let results = [1, 3].map { threads in
-      withThreads(threads) { a.product(b, kernels: kernels) }
+      Threads.with(threads) { a.product(b, kernels: kernels) }
     }
     #expect(results[0] == results[1])
   }

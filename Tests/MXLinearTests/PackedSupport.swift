@@ -34,11 +34,3 @@ func sameBits(_ a: [Float], _ b: [Float]) -> Bool {
   a.count == b.count
     && zip(a, b).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) }
 }
-
-/// Runs `body` with so many threads, and sets back what was there.
-func withThreads<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
-  let before = Threads.count
-  defer { Threads.count = before }
-  Threads.count = count
-  return try body()
-}

@@ -6,14 +6,21 @@ import Testing
 struct ParallelTests {
   @Test("every index is visited once, for any number of threads", arguments: [1, 2, 7])
   func everyIndexOnce(threads: Int) {
-    let before = Threads.count
-    defer { Threads.count = before }
-    Threads.count = threads
     for count in [0, 1, 2, 1000] {
       let visits = AlignedBuffer<Int>(count: count)
-      parallelFor(count) { visits.base[$0] += 1 }
+      Threads.with(threads) { parallelFor(count) { visits.base[$0] += 1 } }
       #expect(visits.elements.allSatisfy { $0 == 1 })
     }
+  }
+
+  @Test("a number of threads that one task asks for is not seen by others")
+  func threadsOfATask() async {
+    let before = Threads.count
+    let other = Threads.with(before + 5) {
+      #expect(Threads.count == before + 5)
+      return Task.detached { Threads.count }
+    }
+    #expect(await other.value == before && Threads.count == before)
   }
 
   @Test("ranges cover their count without gap or overlap")

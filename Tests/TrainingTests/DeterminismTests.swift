@@ -11,9 +11,6 @@ struct DeterminismTests {
   static func weights(
     _ engine: Engine, threads: Int, seed: Int = 3, swin: Bool = false
   ) throws -> [UInt32] {
-    let before = Threads.count
-    defer { Threads.count = before }
-    Threads.count = threads
     var recipe = Recipe.digits
     recipe.engine = engine
     recipe.seed = seed
@@ -30,9 +27,11 @@ struct DeterminismTests {
     var random = TestRandom(seed: 110)
     let batch = 19
     let images = random.normals(batch * 16 * 16)
-    for step in 0..<20 {
-      _ = try training.run(
-        images, labels: (0..<batch).map { $0 % 10 }, step: step, learningRate: 1e-3)
+    try Threads.with(threads) {
+      for step in 0..<20 {
+        _ = try training.run(
+          images, labels: (0..<batch).map { $0 % 10 }, step: step, learningRate: 1e-3)
+      }
     }
     return training.weights.elements.map(\.bitPattern)
   }

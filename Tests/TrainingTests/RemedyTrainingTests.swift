@@ -71,17 +71,13 @@ struct RemedyTrainingTests {
     "every method's weights are the same to the bit on one thread and on three",
     arguments: Method.allCases.dropFirst(3))
   func threads(method: Method) throws {
-    let before = Threads.count
-    defer { Threads.count = before }
     var recipe = try Self.recipe(method.rawValue)
     // Early enough to happen in thirty steps.
     (recipe.remedies.freeze.momentum, recipe.remedies.freeze.start) = (0.2, 0.1)
     (recipe.remedies.oscireset.period, recipe.remedies.oscireset.window) = (8, 5)
     recipe.remedies.oscireset.start = 0.2
-    Threads.count = 1
-    let one = try Self.train(recipe, steps: 30)
-    Threads.count = 3
-    let three = try Self.train(recipe, steps: 30)
+    let one = try Threads.with(1) { try Self.train(recipe, steps: 30) }
+    let three = try Threads.with(3) { try Self.train(recipe, steps: 30) }
     for (a, b) in zip(one.state, three.state) {
       #expect(Self.same(a.buffer, b.buffer), "\(a.name)")
     }

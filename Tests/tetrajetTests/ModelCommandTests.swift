@@ -64,8 +64,10 @@ struct ModelCommandTests {
   func memory() throws {
     let shape = ModelConfiguration(
       imageSize: 32, patchSize: 4, width: 64, depth: 3, heads: 4, classes: 10)
-    let full = try TrainingMemory(shape, .fp32)
-    let packed = try TrainingMemory(shape, .tetrajet)
+    // Attention takes scratch for each thread.
+    let (full, packed) = try Threads.with(2) {
+      (try TrainingMemory(shape, .fp32), try TrainingMemory(shape, .tetrajet))
+    }
     #expect(full.state == packed.state && packed.perImage < 0.6 * full.perImage)
     #expect(packed.mebibytes(batch: 32) > packed.mebibytes(batch: 1))
     // What a block of full precision keeps: qkv, x₁, y, and the inputs of four layers with GELU's, in widths.
