@@ -30,10 +30,10 @@ struct AugmentationTests {
   /// The definition, pixel by pixel: what the loader must have done to sample `index`.
   private func expected(_ index: Int, epoch: Int, _ preprocessing: Preprocessing) -> [Int] {
     var random = RandomStream(seed: 3, purpose: .augmentation, step: epoch).sequence(item: index)
-    let padding = preprocessing.cropPadding
+    let padding = preprocessing.augmentation.cropPadding
     let left = random.integer(below: 2 * padding + 1)
     let top = random.integer(below: 2 * padding + 1)
-    let isMirrored = random.uniform() < preprocessing.flipProbability
+    let isMirrored = random.uniform() < preprocessing.augmentation.flipProbability
     let source = pattern(size, size, 1, start: index).pixels
     let inside = 0..<size
     return inside.flatMap { y in

@@ -38,7 +38,7 @@ struct HostileBytesTests {
       var random = RandomStream(seed: Self.seed, purpose: .benchmark).sequence(item: item)
       let bytes = repair(mutated(files[item % files.count], &random))
       do {
-        let image = try ImageDecoder.decode(bytes, name: "case \(item)")
+        let image = try EncodedImage(bytes, name: "case \(item)").decoded()
         #expect(image.width * image.height <= Image.maximumPixels)
         images += 1
       } catch {

@@ -23,7 +23,7 @@ struct ImageDecodingTests {
     arguments: [[UInt8](arrayLiteral: 77), [200, 30, 90]])
   func jpegColours(colour: [UInt8]) throws {
     let image = flat(19, 11, colour)
-    let decoded = try ImageDecoder.decode(jpeg(image), name: "x")
+    let decoded = try EncodedImage(jpeg(image), name: "x").decoded()
     #expect(decoded.width == 19 && decoded.height == 11 && decoded.channels == colour.count)
     #expect(isNear(decoded.pixels, image.pixels, within: 2))
   }
@@ -33,7 +33,7 @@ struct ImageDecodingTests {
     // Left half dark, right half bright, in whole blocks of 8.
     let pixels = (0..<8).flatMap { _ in (0..<16).map { UInt8($0 < 8 ? 20 : 230) } }
     let image = Image(width: 16, height: 8, channels: 1, pixels: pixels)
-    #expect(isNear(try ImageDecoder.decode(jpeg(image), name: "x").pixels, pixels, within: 2))
+    #expect(isNear(try EncodedImage(jpeg(image), name: "x").decoded().pixels, pixels, within: 2))
   }
 
   @Test("a CMYK JPEG becomes RGB: 255 is no ink, a colour is multiplied by black")
@@ -41,7 +41,7 @@ struct ImageDecodingTests {
     let values = Array(repeating: [255, 128, 0, 200] as [UInt8], count: 64).flatMap { $0 }
     let bytes = try jpeg(
       values, width: 8, height: 8, format: TJPF_CMYK, subsampling: TJSAMP_444)
-    let decoded = try ImageDecoder.decode(bytes, name: "x")
+    let decoded = try EncodedImage(bytes, name: "x").decoded()
     #expect(decoded.channels == 3)
     let expected = Array(repeating: [200, 100, 0] as [UInt8], count: 64).flatMap { $0 }
     #expect(isNear(decoded.pixels, expected, within: 3))
@@ -52,7 +52,7 @@ struct ImageDecodingTests {
     let bytes = try jpeg(pattern(40, 40, 3))
     let error = try #require(
       #expect(throws: ImageError.self) {
-        try ImageDecoder.decode(Array(bytes.prefix(bytes.count / 2)), name: "train/cat/7.jpg")
+        try EncodedImage(Array(bytes.prefix(bytes.count / 2)), name: "train/cat/7.jpg").decoded()
       })
     #expect(error.description.hasPrefix("train/cat/7.jpg: damaged or unreadable JPEG ("))
     #expect(error.category == .badData)
@@ -77,7 +77,7 @@ struct ImageDecodingTests {
   func unrecognized() throws {
     let error = try #require(
       #expect(throws: ImageError.self) {
-        try ImageDecoder.decode([0x47, 0x49, 0x46, 0x38, 0x39], name: "a.jpg")
+        try EncodedImage([0x47, 0x49, 0x46, 0x38, 0x39], name: "a.jpg").decoded()
       })
     #expect(error.fault == .unrecognized(firstBytes: [0x47, 0x49, 0x46, 0x38]))
     #expect(error.description.contains("starts with 47 49 46 38"))
@@ -86,7 +86,7 @@ struct ImageDecodingTests {
   @Test("an empty file is an error")
   func empty() {
     #expect(throws: ImageError(name: "a.jpg", fault: .empty)) {
-      try ImageDecoder.decode([], name: "a.jpg")
+      try EncodedImage([], name: "a.jpg").decoded()
     }
   }
 
@@ -97,7 +97,7 @@ struct ImageDecodingTests {
     let frame = try #require(
       bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
     bytes.replaceSubrange(frame + 5..<frame + 9, with: [0xC0, 0x00, 0xB0, 0x00])
-    let error = #expect(throws: ImageError.self) { try ImageDecoder.decode(bytes, name: "x") }
+    let error = #expect(throws: ImageError.self) { try EncodedImage(bytes, name: "x").decoded() }
     #expect(error?.fault == .size(width: 0xB000, height: 0xC000))
   }
 

@@ -54,7 +54,7 @@ struct ImageFolderTests {
     try write("train/a/1.png", "train/b/readme.txt", "test/a/1.png")
     let error = try fault()
     #expect(error == DatasetError(path: "\(folder.path)/train/b", fault: .emptyClass))
-    #expect(error.description.contains(".jpg, .jpeg or .png"))
+    #expect(error.description.contains(".jpg, .jpeg, .png or .webp"))
   }
 
   @Test("no class folder is an error")

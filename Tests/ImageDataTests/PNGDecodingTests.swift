@@ -4,7 +4,7 @@ import Testing
 @Suite("Decoding PNG")
 struct PNGDecodingTests {
   private func decode(_ bytes: [UInt8]) throws -> Image {
-    try ImageDecoder.decode(bytes, name: "x.png")
+    try EncodedImage(bytes, name: "x.png").decoded()
   }
 
   @Test("8-bit grey and colour come back exactly", arguments: [1, 3])

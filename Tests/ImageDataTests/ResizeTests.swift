@@ -28,7 +28,7 @@ struct ResizeTests {
       expected: [146, 137, 167, 141, 83, 153, 187, 145, 95]),
     Case(
       width: 3, height: 8, channels: 3, size: 2,
-      expected: [134, 139, 149, 103, 148, 125, 148, 97, 148, 124, 164, 124]),
+      expected: [148, 97, 148, 124, 164, 124, 168, 152, 143, 144, 120, 119]),
   ]
 
   @Test("shrinking, growing and centre crops give Pillow's values", arguments: cases)
@@ -48,9 +48,9 @@ struct ResizeTests {
   @Test("where the shorter side fits, the longer one is only cropped")
   func cropOnly() {
     let wide = Image(width: 5, height: 2, channels: 1, pixels: [0, 1, 2, 3, 4, 10, 11, 12, 13, 14])
-    #expect(wide.fitted(size: 2, channels: 1).pixels == [1, 2, 11, 12])
+    #expect(wide.fitted(size: 2, channels: 1).pixels == [2, 3, 12, 13])
     let tall = Image(width: 1, height: 4, channels: 1, pixels: [5, 6, 7, 8])
-    #expect(tall.fitted(size: 1, channels: 1).pixels == [6])
+    #expect(tall.fitted(size: 1, channels: 1).pixels == [7])
   }
 
   @Test("a flat image stays flat at any size", arguments: 1...20)

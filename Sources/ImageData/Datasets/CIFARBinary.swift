@@ -107,14 +107,14 @@ struct CIFARBinary: ImageDataset {
     return "\(file.path) record \(offset / (labelBytes + 3 * Self.area))"
   }
 
-  func image(_ index: Int) throws -> Image {
+  func content(_ index: Int) throws -> ImageContent {
     let (file, offset) = place(index)
     var pixels = [UInt8]()
     pixels.reserveCapacity(3 * Self.area)
     for position in offset + labelBytes..<offset + labelBytes + Self.area {
       for channel in 0..<3 { pixels.append(file.bytes[position + channel * Self.area]) }
     }
-    return Image(width: Self.side, height: Self.side, channels: 3, pixels: pixels)
+    return .pixels(Image(width: Self.side, height: Self.side, channels: 3, pixels: pixels))
   }
 
   /// The file of image `index`, and the byte its record starts at.

@@ -59,7 +59,7 @@ public struct DatasetError: ReportableError, Equatable {
         + "folders"
     case .noClasses: "no class folder found, expected one folder of images for each class"
     case .emptyClass:
-      "no image found, expected .jpg, .jpeg or .png files directly in this class folder; add some "
+      "no image found, expected .jpg, .jpeg, .png or .webp files directly in this class folder; add some "
         + "or remove the folder"
     case .classMismatch(let name, let side):
       "class '\(name)' is missing in \(side)/, expected the same class folders on both sides; "

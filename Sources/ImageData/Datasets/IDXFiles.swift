@@ -75,10 +75,11 @@ struct IDXFiles: ImageDataset {
 
   func name(_ index: Int) -> String { "\(path) record \(index)" }
 
-  func image(_ index: Int) throws -> Image {
+  func content(_ index: Int) throws -> ImageContent {
     let start = images.start + index * width * height
-    return Image(
-      width: width, height: height, channels: 1,
-      pixels: images.bytes[start..<start + width * height].map { valueTable[Int($0)] })
+    return .pixels(
+      Image(
+        width: width, height: height, channels: 1,
+        pixels: images.bytes[start..<start + width * height].map { valueTable[Int($0)] }))
   }
 }

@@ -8,6 +8,12 @@ public protocol ImageDataset: Sendable {
   func label(_ index: Int) -> Int
   /// What a message calls image `index`: its path, or "file.bin record 17".
   func name(_ index: Int) -> String
-  /// Image `index` as stored, of any size. Throws for an image that cannot be read or decoded.
-  func image(_ index: Int) throws -> Image
+  /// Image `index` as stored, of any size; a file is read and its header looked at, no more. Throws for an image that
+  /// cannot be read or is none.
+  func content(_ index: Int) throws -> ImageContent
+}
+
+extension ImageDataset {
+  /// Image `index`, decoded whole.
+  public func image(_ index: Int) throws -> Image { try content(index).image() }
 }

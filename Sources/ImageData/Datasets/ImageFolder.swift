@@ -1,13 +1,11 @@
 import Runtime
 
-/// One side of a data set of class folders: each class is a folder of JPEG and PNG files.
+/// One side of a data set of class folders: each class is a folder of JPEG, PNG and WebP files.
 struct ImageFolder: ImageDataset {
   let classNames: [String]
   private let path: String
   private let files: [String]
   private let labels: [Int32]
-
-  private static let extensions = [".jpg", ".jpeg", ".png"]
 
   /// Lists the class folders in `path`; files are not opened. Images deeper down are not found, hidden
   /// and other files are ignored.
@@ -19,7 +17,7 @@ struct ImageFolder: ImageDataset {
     var labels: [Int32] = []
     for (label, name) in classNames.enumerated() {
       let folder = try FolderListing("\(path)/\(name)")
-      let images = folder.files.filter(Self.isImage)
+      let images = folder.files.filter(ImageFormat.isImage)
       if images.isEmpty { throw DatasetError(path: folder.path, fault: .emptyClass) }
       files += images
       labels += Array(repeating: Int32(label), count: images.count)
@@ -45,19 +43,14 @@ struct ImageFolder: ImageDataset {
     return (train, test)
   }
 
-  private static func isImage(_ name: String) -> Bool {
-    let name = name.lowercased()
-    return extensions.contains { name.hasSuffix($0) }
-  }
-
   var count: Int { files.count }
 
   func label(_ index: Int) -> Int { Int(labels[index]) }
 
   func name(_ index: Int) -> String { "\(path)/\(classNames[label(index)])/\(files[index])" }
 
-  func image(_ index: Int) throws -> Image {
+  func content(_ index: Int) throws -> ImageContent {
     let name = name(index)
-    return try ImageDecoder.decode(readFile(name), name: name)
+    return .file(try EncodedImage(readFile(name), name: name))
   }
 }

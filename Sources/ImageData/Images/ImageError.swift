@@ -14,6 +14,10 @@ public struct ImageError: ReportableError, Equatable {
     case jpeg(String)
     /// The PNG library refused the data, in its own words.
     case png(String)
+    /// The WebP library refused the data.
+    case webp
+    /// There is no WebP library on this system.
+    case webpLibraryMissing
   }
 
   /// What the data set calls the image: its path, or "file.bin record 17".
@@ -38,12 +42,16 @@ public struct ImageError: ReportableError, Equatable {
     switch fault {
     case .empty: "the file is empty; fetch it again or remove it"
     case .unrecognized(let bytes):
-      "neither JPEG (FF D8) nor PNG (89 50 4E 47): the file starts with \(hexadecimal(bytes)); "
+      "neither JPEG (FF D8), PNG (89 50 4E 47) nor WebP (RIFF): the file starts with \(hexadecimal(bytes)); "
         + "convert it or remove it"
     case .size(let width, let height):
       "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
         + "make the image smaller or remove it"
     case .jpeg(let message): "damaged or unreadable JPEG (\(message)); fetch it again or remove it"
+    case .webp: "damaged or unreadable WebP; fetch it again or remove it"
+    case .webpLibraryMissing:
+      "a WebP image, and libwebp was not found; install it (Debian: libwebp7, Homebrew: webp) or "
+        + "convert the image"
     case .png(let message): "damaged or unreadable PNG (\(message)); fetch it again or remove it"
     }
   }

@@ -2,49 +2,103 @@ import CTurboJPEG
 
 /// JPEG through libjpeg-turbo's TurboJPEG interface (the functions of version 2.1, which 3.x still has).
 enum JPEGDecoder {
-  static let signature: [UInt8] = [0xFF, 0xD8]
+  /// The accurate transform, because the fast one costs up to several levels. The limit on scans keeps a few kilobytes
+  /// of progressive JPEG from keeping a thread busy for minutes.
+  private static let flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS
 
-  /// The accurate transform, because the fast one costs up to several levels. What is decoded with a
-  /// warning is not trusted (a truncated file ends in grey), so the first warning may stop it. The
-  /// limit on scans keeps a few kilobytes of progressive JPEG from keeping a thread busy for minutes.
-  private static let flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS
+  /// Warnings after which every pixel is there: the standard's leftovers between segments, which some writers leave.
+  /// After any other the picture may end in grey or be torn.
+  private static let harmlessWarnings = [
+    "extraneous bytes before marker", "Invalid SOS parameters",
+  ]
 
-  /// Grey stays grey; YCbCr and RGB become RGB; CMYK and YCCK become RGB. EXIF orientation is ignored,
-  /// as training sets expect.
-  static func decode(_ bytes: [UInt8], name: String) throws -> Image {
-    guard let handle = tjInitDecompress() else {
-      throw ImageError(name: name, fault: .jpeg(message(nil)))
+  /// The library's state, freed with its owner.
+  private final class Decompressor {
+    let handle: tjhandle
+
+    init?() {
+      guard let handle = tjInitDecompress() else { return nil }
+      self.handle = handle
     }
-    defer { tjDestroy(handle) }
 
-    var width: Int32 = 0
-    var height: Int32 = 0
-    var subsampling: Int32 = 0
-    var colorspace: Int32 = 0
-    guard
-      tjDecompressHeader3(
-        handle, bytes, UInt(bytes.count), &width, &height, &subsampling, &colorspace) == 0
-    else { throw ImageError(name: name, fault: .jpeg(message(handle))) }
-    let pixels = try ImageDecoder.checkedPixels(
-      width: Int(width), height: Int(height), name: name)
+    deinit { tjDestroy(handle) }
+  }
 
+  private struct Header {
+    let width, height: Int
+    let colorspace: TJCS
+  }
+
+  /// What the header claims.
+  static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {
+    let header = try header(try decompressor(name), bytes, name: name)
+    return (header.width, header.height)
+  }
+
+  /// Grey stays grey; YCbCr and RGB become RGB; CMYK and YCCK become RGB. Of a size that `size` has found allowable.
+  static func decode(_ bytes: [UInt8], reduction: Int, name: String) throws -> Image {
+    let decompressor = try decompressor(name)
+    let header = try header(decompressor, bytes, name: name)
+    let width = (header.width + reduction - 1) / reduction
+    let height = (header.height + reduction - 1) / reduction
     let (format, channels): (TJPF, Int) =
-      switch TJCS(rawValue: TJCS.RawValue(colorspace)) {
+      switch header.colorspace {
       case TJCS_GRAY: (TJPF_GRAY, 1)
       case TJCS_CMYK, TJCS_YCCK: (TJPF_CMYK, 4)
       default: (TJPF_RGB, 3)
       }
-    let decoded = try [UInt8](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
-      guard
-        tjDecompress2(
-          handle, bytes, UInt(bytes.count), buffer.baseAddress, width, 0, height,
-          Int32(format.rawValue), flags) == 0
-      else { throw ImageError(name: name, fault: .jpeg(message(handle))) }
-      count = pixels * channels
+    let decoded = try [UInt8](
+      unsafeUninitializedCapacity: width * height * channels
+    ) { buffer, count in
+      let status = tjDecompress2(
+        decompressor.handle, bytes, UInt(bytes.count), buffer.baseAddress, Int32(width), 0,
+        Int32(height), Int32(format.rawValue), flags)
+      if status != 0 { try judge(decompressor, bytes, name: name) }
+      count = width * height * channels
     }
     return Image(
-      width: Int(width), height: Int(height), channels: channels == 1 ? 1 : 3,
+      width: width, height: height, channels: channels == 1 ? 1 : 3,
       pixels: channels == 4 ? rgb(invertedCMYK: decoded) : decoded)
+  }
+
+  private static func decompressor(_ name: String) throws -> Decompressor {
+    guard let decompressor = Decompressor() else {
+      throw ImageError(name: name, fault: .jpeg(message(nil)))
+    }
+    return decompressor
+  }
+
+  private static func header(
+    _ decompressor: Decompressor, _ bytes: [UInt8], name: String
+  ) throws -> Header {
+    var width: Int32 = 0
+    var height: Int32 = 0
+    var subsampling: Int32 = 0
+    var colorspace: Int32 = 0
+    let status = tjDecompressHeader3(
+      decompressor.handle, bytes, UInt(bytes.count), &width, &height, &subsampling, &colorspace)
+    if status != 0 { try judge(decompressor, bytes, name: name) }
+    return Header(
+      width: Int(width), height: Int(height), colorspace: TJCS(TJCS.RawValue(colorspace)))
+  }
+
+  /// Throws what the library complained of, unless it is harmless and the file has its end.
+  ///
+  /// The library reports its first warning only; a file that was cut off lacks the end marker besides.
+  private static func judge(
+    _ decompressor: Decompressor, _ bytes: [UInt8], name: String
+  ) throws {
+    let message = message(decompressor.handle)
+    let isHarmless =
+      tjGetErrorCode(decompressor.handle) == TJERR_WARNING.rawValue
+      && harmlessWarnings.contains { message.contains($0) } && hasEnd(bytes)
+    if !isHarmless { throw ImageError(name: name, fault: .jpeg(message)) }
+  }
+
+  /// Whether the end marker FF D9 stands in the last kilobyte; some cameras append notes of their own.
+  private static func hasEnd(_ bytes: [UInt8]) -> Bool {
+    let tail = bytes.suffix(1024)
+    return zip(tail, tail.dropFirst()).contains { $0 == 0xFF && $1 == 0xD9 }
   }
 
   /// Adobe's convention, which all CMYK JPEGs in the wild follow: 255 is no ink, so that a colour is

@@ -2,22 +2,17 @@ import CPNG
 
 /// PNG through libpng's simplified interface, which reads every colour type and depth as 8-bit.
 enum PNGDecoder {
-  static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+  /// What the header claims.
+  static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {
+    try withHeader(of: bytes, name: name) { header in (Int(header.width), Int(header.height)) }
+  }
 
   /// Grey (with or without alpha) becomes grey, everything else RGB; what is transparent is laid on
-  /// black. A gAMA chunk is honoured, as libpng does by itself.
+  /// black. A gAMA chunk is honoured, as libpng does by itself. Of a size that `size` has found allowable.
   static func decode(_ bytes: [UInt8], name: String) throws -> Image {
-    var header = png_image()
-    header.version = png_uint_32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&header) }
-    // libpng keeps the address it is given first until it has read all, so that both calls lie inside.
-    return try bytes.withUnsafeBytes { file in
-      guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else {
-        throw ImageError(name: name, fault: .png(message(header)))
-      }
+    try withHeader(of: bytes, name: name) { header in
       let width = Int(header.width)
       let height = Int(header.height)
-      let pixels = try ImageDecoder.checkedPixels(width: width, height: height, name: name)
       let coloured = header.format & png_uint_32(PNG_FORMAT_FLAG_COLOR) != 0
       let channels = coloured ? 3 : 1
       header.format = coloured ? png_uint_32(PNG_FORMAT_FLAG_COLOR) : 0
@@ -25,14 +20,31 @@ enum PNGDecoder {
       header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
 
       var black = png_color()
-      let decoded = try [UInt8](unsafeUninitializedCapacity: pixels * channels) { buffer, count in
+      let decoded = try [UInt8](
+        unsafeUninitializedCapacity: width * height * channels
+      ) { buffer, count in
         // A stride of 0 is the smallest one that fits: no padding between rows.
         guard png_image_finish_read(&header, &black, buffer.baseAddress, 0, nil) != 0 else {
           throw ImageError(name: name, fault: .png(message(header)))
         }
-        count = pixels * channels
+        count = width * height * channels
       }
       return Image(width: width, height: height, channels: channels, pixels: decoded)
+    }
+  }
+
+  /// libpng keeps the address it is given first until it has read all, so that all calls lie inside.
+  private static func withHeader<Result>(
+    of bytes: [UInt8], name: String, _ body: (inout png_image) throws -> Result
+  ) throws -> Result {
+    var header = png_image()
+    header.version = png_uint_32(PNG_IMAGE_VERSION)
+    defer { png_image_free(&header) }
+    return try bytes.withUnsafeBytes { file in
+      guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else {
+        throw ImageError(name: name, fault: .png(message(header)))
+      }
+      return try body(&header)
     }
   }
 

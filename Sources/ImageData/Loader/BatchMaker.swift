@@ -4,14 +4,22 @@ import Runtime
 struct BatchMaker: Sendable {
   /// The order of an epoch's images and what their augmentation is drawn from.
   struct Plan: Sendable {
-    let order: [Int]
+    /// One entry an image of the epoch.
+    let order: [Sample]
     let augmentation: RandomStream
+    let mixing: RandomStream
+  }
+
+  /// An image of an epoch: its number in the data set, and which of its repeats this is.
+  struct Sample {
+    let index, repetition: Int32
   }
 
   private let dataset: any ImageDataset
   private let preprocessing: Preprocessing
   private let options: LoaderOptions
   private let normalization: Normalization
+  private let fill: [UInt8]
   private let cache: ImageCache
 
   init(dataset: any ImageDataset, preprocessing: Preprocessing, options: LoaderOptions) {
@@ -19,15 +27,23 @@ struct BatchMaker: Sendable {
     self.preprocessing = preprocessing
     self.options = options
     normalization = Normalization(preprocessing)
+    // What geometric operations bring in from outside is the mean colour, as in DeiT's recipe.
+    fill = preprocessing.mean.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) }
     cache = ImageCache(images: dataset.count, megabytes: options.cacheMegabytes)
   }
 
   func plan(epoch: Int) -> Plan {
     var shuffle = RandomStream(seed: options.seed, purpose: .shuffle, step: epoch)
       .sequence(item: 0)
+    let count = dataset.count
+    let repeats = options.training ? preprocessing.augmentation.repeats : 1
+    let order = options.training ? shuffle.permutation(count) : Array(0..<count)
     return Plan(
-      order: options.training ? shuffle.permutation(dataset.count) : Array(0..<dataset.count),
-      augmentation: RandomStream(seed: options.seed, purpose: .augmentation, step: epoch))
+      order: (0..<count).map {
+        Sample(index: Int32(order[$0 / repeats]), repetition: Int32($0 % repeats))
+      },
+      augmentation: RandomStream(seed: options.seed, purpose: .augmentation, step: epoch),
+      mixing: RandomStream(seed: options.seed, purpose: .mixing, step: epoch))
   }
 
   /// Batch `index`, or nil when `isWanted` says no before it is complete.
@@ -35,37 +51,99 @@ struct BatchMaker: Sendable {
     // Neither sum can overflow: the start lies within the data set.
     let start = index * options.batchSize
     let samples = plan.order[start..<start + min(options.batchSize, plan.order.count - start)]
-    let length = preprocessing.channels * preprocessing.imageSize * preprocessing.imageSize
+    let (channels, size) = (preprocessing.channels, preprocessing.imageSize)
+    let length = channels * size * size
     let images = AlignedBuffer<Float>(count: samples.count * length)
     var labels: [Int] = []
     var skipped: [SkippedImage] = []
     for sample in samples {
       guard isWanted() else { return nil }
+      let index = Int(sample.index)
       do {
-        let image = try pixels(of: sample)
-        var random = plan.augmentation.sequence(item: sample)
-        let placement =
-          options.training ? Placement.random(preprocessing, &random) : Placement.identity
-        normalization.write(image, placed: placement, to: images.base + labels.count * length)
-        labels.append(dataset.label(sample))
+        let output = images.base + labels.count * length
+        if options.training {
+          var random = plan.augmentation.sequence(
+            item: index + dataset.count * Int(sample.repetition))
+          try augment(index, &random, to: output)
+        } else {
+          normalization.write(try fitted(index), placed: .identity, to: output)
+        }
+        labels.append(dataset.label(index))
       } catch {
-        skipped.append(SkippedImage(index: sample, name: dataset.name(sample), error: error))
+        skipped.append(SkippedImage(index: index, name: dataset.name(index), error: error))
       }
     }
+    var random = plan.mixing.sequence(item: index)
+    let share =
+      options.training
+      ? preprocessing.augmentation.mixing.apply(
+        to: images.base, count: labels.count, channels: channels, size: size, &random) : 1
     let batch = Batch(
       images: skipped.isEmpty ? images : prefix(of: images, count: labels.count * length),
-      labels: labels, imageSize: preprocessing.imageSize, channels: preprocessing.channels,
-      index: index)
+      labels: labels, mixedShare: share, imageSize: size, channels: channels, index: index)
     return MadeBatch(batch: batch, skipped: skipped)
   }
 
-  /// The image as the model sees it before augmentation.
-  private func pixels(of sample: Int) throws -> [UInt8] {
-    if let cached = cache[sample] { return cached }
-    let image = try dataset.image(sample).fitted(
-      size: preprocessing.imageSize, channels: preprocessing.channels)
-    cache.insert(image.pixels, at: sample)
-    return image.pixels
+  /// Image `index` augmented, as the model sees it.
+  private func augment(
+    _ index: Int, _ random: inout RandomSequence, to output: UnsafeMutablePointer<Float>
+  ) throws {
+    let augmentation = preprocessing.augmentation
+    var image: Image
+    var placement: Placement
+    switch augmentation.crop {
+    case .padded:
+      placement = Placement.random(augmentation, &random)
+      image = try fitted(index)
+    case .resized:
+      let content = try source(index)
+      let box = CropBox.random(
+        width: content.width, height: content.height, scale: augmentation.scale,
+        ratio: augmentation.ratio, &random)
+      let isMirrored = random.uniform() < augmentation.flipProbability
+      placement = Placement(dx: 0, dy: 0, isMirrored: isMirrored)
+      image = try content.cropped(
+        box, size: preprocessing.imageSize, channels: preprocessing.channels)
+    }
+    if augmentation.changesPixels {
+      image = image.placed(placement)
+      placement = .identity
+      var operations = augmentation.policy.draw(&random)
+      if augmentation.colorJitter > 0 {
+        operations += ImageOperation.colorJitter(augmentation.colorJitter, &random)
+      }
+      for operation in operations { image = image.applying(operation, fill: fill) }
+    }
+    normalization.write(image, placed: placement, to: output)
+    let size = preprocessing.imageSize
+    if let box = RandomErasing.box(
+      size: size, probability: augmentation.erasingProbability, &random)
+    {
+      RandomErasing.fill(box, of: output, size: size, channels: preprocessing.channels, &random)
+    }
+  }
+
+  /// The image as evaluation sees it, and crops with padding start from.
+  private func fitted(_ index: Int) throws -> Image {
+    if let cached = cache[index] { return cached }
+    // What evaluation cuts off at the ends, training may show.
+    let cropRatio = options.training ? 1 : preprocessing.cropRatio
+    let image = try dataset.content(index).fitted(
+      size: preprocessing.imageSize, channels: preprocessing.channels, cropRatio: cropRatio)
+    cache.insert(image, at: index)
+    return image
+  }
+
+  /// The image that parts are cut from; decoded where it is small enough to be kept so.
+  private func source(_ index: Int) throws -> ImageContent {
+    if let cached = cache[index] { return .pixels(cached) }
+    let content = try dataset.content(index)
+    guard case .file = content, content.isNeverReduced(size: preprocessing.imageSize) else {
+      return content
+    }
+    let image = try content.image()
+    cache.insert(image, at: index)
+    return .pixels(image)
   }
 
   /// A buffer as long as what it holds, for batches that lost images.

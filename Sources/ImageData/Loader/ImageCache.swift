@@ -6,8 +6,7 @@ import Synchronization
 /// one image for another gains nothing.
 final class ImageCache: Sendable {
   private struct State {
-    /// Empty where there is no image.
-    var pixels: [[UInt8]]
+    var images: [Image?]
     var room: Int
   }
 
@@ -17,23 +16,20 @@ final class ImageCache: Sendable {
   init(images: Int, megabytes: Int) {
     let (bytes, overflow) = megabytes.multipliedReportingOverflow(by: 1 << 20)
     let room = overflow ? Int.max : bytes
-    state = Mutex(State(pixels: Array(repeating: [], count: room > 0 ? images : 0), room: room))
+    state = Mutex(State(images: Array(repeating: nil, count: room > 0 ? images : 0), room: room))
   }
 
-  subscript(index: Int) -> [UInt8]? {
-    state.withLock { state in
-      guard index < state.pixels.count, !state.pixels[index].isEmpty else { return nil }
-      return state.pixels[index]
-    }
+  subscript(index: Int) -> Image? {
+    state.withLock { $0.images.indices.contains(index) ? $0.images[index] : nil }
   }
 
-  /// Keeps `pixels` if there is room.
-  func insert(_ pixels: [UInt8], at index: Int) {
+  /// Keeps `image` if there is room.
+  func insert(_ image: Image, at index: Int) {
     // What an array's own header takes is counted, which for thumbnails is not nothing.
-    let bytes = pixels.count + 32
+    let bytes = image.pixels.count + 32
     state.withLock { state in
-      guard state.room >= bytes, state.pixels[index].isEmpty else { return }
-      state.pixels[index] = pixels
+      guard state.room >= bytes, state.images[index] == nil else { return }
+      state.images[index] = image
       state.room -= bytes
     }
   }

@@ -16,9 +16,29 @@ extension Preprocessing {
         && standardDeviation.allSatisfy { $0.isFinite && $0 > 0 },
       "standardDeviation", standardDeviation, "\(channels) numbers above 0, one a channel")
     try require(
-      (0...imageSize).contains(cropPadding), "cropPadding", cropPadding, "0 to \(imageSize)")
+      cropRatio > 0.1 && cropRatio <= 1, "cropRatio", cropRatio, "above 0.1, at most 1")
+    try augmentation.check(imageSize: imageSize)
+  }
+}
+
+extension Augmentation {
+  /// Throws `LoaderError.setting` for the first value that cannot be used.
+  func check(imageSize: Int) throws {
     try require(
-      (0...1).contains(flipProbability), "flipProbability", flipProbability, "0 to 1")
+      (0...imageSize).contains(cropPadding), "cropPadding", cropPadding, "0 to \(imageSize)")
+    try require(scale.lowerBound > 0 && scale.upperBound <= 1, "scale", scale, "within 0…1")
+    try require(
+      ratio.lowerBound >= 0.01 && ratio.upperBound <= 100, "ratio", ratio, "within 0.01…100")
+    try require((0...8).contains(colorJitter), "colorJitter", colorJitter, "0 to 8")
+    try require((1...1000).contains(repeats), "repeats", repeats, "1 to 1000")
+    for (name, value) in [
+      ("flipProbability", Double(flipProbability)), ("erasingProbability", erasingProbability),
+      ("mixing.probability", mixing.probability),
+      ("mixing.switchProbability", mixing.switchProbability),
+    ] { try require((0...1).contains(value), name, value, "0 to 1") }
+    for (name, value) in [("mixing.mixup", mixing.mixup), ("mixing.cutmix", mixing.cutmix)] {
+      try require((0...100).contains(value), name, value, "0 to 100")
+    }
   }
 }
 

@@ -1,13 +1,13 @@
 extension Preprocessing {
   /// One image as the model sees it in evaluation: C × H × W, normalized.
   ///
-  /// - Throws: `LoaderError` for settings that cannot be used.
-  public func prepared(_ image: Image) throws -> [Float] {
+  /// - Throws: `LoaderError` for settings that cannot be used, `ImageError`.
+  public func prepared(_ content: ImageContent) throws -> [Float] {
     try check()
-    let pixels = image.fitted(size: imageSize, channels: channels).pixels
-    return [Float](unsafeUninitializedCapacity: pixels.count) { buffer, count in
-      Normalization(self).write(pixels, placed: .identity, to: buffer.baseAddress!)
-      count = pixels.count
+    let image = try content.fitted(size: imageSize, channels: channels, cropRatio: cropRatio)
+    return [Float](unsafeUninitializedCapacity: image.pixels.count) { buffer, count in
+      Normalization(self).write(image, placed: .identity, to: buffer.baseAddress!)
+      count = image.pixels.count
     }
   }
 }
@@ -29,8 +29,9 @@ struct Normalization: Sendable {
     }
   }
 
-  /// Writes `pixels` (H × W × C) to `output` (C × H × W), placed as said.
-  func write(_ pixels: [UInt8], placed: Placement, to output: UnsafeMutablePointer<Float>) {
+  /// Writes an image (H × W × C) to `output` (C × H × W), placed as said.
+  func write(_ image: Image, placed: Placement, to output: UnsafeMutablePointer<Float>) {
+    let pixels = image.pixels
     precondition(pixels.count == size * size * channels, "\(pixels.count) values of an image")
     // Output columns that show a part of the image, before mirroring; the rest is black.
     let columns = range(shift: placed.dx)

@@ -8,21 +8,21 @@ public struct Preprocessing: Sendable, Equatable {
   public var mean: [Float]
   /// What each channel is divided by after that.
   public var standardDeviation: [Float]
-  /// While training: black pixels added on each side before a random crop of `imageSize`; 0 for none.
-  public var cropPadding: Int
-  /// While training: how likely an image is mirrored left to right.
-  public var flipProbability: Float
+  /// In evaluation: how much of the shorter side is shown, in 0…1 (timm's crop_pct); the rest is cut off at the ends.
+  public var cropRatio: Double
+  /// What is done at random in training.
+  public var augmentation: Augmentation
 
   /// Preprocessing of these parts; `BatchLoader` checks that they fit together.
   public init(
     imageSize: Int, channels: Int, mean: [Float], standardDeviation: [Float],
-    cropPadding: Int = 0, flipProbability: Float = 0
+    cropRatio: Double = 1, augmentation: Augmentation = Augmentation()
   ) {
     self.imageSize = imageSize
     self.channels = channels
     self.mean = mean
     self.standardDeviation = standardDeviation
-    self.cropPadding = cropPadding
-    self.flipProbability = flipProbability
+    self.cropRatio = cropRatio
+    self.augmentation = augmentation
   }
 }

@@ -19,18 +19,23 @@ struct ResampleAxis {
 
   private static let precision: Int32 = 22
 
-  /// Resizes an axis of `length` pixels to `target`, and keeps the middle `keeping` of them.
-  init(from length: Int, to target: Int, keeping: Int) {
-    isIdentity = length == target && keeping == target
-    windows.reserveCapacity(keeping)
-    let scale = Double(length) / Double(target)
+  /// Resizes what lies between `lower` and `upper` on an axis of `length` pixels to `target` pixels, and keeps some of
+  /// them. Pixels outside of what is resized count only where its ends lie within them.
+  init(
+    from lower: Double, to upper: Double, within length: Int, target: Int, keeping kept: Range<Int>
+  ) {
+    isIdentity =
+      lower == 0 && upper == Double(length) && length == target && kept == 0..<target
+    windows.reserveCapacity(kept.count)
+    let offset = Int(lower)
+    let limit = min(Int(upper.rounded(.up)), length) - offset
+    let scale = (upper - lower) / Double(target)
     let stretch = max(scale, 1)
     let support = 2 * stretch
-    let first = (target - keeping) / 2
-    for output in first..<first + keeping {
-      let center = (Double(output) + 0.5) * scale
-      let start = max(0, Int(center - support + 0.5))
-      let end = max(start + 1, min(length, Int(center + support + 0.5)))
+    for output in kept {
+      let center = lower - Double(offset) + (Double(output) + 0.5) * scale
+      let start = min(max(0, Int(center - support + 0.5)), limit - 1)
+      let end = max(start + 1, min(limit, Int(center + support + 0.5)))
       let values = (start..<end).map {
         Self.kernel((Double($0) - center + 0.5) * (1 / stretch))
       }
@@ -40,7 +45,7 @@ struct ResampleAxis {
         let fixed = value * share * Double(1 << Self.precision)
         weights.append(Int32(fixed.rounded(.toNearestOrAwayFromZero)))
       }
-      windows.append(Window(start: start, weights: begin..<weights.count))
+      windows.append(Window(start: offset + start, weights: begin..<weights.count))
     }
   }
 
@@ -59,21 +64,26 @@ struct ResampleAxis {
     return 0
   }
 
-  /// One row of interleaved pixels, resized horizontally.
+  /// Rows of `width` interleaved pixels, resized horizontally.
   func gather(
-    from input: UnsafePointer<UInt8>, to output: UnsafeMutablePointer<UInt8>, channels: Int
+    from input: UnsafePointer<UInt8>, width: Int, rows: Int, to output: UnsafeMutablePointer<UInt8>,
+    channels: Int
   ) {
     weights.withUnsafeBufferPointer { weights in
-      for (x, window) in windows.enumerated() {
-        let factors = UnsafeBufferPointer(rebasing: weights[window.weights])
-        for channel in 0..<channels {
-          var sum = Self.half
-          var source = input + window.start * channels + channel
-          for factor in factors {
-            sum &+= factor &* Int32(source.pointee)
-            source += channels
+      for row in 0..<rows {
+        let input = input + row * width * channels
+        let output = output + row * windows.count * channels
+        for (x, window) in windows.enumerated() {
+          let factors = UnsafeBufferPointer(rebasing: weights[window.weights])
+          for channel in 0..<channels {
+            var sum = Self.half
+            var source = input + window.start * channels + channel
+            for factor in factors {
+              sum &+= factor &* Int32(source.pointee)
+              source += channels
+            }
+            output[x * channels + channel] = Self.rounded(sum)
           }
-          output[x * channels + channel] = Self.rounded(sum)
         }
       }
     }

@@ -1,16 +1,65 @@
+extension ImageContent {
+  /// The image as evaluation sees it: the shorter side resized to ⌊size / cropRatio⌋, of that the middle `size` × `size`
+  /// pixels, in `wanted` channels. An image that has the size already is not touched.
+  package func fitted(size: Int, channels wanted: Int, cropRatio: Double = 1) throws -> Image {
+    let shorter = min(width, height)
+    let target = max(size, Int((Double(size) / cropRatio).rounded(.down)))
+    let reduction = reduction(from: shorter, to: target)
+    // As torchvision rounds: the longer side down, an odd remainder of the crop to the even half.
+    func keep(_ length: Int) -> (target: Int, kept: Range<Int>) {
+      let resized = target * length / shorter
+      let first = Int((Double(resized - size) / 2).rounded(.toNearestOrEven))
+      return (resized, first..<first + size)
+    }
+    let (columns, rows) = (keep(width), keep(height))
+    return try image(reduction: reduction).resized(
+      CropBox(x: 0, y: 0, width: width, height: height), reduction: reduction,
+      columns: columns, rows: rows, channels: wanted)
+  }
+
+  /// A part of the image, resized to `size` × `size` pixels of `wanted` channels.
+  func cropped(_ box: CropBox, size: Int, channels wanted: Int) throws -> Image {
+    let reduction = reduction(from: min(box.width, box.height), to: size)
+    return try image(reduction: reduction).resized(
+      box, reduction: reduction, columns: (size, 0..<size), rows: (size, 0..<size),
+      channels: wanted)
+  }
+
+  /// How much smaller a JPEG may be decoded that is then resized from `length` to `target` pixels: what remains is still
+  /// `ImageContent.reductionMargin` times as large, so that the antialiasing kernel has the last word.
+  private func reduction(from length: Int, to target: Int) -> Int {
+    guard case .file(let file) = self, file.format == .jpeg else { return 1 }
+    return [8, 4, 2].first { Double(length) >= Self.reductionMargin * Double($0 * target) } ?? 1
+  }
+
+  /// Whether every crop of the image is decoded whole, so that its pixels serve all of them.
+  func isNeverReduced(size: Int) -> Bool { reduction(from: max(width, height), to: size) == 1 }
+
+  /// Measured on photographs (Documentation/Data.md).
+  static let reductionMargin = 1.0
+}
+
 extension Image {
-  /// The image as `size` × `size` pixels of `wanted` channels: the shorter side resized to `size`, the
-  /// middle of the longer side kept. An image that has the size already is not touched.
-  package func fitted(size: Int, channels wanted: Int) -> Image {
+  /// Part `box` of an image of which these pixels are a `reduction`-th, resized with bicubic antialiasing.
+  ///
+  /// - Parameter columns: how many columns the part is resized to, and which of them are kept; `rows` likewise.
+  func resized(
+    _ box: CropBox, reduction: Int, columns: (target: Int, kept: Range<Int>),
+    rows: (target: Int, kept: Range<Int>), channels wanted: Int
+  ) -> Image {
     // Colours are joined before the work of resizing, grey is repeated after it.
     let source = wanted < channels ? converted(channels: wanted) : self
-    let shorter = min(width, height)
-    // Only the longer side has anything to cut off: 0 for the shorter one.
-    let across = ResampleAxis(
-      from: width, to: size * width / shorter, keeping: size)
-    let down = ResampleAxis(
-      from: height, to: size * height / shorter, keeping: size)
-    return source.resampled(across: across, down: down).converted(channels: wanted)
+    func axis(_ start: Int, _ length: Int, _ limit: Int, _ output: (target: Int, kept: Range<Int>))
+      -> ResampleAxis
+    {
+      let factor = 1 / Double(reduction)
+      return ResampleAxis(
+        from: Double(start) * factor, to: min(Double(start + length) * factor, Double(limit)),
+        within: limit, target: output.target, keeping: output.kept)
+    }
+    return source.resampled(
+      across: axis(box.x, box.width, width, columns), down: axis(box.y, box.height, height, rows)
+    ).converted(channels: wanted)
   }
 
   /// Both passes, horizontal first, each rounded to 8 bits as Pillow rounds. A pass that changes
@@ -27,11 +76,9 @@ extension Image {
     let line = across.windows.count * channels
     let result = [UInt8](unsafeUninitializedCapacity: rows.count * line) { output, count in
       pixels.withUnsafeBufferPointer { input in
-        for (position, row) in rows.enumerated() {
-          across.gather(
-            from: input.baseAddress! + row * width * channels,
-            to: output.baseAddress! + position * line, channels: channels)
-        }
+        across.gather(
+          from: input.baseAddress! + rows.lowerBound * width * channels, width: width,
+          rows: rows.count, to: output.baseAddress!, channels: channels)
       }
       count = rows.count * line
     }

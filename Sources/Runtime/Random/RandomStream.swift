@@ -13,6 +13,7 @@ public enum RandomPurpose: UInt32, Sendable {
   case augmentation = 3
   case dropPath = 4
   case benchmark = 5
+  case mixing = 6
   // The six quantizers of a linear layer, in the paper's numbering.
   case q1 = 11
   case q2 = 12

@@ -8,7 +8,7 @@ import VisionModels
 /// A model in training: its weights, gradients and moments, and the step that moves them.
 public final class TrainingStep {
   /// Hands out the calibration batches of a trial that begins at a step, one after another; nil after the last.
-  public typealias Calibration = (_ step: Int) throws -> (() throws -> CalibrationBatch?)
+  public typealias Calibration = (_ step: Int) throws -> (() throws -> TrainingBatch?)
 
   /// The model.
   public let model: VisionModel
@@ -98,21 +98,24 @@ public final class TrainingStep {
   ///
   /// - Parameters:
   ///   - images: [B, channels, imageSize, imageSize].
+  ///   - mixedShare: λ of a batch that was mixed (`Batch.mixedShare`).
   ///   - step: 0, 1, …
   /// - Throws: `NonFiniteTensor` with the step, before the weights are touched.
   public func run(
-    _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float
+    _ images: UnsafePointer<Float>, labels: [Int], mixedShare: Float = 1, step: Int,
+    learningRate: Float
   ) throws -> BatchScore {
+    let batch = TrainingBatch(images: images, labels: labels, mixedShare: mixedShare)
     let calibration =
       self.calibration ?? { _ in
-        { CalibrationBatch(images: images, labels: labels) }
+        { batch }
       }
     for remedy in remedies {
       try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
         try trial(steps, from: step, learningRate: learningRate, calibration, observe)
       }
     }
-    return try update(images, labels: labels, step: step, learningRate: learningRate)
+    return try update(batch, step: step, learningRate: learningRate)
   }
 
   /// Runs plain steps on calibration batches and brings everything back to the bit. Of the remedies only the
@@ -135,21 +138,18 @@ public final class TrainingStep {
         batches = try calibration(step)
         continue
       }
-      _ = try update(
-        batch.images, labels: batch.labels, step: step + done, learningRate: learningRate,
-        isTrial: true)
+      _ = try update(batch, step: step + done, learningRate: learningRate, isTrial: true)
       withExtendedLifetime(batch) { done += 1 }
       observe(view(step + done, averages: averages(step: step + done)))
     }
   }
 
   private func update(
-    _ images: UnsafePointer<Float>, labels: [Int], step: Int, learningRate: Float,
-    isTrial: Bool = false
+    _ batch: TrainingBatch, step: Int, learningRate: Float, isTrial: Bool = false
   ) throws -> BatchScore {
     do {
       let score = try workspace.frame {
-        try computeGradients(images, labels: labels, step: step, isTrial: isTrial)
+        try computeGradients(batch, step: step, isTrial: isTrial)
       }
       guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
       if !isTrial {
@@ -186,7 +186,7 @@ public final class TrainingStep {
   }
 
   private func computeGradients(
-    _ images: UnsafePointer<Float>, labels: [Int], step: Int, isTrial: Bool
+    _ batch: TrainingBatch, step: Int, isTrial: Bool
   ) throws -> BatchScore {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
@@ -196,28 +196,31 @@ public final class TrainingStep {
         seed: seed, step: randomStep, profile: profile, census: isTrial ? nil : census),
       training: true)
     gradients.base.update(repeating: 0, count: gradients.count)
-    let (logits, saved) = try model.forward(images, batch: labels.count, pass)
+    let (logits, saved) = try model.forward(batch.images, batch: batch.labels.count, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)
     let score = crossEntropy(
-      logits, labels: labels, smoothing: labelSmoothing, dlogits: dlogits)
+      logits, labels: batch.labels, mixedShare: batch.mixedShare, smoothing: labelSmoothing,
+      dlogits: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
     return score
   }
 }
 
-/// Images and labels for a step of a trial.
-public struct CalibrationBatch {
+/// Images and labels of a step.
+public struct TrainingBatch {
   let images: UnsafePointer<Float>
   let labels: [Int]
+  let mixedShare: Float
   private let owner: AlignedBuffer<Float>?
 
   /// A batch of a loader.
   public init(_ batch: Batch) {
     (images, labels, owner) = (UnsafePointer(batch.images.base), batch.labels, batch.images)
+    mixedShare = batch.mixedShare
   }
 
-  init(images: UnsafePointer<Float>, labels: [Int]) {
-    (self.images, self.labels, owner) = (images, labels, nil)
+  init(images: UnsafePointer<Float>, labels: [Int], mixedShare: Float) {
+    (self.images, self.labels, self.mixedShare, owner) = (images, labels, mixedShare, nil)
   }
 }
 

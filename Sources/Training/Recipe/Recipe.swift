@@ -15,10 +15,14 @@ public struct Recipe: Equatable, Sendable {
     public var mean: [Float] = [0.485, 0.456, 0.406]
     /// Standard deviation of the channels, of values in 0…1.
     public var standardDeviation: [Float] = [0.229, 0.224, 0.225]
-    /// Black pixels added on each side before a random crop in training.
-    public var cropPadding = 4
-    /// How often a training image is mirrored.
-    public var flipProbability: Float = 0.5
+    /// The share of the shorter side that evaluation shows.
+    public var cropRatio = 1.0
+    /// What is done at random to the images of training: by default a crop with 4 pixels of padding, and flips.
+    public var augmentation: Augmentation = {
+      var augmentation = Augmentation()
+      (augmentation.cropPadding, augmentation.flipProbability) = (4, 0.5)
+      return augmentation
+    }()
     /// Threads that decode ahead.
     public var workers = 2
     /// Memory for decoded images.
@@ -130,8 +134,7 @@ public struct Recipe: Equatable, Sendable {
     var recipe = Recipe()
     recipe.data.mean = [0.3]
     recipe.data.standardDeviation = [0.38]
-    recipe.data.cropPadding = 0
-    recipe.data.flipProbability = 0
+    recipe.data.augmentation = Augmentation()
     recipe.model = ModelConfiguration(
       imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 3, heads: 4, classes: 1,
       dropPath: 0.2)
@@ -159,8 +162,8 @@ public struct Recipe: Equatable, Sendable {
   public var preprocessing: Preprocessing {
     Preprocessing(
       imageSize: model.imageSize, channels: model.channels, mean: data.mean,
-      standardDeviation: data.standardDeviation, cropPadding: data.cropPadding,
-      flipProbability: data.flipProbability)
+      standardDeviation: data.standardDeviation, cropRatio: data.cropRatio,
+      augmentation: data.augmentation)
   }
 
   /// Checks what single keys cannot: combinations.
@@ -178,9 +181,9 @@ public struct Recipe: Equatable, Sendable {
           expected: "\(model.channels), one for each of model.channels")
       }
     }
-    guard data.cropPadding <= model.imageSize else {
+    guard data.augmentation.cropPadding <= model.imageSize else {
       throw RecipeError(
-        key: "data.crop_padding", found: "\(data.cropPadding)",
+        key: "data.crop_padding", found: "\(data.augmentation.cropPadding)",
         expected: "at most model.image_size, which is \(model.imageSize)")
     }
     try validateRemedies()

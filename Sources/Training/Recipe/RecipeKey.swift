@@ -37,9 +37,15 @@ public struct RecipeKey: Sendable {
       .numbers(
         "data.standard_deviation", \.data.standardDeviation, 1e-6...10,
         "channel deviations that are divided by"),
-      .integer("data.crop_padding", \.data.cropPadding, 0...4096, "padding of the random crop"),
+      .integer(
+        "data.crop_padding", \.data.augmentation.cropPadding, 0...4096,
+        "black pixels on each side before a padded crop"),
       .number(
-        "data.flip_probability", \.data.flipProbability, 0...1, "how often images are mirrored"),
+        "data.flip_probability", \.data.augmentation.flipProbability, 0...1,
+        "how often images are mirrored"),
+      .number(
+        "data.crop_ratio", \.data.cropRatio, 0.1...1,
+        "share of the shorter side that evaluation shows"),
       .integer("data.workers", \.data.workers, 1...256, "threads that decode ahead"),
       .integer(
         "data.cache_megabytes", \.data.cacheMegabytes, 0...(1 << 20), "memory for decoded images"),
@@ -103,7 +109,7 @@ public struct RecipeKey: Sendable {
       .boolean(
         "fine_tuning.freeze_patch_embedding", \.fineTuning.freezesPatchEmbedding,
         "whether the patch embedding stays as it is"),
-    ] + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
+    ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {
     let name = "quantizers.\(operand.rawValue)"

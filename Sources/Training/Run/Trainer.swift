@@ -57,7 +57,7 @@ public struct Trainer {
     // Calibration batches are those of epochs that training never reaches.
     training.calibration = { [loader] step in
       let batches = loader.epoch(1 << 30 | step)
-      return { try batches.next().map(CalibrationBatch.init) }
+      return { try batches.next().map(TrainingBatch.init) }
     }
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: loader.batchesPerEpoch)
     state = ResumeState()
@@ -119,7 +119,7 @@ public struct Trainer {
     while let batch = try batches.next() {
       try recorder.beforeStep(state.step)
       let score = try training.run(
-        batch.images.base, labels: batch.labels, step: state.step,
+        batch.images.base, labels: batch.labels, mixedShare: batch.mixedShare, step: state.step,
         learningRate: schedule.learningRate(step: state.step))
       try recorder.afterStep(state.step)
       state.step += 1

@@ -22,7 +22,7 @@ extension Checkpoint {
   /// - Parameter count: how many classes; all where there are fewer.
   /// - Throws: `FileError`, `ImageError`, `LoaderError`, `NonFiniteTensor`.
   public func predict(_ path: String, count: Int) throws -> [Prediction] {
-    let image = try ImageDecoder.decode(try readFile(path), name: path)
+    let image = ImageContent.file(try EncodedImage(try readFile(path), name: path))
     let input = try recipe.preprocessing.prepared(image)
     let workspace = Workspace(chunkCount: 1 << 20)
     let logits = try input.withUnsafeBufferPointer { input in

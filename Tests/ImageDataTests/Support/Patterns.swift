@@ -12,10 +12,11 @@ func pattern(_ width: Int, _ height: Int, _ channels: Int, start: Int = 11) -> I
 func rawValues(
   _ size: Int, channels: Int = 1, cropPadding: Int = 0, flipProbability: Float = 0
 ) -> Preprocessing {
-  Preprocessing(
+  var augmentation = Augmentation()
+  (augmentation.cropPadding, augmentation.flipProbability) = (cropPadding, flipProbability)
+  return Preprocessing(
     imageSize: size, channels: channels, mean: Array(repeating: 0, count: channels),
-    standardDeviation: Array(repeating: 1 / 255, count: channels),
-    cropPadding: cropPadding, flipProbability: flipProbability)
+    standardDeviation: Array(repeating: 1 / 255, count: channels), augmentation: augmentation)
 }
 
 /// Every batch of an epoch.
@@ -34,3 +35,11 @@ func pixels(_ batch: Batch, _ index: Int) -> [Int] {
 
 /// All numbers of a batch, in bits.
 func bits(_ batch: Batch) -> [UInt32] { batch.images.elements.map(\.bitPattern) }
+
+extension Image {
+  /// The image as evaluation sees it.
+  func fitted(size: Int, channels: Int) -> Image {
+    // Only files can be broken.
+    try! ImageContent.pixels(self).fitted(size: size, channels: channels)
+  }
+}

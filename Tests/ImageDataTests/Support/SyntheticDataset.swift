@@ -30,12 +30,12 @@ final class SyntheticDataset: ImageDataset {
   func label(_ index: Int) -> Int { index % 2 }
   func name(_ index: Int) -> String { "synthetic record \(index)" }
 
-  func image(_ index: Int) throws -> Image {
+  func content(_ index: Int) throws -> ImageContent {
     reads.wrappingAdd(1, ordering: .relaxed)
     active.wrappingAdd(1, ordering: .sequentiallyConsistent)
     defer { active.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
     if microseconds > 0 { usleep(microseconds) }
     if broken.contains(index) { throw Broken(description: "torn apart") }
-    return pattern(size, size, 1, start: index)
+    return .pixels(pattern(size, size, 1, start: index))
   }
 }

@@ -1,0 +1,54 @@
+/// An image file in memory, of which the header has been read and the pixels have not.
+public struct EncodedImage: Sendable {
+  /// What messages call the file.
+  public let name: String
+  /// What it is.
+  public let format: ImageFormat
+  /// Pixels a row of the image held upright.
+  public let width: Int
+  /// Rows of the image held upright.
+  public let height: Int
+
+  private let bytes: [UInt8]
+  private let orientation: ImageOrientation
+
+  /// Reads the header of a file's content, which decides the format; the file's name does not.
+  ///
+  /// - Throws: `ImageError`, also where the header claims more than `Image.maximumPixels`.
+  public init(_ bytes: [UInt8], name: String) throws {
+    if bytes.isEmpty { throw ImageError(name: name, fault: .empty) }
+    guard let format = ImageFormat(signatureOf: bytes) else {
+      throw ImageError(name: name, fault: .unrecognized(firstBytes: Array(bytes.prefix(4))))
+    }
+    (self.bytes, self.name, self.format) = (bytes, name, format)
+    let size =
+      switch format {
+      case .jpeg: try JPEGDecoder.size(bytes, name: name)
+      case .png: try PNGDecoder.size(bytes, name: name)
+      case .webp: try WebPDecoder.size(bytes, name: name)
+      }
+    let (pixels, overflow) = size.width.multipliedReportingOverflow(by: size.height)
+    guard size.width > 0, size.height > 0, !overflow, pixels <= Image.maximumPixels else {
+      throw ImageError(name: name, fault: .size(width: size.width, height: size.height))
+    }
+    orientation = format == .jpeg ? ImageOrientation(ofJPEG: bytes) : .upright
+    (width, height) = orientation.swapsAxes ? (size.height, size.width) : (size.width, size.height)
+  }
+
+  /// The pixels, upright: 1 channel where the file is grey, else 3.
+  ///
+  /// - Parameter reduction: 1, 2, 4 or 8. A JPEG is decoded to a `reduction`-th of its width and height, rounded up,
+  ///   straight from its frequencies: pixel x shows what pixels x·reduction ..< (x + 1)·reduction of the whole show.
+  ///   The other formats are decoded whole, whatever is asked for.
+  /// - Throws: `ImageError`.
+  public func decoded(reduction: Int = 1) throws -> Image {
+    precondition([1, 2, 4, 8].contains(reduction), "reduced to 1/\(reduction)")
+    let image =
+      switch format {
+      case .jpeg: try JPEGDecoder.decode(bytes, reduction: reduction, name: name)
+      case .png: try PNGDecoder.decode(bytes, name: name)
+      case .webp: try WebPDecoder.decode(bytes, name: name)
+      }
+    return image.turned(orientation)
+  }
+}
