@@ -6,12 +6,12 @@ import Training
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure products, quantizers and whole training steps on this machine.",
+    abstract: "Measure products, quantizers, training steps and the image loader on this machine.",
     discussion: """
       Times are medians of repeats after a warm-up. With --json, one object a line. Machines are \
       noisy: compare runs made side by side, by ratios.
       """,
-    subcommands: [Products.self, Quantizers.self, Step.self])
+    subcommands: [Products.self, Quantizers.self, Step.self, Loader.self])
 
   /// What the three benchmarks share.
   struct Common: ParsableArguments {
@@ -128,6 +128,49 @@ struct BenchCommand: ParsableCommand {
             "  \(padded(part, 12))\(fixed(milliseconds, 1)) ms  \(fixed(percent, 1)) %")
         }
       }
+    }
+  }
+
+  struct Loader: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "loader",
+      abstract: "Reading, decoding and augmenting training images, without a model; images a second.",
+      discussion: """
+        A first pass over the training images, then --repeats more, of which the median is told. Example:
+
+          tetrajet bench loader --data FOLDER --set model.image_size=224 \\
+            --set augmentation.crop=resized --set augmentation.policy=rand-m9-mstd0.5-inc1
+        """)
+
+    @Option(help: "'digits' (built in) or a data set.")
+    var data: String
+
+    @Option(help: "Set a recipe key: key.path=value. May be repeated.")
+    var set: [String] = []
+
+    @Option(help: "Threads that decode; data.workers.")
+    var threads = Threads.available
+
+    @Option(help: "Timed passes over the training images.")
+    var repeats = 3
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+      guard (1...10_000).contains(repeats) else {
+        throw ValidationError("--repeats is \(repeats); it must be from 1 to 10000")
+      }
+    }
+
+    func run() throws {
+      let settings =
+        [
+          RecipeSetting("data.path", data, flag: "--data"),
+          RecipeSetting("data.workers", "\(threads)", flag: "--threads"),
+        ] + (try set.map(RecipeSetting.init(assignment:)))
+      let result = try LoaderBenchmark(Recipe(settings: settings)).run(repeats: repeats)
+      print(json ? result.line.text : "\(result.text): \(result.rate)")
     }
   }
 }

@@ -50,10 +50,14 @@ extension RandomSequence {
     range.lowerBound + Double(uniform()) * (range.upperBound - range.lowerBound)
   }
 
-  /// A number from the standard normal distribution (Box–Muller).
-  mutating func normal() -> Double {
+  /// A number from the standard normal distribution.
+  mutating func normal() -> Double { normals().0 }
+
+  /// Two numbers from the standard normal distribution (Box–Muller).
+  mutating func normals() -> (Double, Double) {
     // In (0, 1], so that the logarithm is finite.
     let radius = (-2 * log(1 - Double(uniform()))).squareRoot()
-    return radius * cos(2 * .pi * Double(uniform()))
+    let angle = 2 * Double.pi * Double(uniform())
+    return (radius * cos(angle), radius * sin(angle))
   }
 }

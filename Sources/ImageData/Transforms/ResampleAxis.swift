@@ -70,19 +70,34 @@ struct ResampleAxis {
     channels: Int
   ) {
     weights.withUnsafeBufferPointer { weights in
-      for row in 0..<rows {
-        let input = input + row * width * channels
-        let output = output + row * windows.count * channels
-        for (x, window) in windows.enumerated() {
-          let factors = UnsafeBufferPointer(rebasing: weights[window.weights])
-          for channel in 0..<channels {
-            var sum = Self.half
-            var source = input + window.start * channels + channel
-            for factor in factors {
-              sum &+= factor &* Int32(source.pointee)
-              source += channels
+      windows.withUnsafeBufferPointer { windows in
+        for row in 0..<rows {
+          let input = input + row * width * channels
+          var output = output + row * windows.count * channels
+          for window in windows {
+            var source = input + window.start * channels
+            // The colours of a pixel share its weight.
+            if channels == 3 {
+              var (red, green, blue) = (Self.half, Self.half, Self.half)
+              for index in window.weights {
+                let factor = weights[index]
+                red &+= factor &* Int32(source[0])
+                green &+= factor &* Int32(source[1])
+                blue &+= factor &* Int32(source[2])
+                source += 3
+              }
+              output[0] = Self.rounded(red)
+              output[1] = Self.rounded(green)
+              output[2] = Self.rounded(blue)
+            } else {
+              var sum = Self.half
+              for index in window.weights {
+                sum &+= weights[index] &* Int32(source.pointee)
+                source += 1
+              }
+              output[0] = Self.rounded(sum)
             }
-            output[x * channels + channel] = Self.rounded(sum)
+            output += channels
           }
         }
       }

@@ -83,6 +83,8 @@ public struct RandomSequence: Sendable {
   let stream: RandomStream
   let item: UInt32
   private var position: UInt32 = 0
+  /// The block that `position` lies in, once a number of it has been drawn.
+  private var block = SIMD4<UInt32>()
 
   init(stream: RandomStream, item: UInt32) {
     self.stream = stream
@@ -92,7 +94,8 @@ public struct RandomSequence: Sendable {
   /// The next 32 random bits.
   public mutating func nextBits() -> UInt32 {
     defer { position += 1 }
-    return stream.block(position / 4, item)[Int(position % 4)]
+    if position.isMultiple(of: 4) { block = stream.block(position / 4, item) }
+    return block[Int(position % 4)]
   }
 
   /// A number uniform in [0, 1), a multiple of 2⁻²⁴.

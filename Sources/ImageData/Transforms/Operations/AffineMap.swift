@@ -24,11 +24,11 @@ struct AffineMap {
 }
 
 extension Image {
-  /// The image under a map, bicubic (a = −1, without antialiasing, as Pillow's `transform` has it); `fill` where the source
+  /// The image under a map, bicubic (a = −1, without antialiasing, fractions dropped, as Pillow's `transform` has it); `fill` where the source
   /// has nothing, edges repeated where the kernel reaches beyond them.
   func transformed(_ map: AffineMap, fill: [UInt8]) -> Image {
     let source = planarVectors()
-    let filling = SIMD4<UInt8>((0..<4).map { $0 < channels ? fill[$0] : 0 })
+    let filling = SIMD4<Float>((0..<4).map { $0 < channels ? Float(fill[$0]) : 0 })
     let result = [UInt8](unsafeUninitializedCapacity: pixels.count) { output, count in
       source.withUnsafeBufferPointer { source in
         for y in 0..<height {
@@ -42,7 +42,7 @@ extension Image {
               isInside
               ? sample(source, x: sourceX - 0.5, y: sourceY - 0.5) : filling
             let target = (y * width + x) * channels
-            for channel in 0..<channels { output[target + channel] = value[channel] }
+            for channel in 0..<channels { output[target + channel] = UInt8(value[channel]) }
           }
         }
       }
@@ -63,11 +63,11 @@ extension Image {
     }
   }
 
-  /// The value at a place between pixels, fractions dropped.
+  /// The value at a place between pixels, cut off at 0 and 255.
   @inline(__always)
   private func sample(
     _ source: UnsafeBufferPointer<SIMD4<Float>>, x: Double, y: Double
-  ) -> SIMD4<UInt8> {
+  ) -> SIMD4<Float> {
     let (left, top) = (x.rounded(.down), y.rounded(.down))
     let (dx, dy) = (Float(x - left), Float(y - top))
     let (column, row) = (Int(left), Int(top))
@@ -84,9 +84,7 @@ extension Image {
     let value =
       dy == 0
       ? line(row) : Self.cubic(line(row - 1), line(row), line(row + 1), line(row + 2), dy)
-    return SIMD4<UInt8>(
-      truncatingIfNeeded: SIMD4<Int32>(
-        value.clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255)), rounding: .towardZero))
+    return value.clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255))
   }
 
   /// Cubic convolution with a = −1 between b (d = 0) and c (d = 1).
