@@ -32,15 +32,20 @@ final class ProgressDisplay: TrainingObserver {
       writeError(
         "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(cells) \(fixed(100 * share, 0)) %  "
           + "loss \(fixed(progress.loss, 3))  \(fixed(progress.imagesPerSecond, 0)) images/s  "
-          + "\(duration(progress.secondsLeft)) left")
+          + "\(duration(progress.secondsLeft)) left" + starved(progress.loaderWaitShare))
       bar = (now, true)
     }
   }
 
-  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore) {
+  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double) {
     write(
       "epoch \(epoch + 1): train loss \(fixed(trainLoss, 4)), test loss \(fixed(score.meanLoss, 4)), "
-        + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %")
+        + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %" + starved(loaderWaitShare))
+  }
+
+  /// Says so where training waits for images a tenth of the time; nothing elsewhere.
+  private func starved(_ share: Double) -> String {
+    share < 0.1 ? "" : "  (starved: waited \(fixed(100 * share, 0)) % of the time for images)"
   }
 
   func skipped(_ image: SkippedImage) { write("skipped: \(image)") }

@@ -22,7 +22,9 @@ struct TrainingCommandTests {
           "summary.json",
         ])
       let metrics = try jsonLines("\(run)/metrics.jsonl")
-      let keys = ["step", "epoch", "train_loss", "learning_rate", "images_per_second"]
+      let keys = [
+        "step", "epoch", "train_loss", "learning_rate", "images_per_second", "loader_wait_share",
+      ]
       #expect(metrics.allSatisfy { line in keys.allSatisfy { line[$0] != nil } })
       let evaluations = metrics.filter { $0["eval_top1"] != nil }
       #expect(evaluations.count == 8)

@@ -11,6 +11,8 @@ struct Meter {
   private var previous = BatchScore()
   /// Steps of the epoch so far.
   private(set) var steps = 0
+  /// Seconds of the epoch so far in which training had no images.
+  private var waited = 0.0
 
   init(logEvery: Int) {
     self.logEvery = logEvery
@@ -21,6 +23,13 @@ struct Meter {
     epoch.add(score)
     interval.add(score)
     steps += 1
+  }
+
+  /// What `body` returns; the time it takes is time spent waiting for images.
+  mutating func waiting<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let start = clock.now
+    defer { waited += start.duration(to: clock.now).inSeconds }
+    return try body()
   }
 
   /// Whether a line of metrics is due after this step.
@@ -43,6 +52,8 @@ struct Meter {
   var images: Int { epoch.count }
   /// Seconds of the epoch so far.
   var seconds: Double { start.duration(to: end ?? clock.now).inSeconds }
+  /// The share of the epoch's time so far in which training waited for images, 0…1.
+  var loaderWaitShare: Double { waited / max(seconds, 1e-9) }
   /// Images a second of the epoch so far.
   var imagesPerSecond: Double { Double(images) / max(seconds, 1e-9) }
 }

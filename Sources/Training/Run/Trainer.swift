@@ -97,7 +97,9 @@ public struct Trainer {
       try directory.append(
         metrics(meter, score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
-        observer.evaluated(epoch: state.epoch, trainLoss: meter.epochLoss, score: score)
+        observer.evaluated(
+          epoch: state.epoch, trainLoss: meter.epochLoss, score: score,
+          loaderWaitShare: meter.loaderWaitShare)
       }
       state.epoch += 1
       state.seconds = secondsBefore + start.duration(to: .now).inSeconds
@@ -116,7 +118,7 @@ public struct Trainer {
 
   private mutating func trainEpoch(_ meter: inout Meter, _ recorder: OscillationRecorder) throws {
     let batches = loader.epoch(state.epoch)
-    while let batch = try batches.next() {
+    while let batch = try meter.waiting({ try batches.next() }) {
       try recorder.beforeStep(state.step)
       let score = try training.run(
         batch.images.base, labels: batch.labels, mixedShare: batch.mixedShare, step: state.step,
@@ -180,6 +182,7 @@ public struct Trainer {
     line.add("train_loss", meter.intervalLoss)
     line.add("learning_rate", schedule.learningRate(step: max(0, state.step - 1)))
     line.add("images_per_second", meter.imagesPerSecond)
+    line.add("loader_wait_share", meter.loaderWaitShare)
     if let score {
       line.add("eval_loss", score.meanLoss)
       line.add("eval_top1", score.top1Percent)
@@ -210,7 +213,7 @@ public struct Trainer {
     return RunProgress(
       step: state.step, totalSteps: totalSteps, epoch: state.epoch, epochs: recipe.training.epochs,
       loss: meter.intervalLoss, imagesPerSecond: meter.imagesPerSecond,
-      secondsLeft: left / meter.imagesPerSecond)
+      secondsLeft: left / meter.imagesPerSecond, loaderWaitShare: meter.loaderWaitShare)
   }
 
   private var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }

@@ -28,6 +28,8 @@ public struct RunProgress: Sendable {
   public let imagesPerSecond: Double
   /// The seconds left at this rate.
   public let secondsLeft: Double
+  /// The share of the epoch's time so far in which training waited for images, 0…1.
+  public let loaderWaitShare: Double
 }
 
 /// Who watches a run. Calls come from the training thread.
@@ -38,8 +40,8 @@ public protocol TrainingObserver: Sendable {
   func initialized(_ report: PretrainedReport)
   /// A step is done.
   func progressed(_ progress: RunProgress)
-  /// An epoch is evaluated.
-  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore)
+  /// An epoch is evaluated; in so large a share of its time training waited for images.
+  func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double)
   /// An image could not be read and is left out.
   func skipped(_ image: SkippedImage)
   /// The run is complete.
