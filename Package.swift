@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md):
-// tetrajet → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels} → Runtime
+// tetrajet → Reports → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels} → Runtime
 //
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
 let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
@@ -29,10 +29,11 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Training", "Oscillation", "VisionModels",
+        "Training", "Reports", "Oscillation", "VisionModels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
+    .target(name: "Reports", dependencies: ["Training", "Runtime"]),
     .target(
       name: "Training",
       dependencies: [
@@ -66,6 +67,7 @@ let package = Package(
     .testTarget(
       name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(
       name: "tetrajetTests", dependencies: ["tetrajet", "Training", "VisionModels", "TestSupport"]),
   ],

@@ -134,7 +134,7 @@ struct BenchCommand: ParsableCommand {
   struct Loader: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "loader",
-      abstract: "Reading, decoding and augmenting training images, without a model; images a second.",
+      abstract: "Reading, decoding and augmenting of training images; images a second.",
       discussion: """
         A first pass over the training images, then --repeats more, of which the median is told. Example:
 

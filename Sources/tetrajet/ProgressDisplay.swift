@@ -40,7 +40,8 @@ final class ProgressDisplay: TrainingObserver {
   func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double) {
     write(
       "epoch \(epoch + 1): train loss \(fixed(trainLoss, 4)), test loss \(fixed(score.meanLoss, 4)), "
-        + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %" + starved(loaderWaitShare))
+        + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %"
+        + starved(loaderWaitShare))
   }
 
   /// Says so where training waits for images a tenth of the time; nothing elsewhere.

@@ -22,6 +22,7 @@ struct Tetrajet: ParsableCommand {
       """,
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
+      CompareCommand.self, ReportCommand.self,
       ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
     ])
 }

@@ -8,6 +8,8 @@ public struct OscillationStatistics: Sendable {
   public let ratioPercentiles: [(percent: Int, value: Float)]
   /// The share of weights with R_w > 16.
   public let oscillatingShare: Double
+  /// The same of each tensor, by name.
+  public let layerShares: [(name: String, share: Double)]
   /// Weights whose quantized value changes, and groups whose scale changes, a step.
   public let flipsPerStep, scaleFlipsPerStep: Double
   /// R_w > 16 counts as oscillating (section 4).
@@ -22,10 +24,16 @@ public struct OscillationStatistics: Sendable {
     scaleFlipsPerStep = Double(window.scaleFlips) / steps
     var ratios: [Float] = []
     ratios.reserveCapacity(window.quantizer.weightCount)
-    for slice in window.quantizer.slices {
-      for place in slice { ratios.append(window.ratio(place)) }
+    var layerShares: [(name: String, share: Double)] = []
+    var above = 0
+    for entry in window.quantizer.entries {
+      let start = ratios.count
+      for place in entry.range { ratios.append(window.ratio(place)) }
+      let count = ratios[start...].count { $0 > Self.oscillatingRatio }
+      layerShares.append((entry.name, Double(count) / Double(max(entry.count, 1))))
+      above += count
     }
-    let above = ratios.count { $0 > Self.oscillatingRatio }
+    self.layerShares = layerShares
     oscillatingShare = Double(above) / Double(max(ratios.count, 1))
     ratios.sort()
     ratioPercentiles = [50, 90, 99, 100].map { percent in

@@ -10,6 +10,10 @@ import Runtime
 public struct QuantizationConfidence: Sendable {
   /// Bins of the histogram.
   public static let bins = 20
+  /// Bins of the latent weights' histogram, from `-latentRange` to `latentRange`; what lies beyond counts in the outermost.
+  public static let latentBins = 128
+  /// Grid values end at 6 (E2M1); floor scales leave weights up to 8.
+  public static let latentRange: Float = 8
 
   /// The confidences of one tensor, or of all.
   public struct Summary: Sendable, Equatable {
@@ -17,16 +21,21 @@ public struct QuantizationConfidence: Sendable {
     public var histogram = [Int](repeating: 0, count: bins)
     /// Σ of the confidences.
     public var sum = 0.0
+    /// Latent weights by their group's scale, w/S.
+    public var latent = [Int](repeating: 0, count: latentBins)
     /// The mean; NaN without weights.
     public var mean: Double { sum / Double(histogram.reduce(0, +)) }
 
-    mutating func add(_ confidence: Float) {
+    mutating func add(_ confidence: Float, latent y: Float) {
       histogram[min(Int(confidence * Float(bins)), bins - 1)] += 1
       sum += Double(confidence)
+      let place = (y + latentRange) / (2 * latentRange) * Float(latentBins)
+      latent[Int(min(max(place, 0), Float(latentBins - 1)))] += 1
     }
 
     mutating func add(_ other: Summary) {
       for bin in histogram.indices { histogram[bin] += other.histogram[bin] }
+      for bin in latent.indices { latent[bin] += other.latent[bin] }
       sum += other.sum
     }
   }
@@ -55,7 +64,10 @@ public struct QuantizationConfidence: Sendable {
             let scale = recipe.scaleRule.scale(maximum: maximum, format: recipe.format)
             if scale.isNaN { continue }
             let reciprocal = scale.reciprocal
-            for weight in group { summary.add(grid.confidence(weight.magnitude * reciprocal)) }
+            for weight in group {
+              let scaled = weight * reciprocal
+              summary.add(grid.confidence(scaled.magnitude), latent: scaled)
+            }
           }
         }
         summaries[index] = summary

@@ -12,6 +12,8 @@ public struct JSONLine: Sendable {
   public mutating func add(_ key: String, _ value: String) { append(key, jsonString(value)) }
   /// Adds an integer.
   public mutating func add(_ key: String, _ value: Int) { append(key, "\(value)") }
+  /// Adds true or false.
+  public mutating func add(_ key: String, _ value: Bool) { append(key, "\(value)") }
   /// Adds a number; JSON has no NaN and no infinity, so those become null.
   public mutating func add(_ key: String, _ value: Double) {
     append(key, value.isFinite ? "\(value)" : "null")

@@ -26,6 +26,9 @@ public struct RunDirectory: Sendable {
   /// The summary of the run in a folder.
   public static func summary(of path: String) -> String { "\(path)/summary.json" }
 
+  /// The folder of a run of which nothing is expected.
+  public init(reading path: String) { self.path = path }
+
   /// A folder for a new run.
   ///
   /// - Throws: `RunError.exists` where a run has left a checkpoint there, `FileError` where the folder

@@ -12,6 +12,11 @@ public struct RecipeSetting: Sendable {
   /// Whether it comes from the command line, and so outranks the file.
   let isOverride: Bool
 
+  /// The key's full name, sections separated by dots.
+  public var name: String { key }
+  /// The value as it is written, a list in brackets.
+  public var text: String { words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]" }
+
   /// A value that a flag gives to a key.
   public init(_ key: String, _ value: String, flag: String) {
     self.init(key: key, words: [value], location: flag, isOverride: true)

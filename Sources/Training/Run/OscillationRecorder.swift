@@ -131,14 +131,17 @@ final class OscillationRecorder {
     for (percent, value) in statistics.ratioPercentiles { percentiles.add("\(percent)", value) }
     line.add("oscillation_ratio_percentiles", percentiles)
     line.add("confidence_histogram", confidence.all.histogram)
+    line.add("latent_histogram", confidence.all.latent)
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
       line.add(
         "confidence_layers",
-        confidence.layers.map { name, summary in
+        zip(confidence.layers, statistics.layerShares).map { confidence, share in
+          let (name, summary) = confidence
           var layer = JSONLine()
           layer.add("name", name)
           layer.add("mean", summary.mean)
+          layer.add("oscillating_share", share.share)
           layer.add("histogram", summary.histogram)
           return layer
         })

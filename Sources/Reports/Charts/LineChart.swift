@@ -1,0 +1,108 @@
+/// Curves over a common x-axis, each with the range of its seeds as a band.
+struct LineChart {
+  /// One curve.
+  struct Curve {
+    let name: String
+    /// Which of the page's colours it has; colours repeat with dashes.
+    let color: Int
+    let points: [SeriesPoint]
+    /// Steps from value to value instead of slopes.
+    var isStepped = false
+  }
+
+  let title: String
+  let xLabel: String
+  let curves: [Curve]
+  var includesZero = false
+  /// Horizontal lines, dashed, with a label.
+  var thresholds: [Double] = []
+
+  private static let (width, height) = (440.0, 270.0)
+  private static let (left, right, top, bottom) = (52.0, 12.0, 10.0, 40.0)
+
+  /// The chart as a figure with its title and, for the script, its numbers.
+  var html: String {
+    let points = curves.flatMap(\.points)
+    guard !points.isEmpty else { return "" }
+    let x = Axis(points.map(\.x), snaps: false, wanted: 6)
+    let y = Axis(points.flatMap { [$0.low, $0.high] } + thresholds, includingZero: includesZero)
+    var svg = SVG(width: Self.width, height: Self.height, label: title)
+    func place(_ px: Double, _ py: Double) -> (x: Double, y: Double) {
+      (
+        Self.left + x.share(px) * (Self.width - Self.left - Self.right),
+        Self.height - Self.bottom - y.share(py) * (Self.height - Self.top - Self.bottom)
+      )
+    }
+    for tick in y.ticks {
+      let at = place(x.range.lowerBound, tick)
+      svg.line(at.x, at.y, Self.width - Self.right, at.y, class: "grid")
+      svg.text(Self.left - 6, at.y + 4, short(tick), class: "tick end")
+    }
+    for tick in x.ticks {
+      let at = place(tick, y.range.lowerBound)
+      svg.line(at.x, at.y, at.x, at.y + 4, class: "axis")
+      svg.text(at.x, at.y + 17, short(tick), class: "tick middle")
+    }
+    let corner = place(x.range.lowerBound, y.range.lowerBound)
+    svg.line(corner.x, corner.y, Self.width - Self.right, corner.y, class: "axis")
+    svg.text(
+      (Self.left + Self.width - Self.right) / 2, Self.height - 6, xLabel, class: "tick middle")
+    for value in thresholds {
+      let at = place(x.range.lowerBound, value)
+      svg.line(at.x, at.y, Self.width - Self.right, at.y, class: "threshold")
+    }
+    for curve in curves where curve.points.contains(where: { $0.low < $0.high }) {
+      let upper = curve.points.map { place($0.x, $0.high) }
+      let lower = curve.points.reversed().map { place($0.x, $0.low) }
+      svg.polygon(upper + lower, class: "band \(colorClass(curve.color))")
+    }
+    for curve in curves {
+      var line = curve.points.map { place($0.x, $0.y) }
+      if curve.isStepped {
+        line = zip(line, line.dropFirst()).flatMap { [$0, (x: $1.x, y: $0.y)] } + line.suffix(1)
+      }
+      svg.polyline(line, class: "curve \(colorClass(curve.color))")
+      if line.count == 1 {
+        svg.circle(line[0].x, line[0].y, 3, class: "dot \(colorClass(curve.color))")
+      }
+    }
+    return figure(
+      title, svg.text(data: " data-chart='\(escaped(data(x, y)))'"))
+  }
+
+  /// What the script needs for its readout: where the plot lies, and each curve's numbers.
+  private func data(_ x: Axis, _ y: Axis) -> String {
+    let plot = [
+      Self.left, Self.width - Self.right, Self.top, Self.height - Self.bottom,
+      x.range.lowerBound, x.range.upperBound,
+    ]
+    let series = curves.map { curve in
+      let points = curve.points.map { "[\(digits($0.x)),\(digits($0.y))]" }.joined(separator: ",")
+      return
+        "{\"n\":\"\(jsonEscaped(curve.name))\",\"c\":\"\(colorClass(curve.color))\",\"p\":[\(points)]}"
+    }
+    return
+      "{\"plot\":[\(plot.map(digits).joined(separator: ","))],\"x\":\"\(jsonEscaped(xLabel))\","
+      + "\"s\":[\(series.joined(separator: ","))]}"
+  }
+
+  private func digits(_ value: Double) -> String { "\(Float(value))" }
+}
+
+/// The class of a colour: eight colours, then the same ones dashed; text's colour for `inkColor`.
+func colorClass(_ index: Int) -> String {
+  index == inkColor ? "ink" : "c\(index % 8)" + (index / 8 % 2 == 1 ? " dashed" : "")
+}
+
+/// What stands for no recipe.
+let inkColor = -1
+
+/// A drawing under its title.
+func figure(_ title: String, _ drawing: String) -> String {
+  "<figure><figcaption>\(escaped(title))</figcaption>\(drawing)</figure>"
+}
+
+/// Text within the quotes of JSON.
+func jsonEscaped(_ text: String) -> String {
+  text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+}

@@ -1,0 +1,310 @@
+import Foundation
+
+/// The report: one page of HTML that needs nothing from elsewhere.
+public struct ReportPage {
+  private let groups: [RunGroup]
+  private let title: String
+
+  /// A page on runs.
+  public init(_ runs: [RunRecord], title: String) {
+    groups = RunGroup.grouped(runs)
+    self.title = title
+  }
+
+  /// The page.
+  public var html: String {
+    let body = [
+      header, section("Side by side", comparison, note: Self.comparisonNote),
+      section("Training", curves(Self.trainingCharts)),
+      section("Oscillation", curves(Self.oscillationCharts), note: Self.oscillationNote),
+      section("Oscillating weights", trajectories, note: Self.trajectoryNote),
+      section("Where weights lie", distributions, note: Self.distributionNote),
+      section("Layer by layer", heatMaps, note: Self.heatNote),
+      section("What quantizers lose", losses, note: Self.lossesNote),
+      section("The runs", runs),
+    ]
+    return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+      + "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+      + "<title>\(escaped(title))</title><style>\(PageStyle.css)</style></head>"
+      + "<body><main>\(body.joined(separator: "\n"))</main>"
+      + "<div id='readout' role='status'></div><script>\(PageStyle.script)</script></body></html>\n"
+  }
+
+  /// A section; nothing where it has no content.
+  private func section(_ title: String, _ content: String, note: String = "") -> String {
+    if content.isEmpty { return "" }
+    let note = note.isEmpty ? "" : "<p class='note'>\(note)</p>"
+    return "<section><h2>\(escaped(title))</h2>\(note)\(content)</section>"
+  }
+
+  private func charts(_ figures: [String]) -> String {
+    let figures = figures.filter { !$0.isEmpty }
+    return figures.isEmpty ? "" : "<div class='charts'>\(figures.joined())</div>"
+  }
+
+  // MARK: - What was trained
+
+  private var header: String {
+    let runs = groups.flatMap(\.runs)
+    let models = Set(runs.map(model)).sorted().joined(separator: "; ")
+    let data = Set(runs.compactMap { $0.settings["data.path"] }).sorted().joined(separator: ", ")
+    let machines = Set(
+      runs.compactMap(\.summary).map { "\($0.threads) threads, \($0.isa)" }
+    ).sorted().joined(separator: "; ")
+    let facts = [
+      ("runs", "\(runs.count), recipes: \(groups.count)"), ("model", models), ("data", data),
+      (
+        "epochs",
+        Set(runs.compactMap(\.plannedEpochs)).sorted().map(String.init).joined(separator: ", ")
+      ),
+      ("machine", machines),
+    ].filter { !$0.1.isEmpty }
+    let list = facts.map { "<div><dt>\($0.0)</dt><dd>\(escaped($0.1))</dd></div>" }.joined()
+    let warnings = runs.flatMap { run in run.notes.map { "\(run.name): \($0)" } }
+    let notes =
+      warnings.isEmpty
+      ? ""
+      : "<ul class='warnings'>"
+        + warnings.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
+    return "<header><h1>\(escaped(title))</h1><dl>\(list)</dl>\(notes)</header>" + legend
+  }
+
+  private func model(_ run: RunRecord) -> String {
+    let settings = run.settings
+    let size = settings["model.image_size"].map { "\($0) px" }
+    let shape =
+      settings["model.architecture"] == "swin"
+      ? "Swin, width \(settings["model.width"] ?? "?"), depths \(settings["model.stage_depths"] ?? "?")"
+      : "ViT, width \(settings["model.width"] ?? "?"), depth \(settings["model.depth"] ?? "?"), heads "
+        + "\(settings["model.heads"] ?? "?")"
+    let parameters = run.summary.map { "\($0.parameters) parameters" }
+    return ([settings["model.width"] == nil ? nil : shape, size, parameters] as [String?])
+      .compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// One legend for the whole page: colours stand for recipes.
+  private var legend: String {
+    "<ul class='legend'>"
+      + groups.enumerated().map { index, group in
+        "<li><span class='key \(colorClass(index))'></span>\(escaped(group.label))</li>"
+      }.joined() + "</ul>"
+  }
+
+  private var comparison: String {
+    let comparison = Comparison(groups)
+    let head = Comparison.header.map { "<th>\(escaped($0))</th>" }.joined()
+    let rows = comparison.rows.enumerated().map { index, row in
+      let cells = Comparison.cells(row).enumerated().map { column, cell in
+        column == 0
+          ? "<th><span class='key \(colorClass(index))'></span>\(escaped(cell))</th>"
+          : "<td>\(escaped(cell))</td>"
+      }
+      return "<tr\(row.isBest ? " class='best'" : "")>\(cells.joined())</tr>"
+    }
+    return "<div class='scroll'><table><thead><tr>\(head)</tr></thead>"
+      + "<tbody>\(rows.joined())</tbody></table></div>"
+  }
+
+  private static let comparisonNote =
+    "Mean ± standard deviation over runs that differ by seed only. * the highest top-1; ≈ within noise of it: "
+    + "not further away than two standard errors of the difference. Where there is a single seed, nothing is known about noise."
+
+  // MARK: - Curves
+
+  private static let trainingCharts = [
+    ("train_loss", "Training loss", 1.0), ("eval_loss", "Test loss", 1),
+    ("eval_top1", "Top-1 accuracy, %", 1), ("learning_rate", "Learning rate", 1),
+    ("images_per_second", "Images a second", 1),
+    ("loader_wait_share", "Waiting for images, % of the time", 100),
+  ]
+
+  private static let oscillationCharts = [
+    ("rate_of_change_weight", "r(W): change of the weights a step, ‰", 1000.0),
+    ("rate_of_change_quantized_weight", "r(W_Q): change of the quantized weights a step, ‰", 1000),
+    ("rate_of_change_output", "r(Y): change of the output a step, ‰", 1000),
+    ("oscillating_share", "Share of weights with R_w > 16, %", 100),
+    ("quantization_confidence", "Mean quantization confidence", 1),
+    ("flips_per_step", "Weights whose quantized value changes, a step", 1),
+  ]
+
+  private static let oscillationNote =
+    "Each over windows of steps. The latent weights move less and less as the learning rate falls; what is multiplied are "
+    + "their quantized values, which go on moving where weights lie near a threshold. R_w is the way a quantized weight goes "
+    + "in a window by the way its latent weight goes."
+
+  private func curves(_ wanted: [(key: String, title: String, factor: Double)]) -> String {
+    charts(
+      wanted.map { key, title, factor in
+        LineChart(
+          title: title, xLabel: "epoch",
+          curves: groups.enumerated().compactMap { index, group in
+            let points = group.series(key).map {
+              SeriesPoint(
+                x: $0.x, y: $0.y * factor, low: $0.low * factor, high: $0.high * factor)
+            }
+            return points.isEmpty
+              ? nil : LineChart.Curve(name: group.label, color: index, points: points)
+          }, includesZero: key == "loader_wait_share"
+        ).html
+      })
+  }
+
+  // MARK: - Single weights
+
+  private static let trajectoryNote =
+    "One of the liveliest weights of each recipe's first run, in the window in which most weights oscillate: the latent "
+    + "weight by its group's scale (thin), the value it is quantized to (steps), thresholds between values dashed."
+
+  /// Thresholds of E2M1 between neighbouring values, of either sign.
+  private static let thresholds = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5].flatMap { [$0, -$0] }
+
+  private var trajectories: String {
+    charts(
+      groups.enumerated().map { index, group in
+        let liveliest = group.windows.filter { !$0.trajectories.isEmpty }
+          .max { ($0["oscillating_share"] ?? 0) < ($1["oscillating_share"] ?? 0) }
+        guard let path = liveliest?.trajectories.first else { return "" }
+        func points(_ values: [Double]) -> [SeriesPoint] {
+          values.indices.map { step in
+            let y = values[step] * exp2(-path.scaleExponent[step])
+            return SeriesPoint(x: Double(step), y: y, low: y, high: y)
+          }
+        }
+        let (latent, quantized) = (points(path.latent), points(path.quantized))
+        let all = (latent + quantized).map(\.y)
+        let (low, high) = ((all.min() ?? 0) - 0.3, (all.max() ?? 0) + 0.3)
+        return LineChart(
+          title: "\(group.label): \(path.name) [\(path.row), \(path.column)]",
+          xLabel: "step of the window",
+          curves: [
+            LineChart.Curve(name: "quantized", color: index, points: quantized, isStepped: true),
+            LineChart.Curve(name: "latent", color: inkColor, points: latent),
+          ], thresholds: Self.thresholds.filter { (low...high).contains($0) }
+        ).html
+      })
+  }
+
+  // MARK: - Distributions
+
+  private static let distributionNote =
+    "Above, each recipe's first run at the last window. Below, each recipe at its first window, in the middle and at the end "
+    + "of training. Confidence: the distance to the nearest threshold, 0 on it, 1 in the middle of a bin."
+
+  private var distributions: String {
+    let latent = "latent_histogram"
+    let together = [
+      HistogramChart(
+        title: "Quantization confidence at the end, % of weights", xLabel: "confidence",
+        range: 0...1,
+        distributions: last("confidence_histogram")),
+      HistogramChart(
+        title: "Latent weights by their group's scale at the end, % of weights", xLabel: "w / S",
+        range: -8...8, distributions: last(latent)),
+    ].map(\.html)
+    let each = groups.enumerated().flatMap { index, group in
+      [("confidence_histogram", "confidence", 0.0...1), (latent, "w / S", -8.0...8)].map {
+        key, label, range in
+        HistogramChart(
+          title: "\(group.label): \(label) over training, % of weights", xLabel: label,
+          range: range, distributions: overTraining(group, key)
+        ).html
+      }
+    }
+    return charts(together + each)
+  }
+
+  private func last(_ key: String) -> [HistogramChart.Distribution] {
+    groups.enumerated().compactMap { index, group in
+      group.windows.last?.lists[key].map {
+        HistogramChart.Distribution(name: group.label, color: index, counts: $0)
+      }
+    }
+  }
+
+  private func overTraining(_ group: RunGroup, _ key: String) -> [HistogramChart.Distribution] {
+    let windows = group.windows.filter { $0.lists[key] != nil }
+    guard let first = windows.first, windows.count > 1 else { return [] }
+    let middle = windows[windows.count / 2]
+    let chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
+    return chosen.enumerated().map { index, window in
+      HistogramChart.Distribution(
+        name: "epoch \(fixedPoint(group.epochs(window), 1))", color: index,
+        counts: window.lists[key] ?? [])
+    }
+  }
+
+  // MARK: - Layers and quantizers
+
+  private static let heatNote =
+    "Mean confidence, and the share of weights with R_w > 16, of every quantized tensor in each recipe's first run."
+
+  private var heatMaps: String {
+    charts(
+      groups.flatMap { group in
+        let windows = group.windows.filter { !$0.layers.isEmpty }
+        guard let names = windows.first?.layers.map(\.name) else { return [String]() }
+        func map(_ title: String, _ value: (MetricsRecord.Layer) -> Double?) -> String {
+          HeatMap(
+            title: "\(group.label): \(title)",
+            rows: names.map { $0.replacing(".weight", with: "") },
+            columns: windows.map { fixedPoint(group.epochs($0), 1) },
+            values: names.map { name in
+              windows.map { $0.layers.first { $0.name == name }.flatMap(value) }
+            }, xLabel: "epoch"
+          ).html
+        }
+        return [
+          map("mean confidence") { $0.confidence },
+          map("% with R_w > 16") { $0.oscillatingShare.map { $0 * 100 } },
+        ]
+      })
+  }
+
+  private static let lossesNote =
+    "Shares of elements that a quantizer clips (saturation) and turns into zeros (underflow) in the last step of the last "
+    + "window, first run, in %. Q1, Q2: inputs and weights forward; Q3 to Q6: the operands of the two products backward."
+
+  private var losses: String {
+    let operands = (1...6).map { "q\($0)" }
+    let rows = groups.enumerated().flatMap { index, group -> [String] in
+      guard let window = group.windows.last(where: { $0.maps["saturation"] != nil }) else {
+        return []
+      }
+      return ["saturation", "underflow"].compactMap { kind in
+        guard let shares = window.maps[kind], !shares.isEmpty else { return nil }
+        let cells = operands.map { operand in
+          "<td>\(shares[operand].map { fixedPoint(100 * $0, 2) } ?? "-")</td>"
+        }
+        return "<tr><th><span class='key \(colorClass(index))'></span>"
+          + "\(escaped(group.label)), \(kind)</th>\(cells.joined())</tr>"
+      }
+    }
+    if rows.isEmpty { return "" }
+    let head = operands.map { "<th>\($0.uppercased())</th>" }.joined()
+    return "<div class='scroll'><table><thead><tr><th>recipe</th>\(head)</tr></thead>"
+      + "<tbody>\(rows.joined())</tbody></table></div>"
+  }
+
+  // MARK: - Each run
+
+  private var runs: String {
+    groups.flatMap(\.runs).map { run in
+      let facts =
+        run.summary.map { summary in
+          [
+            "top-1 \(fixedPoint(summary.evalTop1, 2)) %, best \(fixedPoint(summary.bestTop1, 2)) %",
+            "\(fixedPoint(summary.imagesPerSecond, 0)) images/s",
+            "peak memory \(fixedPoint(summary.peakMemoryMB, 0)) MiB",
+            "\(fixedPoint(summary.seconds, 0)) s", "\(summary.threads) threads, \(summary.isa)",
+            "engine \(summary.engine)",
+          ] + (summary.skippedImages > 0 ? ["images skipped: \(summary.skippedImages)"] : [])
+        } ?? []
+      let lines = (run.notes + facts).map { "<li>\(escaped($0))</li>" }.joined()
+      let recipe =
+        run.recipeText.isEmpty
+        ? "" : "<pre>\(escaped(run.recipeText))</pre>"
+      return "<details><summary>\(escaped(run.name)): \(escaped(run.method))"
+        + "\(run.seed.map { ", seed \($0)" } ?? "")</summary><ul>\(lines)</ul>\(recipe)</details>"
+    }.joined()
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Reports
+import Runtime
+
+struct CompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "Set runs side by side in a table.",
+    discussion: """
+      One row a recipe: means and standard deviations over its seeds. * marks the highest top-1, ≈ one within noise of it \
+      (two standard errors of the difference).
+
+        tetrajet compare runs/*
+      """)
+
+  @Argument(help: "Run folders.")
+  var runs: [String]
+
+  @Flag(help: "Print one JSON object a row.")
+  var json = false
+
+  func run() throws {
+    let records = try runs.map(RunRecord.init(path:))
+    let comparison = Comparison(RunGroup.grouped(records))
+    if json {
+      for row in comparison.rows { print(Comparison.line(row).text) }
+    } else {
+      print(table(Comparison.header, comparison.rows.map(Comparison.cells)))
+    }
+    for record in records {
+      for note in record.notes { writeError("\(record.path): \(note)\n") }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Foundation
+import Reports
+import Runtime
+
+struct ReportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "report",
+    abstract: "Draw runs on one page of HTML: table, curves, oscillation, distributions.",
+    discussion: """
+      The page is one file that needs no network. Runs whose recipes differ by seed only are put together: means with \
+      their spread. Unfinished, broken-off and old runs are welcome; the page says what they are.
+
+        tetrajet report runs/* -o report.html
+      """)
+
+  @Argument(help: "Run folders.")
+  var runs: [String]
+
+  @Option(name: [.short, .long], help: "The page to write.")
+  var output = "report.html"
+
+  @Option(help: "The heading of the page.")
+  var title = "Training runs"
+
+  func run() throws {
+    let records = try runs.map(RunRecord.init(path:))
+    try writeFileAtomically(output, text: ReportPage(records, title: title).html)
+    for record in records {
+      for note in record.notes { writeError("\(record.path): \(note)\n") }
+    }
+    writeError("runs on the page: \(records.count); \(output)\n")
+  }
+}
