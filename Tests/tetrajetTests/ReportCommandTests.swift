@@ -1,0 +1,68 @@
+import Foundation
+import Runtime
+import TestSupport
+import Testing
+
+@Suite("compare and report do what they say", .serialized)
+struct ReportCommandTests {
+  @Test("runs on the digits come out as a table, as JSON, and as a page with every section")
+  func digits() throws {
+    try withTemporaryFolder { folder in
+      for (method, seed) in [("fp32", "0"), ("tetrajet+qema", "0"), ("tetrajet+qema", "1")] {
+        let result = try tetrajet(
+          "train", "--data", "digits", "--method", method, "--seed", seed, "--epochs", "4",
+          "--set", "statistics.interval=45", "--output", "\(folder)/\(method)-\(seed)")
+        #expect(result.status == 0, "\(result.errors)")
+      }
+      let runs = ["fp32-0", "tetrajet+qema-0", "tetrajet+qema-1"].map { "\(folder)/\($0)" }
+      let text = try tetrajet(["compare"] + runs)
+      #expect(
+        text.status == 0 && text.errors.isEmpty && text.output.split(separator: "\n").count == 4)
+      let json = try tetrajet(["compare", "--json"] + runs)
+      let rows = try json.output.split(separator: "\n").map {
+        try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
+      }
+      #expect(rows.map { $0["recipe"] as! String } == ["fp32", "tetrajet+qema"])
+      #expect(rows.map { $0["runs"] as! Int } == [1, 2] && rows[1]["eval_top1_sd"] != nil)
+
+      let page = "\(folder)/report.html"
+      let report = try tetrajet(["report", "-o", page] + runs)
+      #expect(report.status == 0 && report.output.isEmpty, "\(report.errors)")
+      let html = String(decoding: try readFile(page), as: UTF8.self)
+      for section in [
+        "Side by side", "Training", "Oscillation", "Oscillating weights", "Where weights lie",
+        "Layer by layer", "What quantizers lose", "The runs",
+      ] { #expect(html.contains("<h2>\(section)</h2>"), "\(section)") }
+      #expect(html.utf8.count < 3_000_000)
+    }
+  }
+
+  @Test("a run that was broken off is on the page, and said to be unfinished")
+  func unfinished() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      #expect(
+        try tetrajet("train", "--data", "digits", "--epochs", "2", "--output", run).status == 0)
+      try FileManager.default.removeItem(atPath: "\(run)/summary.json")
+      let report = try tetrajet("report", run, "-o", "\(folder)/page.html")
+      #expect(report.status == 0 && report.errors.contains("unfinished: stopped, or still running"))
+      let html = String(decoding: try readFile("\(folder)/page.html"), as: UTF8.self)
+      #expect(html.contains("unfinished: stopped, or still running, in epoch 2 of 2"))
+    }
+  }
+
+  @Test("a folder that is no run, and a page that cannot be written, are one line each")
+  func wrong() throws {
+    try withTemporaryFolder { folder in
+      let none = try tetrajet("report", "\(folder)/none", "-o", "\(folder)/page.html")
+      #expect(none.status == 65 && none.errors.contains("is not the folder of a run"))
+      #expect(none.errors.split(separator: "\n").count == 1)
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/page.html"))
+      let run = "\(folder)/run"
+      #expect(
+        try tetrajet("train", "--data", "digits", "--epochs", "1", "--output", run).status == 0)
+      let unwritable = try tetrajet("report", run, "-o", "\(folder)/missing/page.html")
+      #expect(unwritable.status == 74 && unwritable.errors.split(separator: "\n").count == 1)
+    }
+  }
+}
