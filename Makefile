@@ -18,6 +18,6 @@ lint:
 format:
 	swift format --in-place --recursive Package.swift Sources Tests
 
-# OpenBLAS (Linux only: macOS has Accelerate), libjpeg-turbo and libpng, from the system's packages.
+# OpenBLAS (Linux only: macOS has Accelerate), libjpeg-turbo, libpng and zlib, from the system's packages.
 dependencies:
 	@.ci/dependencies

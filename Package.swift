@@ -42,7 +42,7 @@ let package = Package(
     ),
     .target(
       name: "ImageData",
-      dependencies: ["Runtime", "CTurboJPEG", "CPNG"],
+      dependencies: ["Runtime", "CTurboJPEG", "CPNG", "CZlib"],
       resources: [.copy("Digits")]
     ),
     .target(name: "VisionModels", dependencies: ["MXLinear"]),
@@ -58,6 +58,8 @@ let package = Package(
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
     .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
@@ -65,7 +67,7 @@ let package = Package(
     .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
     .testTarget(name: "OscillationTests", dependencies: ["Oscillation", "TestSupport"]),
     .testTarget(
-      name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG"]),
+      name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG", "CZlib"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(

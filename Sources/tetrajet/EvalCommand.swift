@@ -16,7 +16,7 @@ struct EvalCommand: ParsableCommand {
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
   var checkpoint: String
 
-  @Option(help: "'digits' or a folder of images. (default: what it was trained on)")
+  @Option(help: "'digits', a folder of images, or a tar archive. (default: what it was trained on)")
   var data: String?
 
   @Flag(help: "Print one JSON object.")

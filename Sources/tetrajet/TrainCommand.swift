@@ -16,8 +16,9 @@ struct TrainCommand: ParsableCommand {
         tetrajet train --data FOLDER --set model.depth=8 --set seed=1
         tetrajet train --resume runs/one
 
-      A data folder holds train/ and test/ (or val/) with one folder of JPEG or PNG files a class, or \
-      CIFAR's binary files, or IDX files; which, is found out.
+      A data folder holds train/ and test/ (or val/) with one folder of JPEG, PNG or WebP files a \
+      class, or train.tar and test.tar of such folders, or WebDataset shards, or CIFAR's binary files, or \
+      IDX files; which, is found out.
 
       The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.
@@ -34,7 +35,7 @@ struct TrainCommand: ParsableCommand {
   @Argument(help: "A recipe in YAML.")
   var recipe: String?
 
-  @Option(help: "'digits' (built in) or a folder of images.")
+  @Option(help: "'digits' (built in), a folder of images, or a tar archive.")
   var data: String?
 
   @Option(help: "Quantizers and remedies, as in tetrajet+qema; see above.")

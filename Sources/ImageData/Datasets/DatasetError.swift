@@ -28,6 +28,34 @@ public struct DatasetError: ReportableError, Equatable {
     case length(found: Int, claimed: [UInt32])
     /// The two IDX files of a pair differ in how many items they have.
     case itemCount(images: Int, labels: Int)
+    /// A compressed file is damaged, in zlib's words, or cut off.
+    case compressed(String)
+    /// A compressed file goes on behind what its IDX header claims.
+    case compressedLength(claimed: Int)
+    /// A tar archive is damaged, at a byte of it.
+    case archive(ArchiveFault, offset: Int)
+    /// An archive without a `train` folder.
+    case noTrainFolder
+    /// An archive with `train` folders in more than one place.
+    case severalTops(first: String, second: String)
+    /// There is an archive to train on and none to test with.
+    case noTestArchive(train: String)
+    /// A list of classes without a class.
+    case emptyClassList
+    /// A folder that two lines of the list of classes name.
+    case repeatedClass(name: String, first: Int, second: Int)
+    /// A class folder that the list of classes does not name.
+    case unlistedClass(name: String, place: String)
+    /// A class of the list of classes that is not there.
+    case missingClass(name: String, place: String)
+    /// Shards without a sample.
+    case noSamples
+    /// A sample has a label and no image.
+    case sampleWithoutImage(key: String)
+    /// A sample has an image and no label.
+    case sampleWithoutLabel(key: String)
+    /// A sample's label is no class's number.
+    case sampleLabel(key: String, found: String, classes: Int)
   }
 
   /// The folder or file.
@@ -45,43 +73,5 @@ public struct DatasetError: ReportableError, Equatable {
   public var category: ErrorCategory { .badData }
 
   /// One line: the path, what was found, what was expected, what to try.
-  public var description: String { "\(path): \(text)" }
-
-  private var text: String {
-    switch fault {
-    case .unrecognized(let archive):
-      "no data set found here, expected one of: train/ and test/ (or val/) with a folder of .jpg or "
-        + ".png files for each class; CIFAR-10 or CIFAR-100, binary version (data_batch_1.bin …, "
-        + "train.bin); IDX files (train-images-idx3-ubyte …); or 'digits' in place of a path"
-        + (archive.map { "; unpack \($0) first" } ?? "; check the path")
-    case .noTestFolder:
-      "found train/ but neither test/ nor val/; put test images into test/, with the same class "
-        + "folders"
-    case .noClasses: "no class folder found, expected one folder of images for each class"
-    case .emptyClass:
-      "no image found, expected .jpg, .jpeg, .png or .webp files directly in this class folder; add some "
-        + "or remove the folder"
-    case .classMismatch(let name, let side):
-      "class '\(name)' is missing in \(side)/, expected the same class folders on both sides; "
-        + "rename, add or remove it"
-    case .recordLength(let found, let record):
-      "\(found) bytes, expected one or more records of \(record); fetch the file again"
-    case .label(let found, let offset, let classes):
-      "label \(found) at byte \(offset), expected 0 to \(classes - 1); fetch the file again"
-    case .classNames(let found, let expected):
-      "\(found) class names, expected \(expected), one a line; fetch the file again or remove it"
-    case .magic(let found, let expected):
-      "starts with \(found), expected \(expected), the number of this kind of IDX file; unpack it "
-        + "or fetch it again"
-    case .header(let found, let expected):
-      "\(found) bytes, expected a header of \(expected) and what it claims; fetch the file again"
-    case .length(let found, let claimed):
-      "\(found) bytes, expected what its header claims: "
-        + "\(claimed.map(String.init).joined(separator: " x ")) after the header, not empty; "
-        + "fetch the file again"
-    case .itemCount(let images, let labels):
-      "\(labels) labels, expected \(images), as many as there are images beside it; fetch both "
-        + "files again"
-    }
-  }
+  public var description: String { "\(path): \(fault.text)" }
 }

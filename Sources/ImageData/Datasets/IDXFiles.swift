@@ -10,8 +10,8 @@ struct IDXFiles: ImageDataset {
   private let labels: IDXBlock
   private let valueTable: [UInt8]
 
-  /// Reads a pair of files. `classes` is how many there are; nil for what the largest label asks for.
-  /// Values in 0…`maximumValue` are scaled to 0…255.
+  /// Reads a pair of files. `classes` is how many there are; nil for what the largest label asks
+  /// for. Values in 0…`maximumValue` are scaled to 0…255.
   init(images path: String, labels labelPath: String, classes: Int?, maximumValue: Int = 255) throws
   {
     images = try IDXBlock(path, dimensions: 3)
@@ -36,16 +36,20 @@ struct IDXFiles: ImageDataset {
     }
   }
 
-  /// The names of the files in a folder, where it has at least the training images.
+  /// The names of the files in a folder, where it has at least the training images. Each may be
+  /// compressed, with ".gz" behind its name, as MNIST's are published.
   struct Names {
     let train: (images: String, labels: String)
     let test: (images: String, labels: String)
 
     init?(_ listing: FolderListing) {
       func pair(_ side: String) -> (images: String, labels: String)? {
-        for mark in ["-", "."] {
-          let images = "\(side)-images\(mark)idx3-ubyte"
-          if listing.files.contains(images) { return (images, "\(side)-labels\(mark)idx1-ubyte") }
+        for (mark, ending) in [("-", ""), (".", ""), ("-", ".gz"), (".", ".gz")] {
+          let images = "\(side)-images\(mark)idx3-ubyte\(ending)"
+          if !listing.files.contains(images) { continue }
+          let labels = "\(side)-labels\(mark)idx1-ubyte"
+          let found = [labels, "\(labels).gz"].first(where: listing.files.contains)
+          return (images, found ?? labels + ending)
         }
         return nil
       }

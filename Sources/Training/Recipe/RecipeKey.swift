@@ -32,7 +32,7 @@ public struct RecipeKey: Sendable {
       .choice("engine", \.engine, "how products are computed"),
       .integer("seed", \.seed, 0...Int.max, "the seed of everything random"),
 
-      .string("data.path", \.data.path, "digits, or a folder of images"),
+      .string("data.path", \.data.path, "digits, a folder of images, or a tar archive"),
       .numbers("data.mean", \.data.mean, -10...10, "channel means that are subtracted"),
       .numbers(
         "data.standard_deviation", \.data.standardDeviation, 1e-6...10,

@@ -1,0 +1,22 @@
+/// One side of a data set whose images lie in folders, one a class.
+protocol ClassedImages: ImageDataset {
+  /// What messages call the side.
+  var path: String { get }
+  /// The names of the class folders that were found, sorted by their bytes.
+  var folders: [String] { get }
+}
+
+/// Holds the classes of two sides against each other, where no file lists them: each must have all.
+///
+/// - Throws: `DatasetError` at `path` that names the first class that one side lacks.
+func checkSameClasses(
+  _ train: any ClassedImages, _ test: any ClassedImages, path: String, trainSide: String,
+  testSide: String
+) throws {
+  // The first difference in the order of the names, so that the same one is always named.
+  let differences = Set(train.folders).symmetricDifference(test.folders)
+  if let name = differences.min(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+    let missing = test.folders.contains(name) ? trainSide : testSide
+    throw DatasetError(path: path, fault: .classMismatch(name: name, missingIn: missing))
+  }
+}
