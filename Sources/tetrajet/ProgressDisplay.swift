@@ -27,10 +27,8 @@ final class ProgressDisplay: TrainingObserver {
       let now = ContinuousClock.now
       guard bar.drawn.duration(to: now) > .milliseconds(100) else { return }
       let share = Double(progress.step) / Double(progress.totalSteps)
-      let filled = Int(share * 20)
-      let cells = String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
       writeError(
-        "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(cells) \(fixed(100 * share, 0)) %  "
+        "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(progressBar(share))  "
           + "loss \(fixed(progress.loss, 3))  \(fixed(progress.imagesPerSecond, 0)) images/s  "
           + "\(duration(progress.secondsLeft)) left" + starved(progress.loaderWaitShare))
       bar = (now, true)

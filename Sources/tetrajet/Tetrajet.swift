@@ -15,15 +15,16 @@ struct Tetrajet: ParsableCommand {
         tetrajet eval runs/first
         tetrajet predict runs/first photo.jpg
 
-      FOLDER has train/ and test/ (or val/), each with one folder of JPEG or PNG files a class.
+      FOLDER has train/ and test/ (or val/), each with one folder of JPEG, PNG or WebP files a class, or
+      tar archives of such; 'tetrajet data FOLDER' looks at it.
 
       Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output.
       Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
       """,
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
-      CompareCommand.self, ReportCommand.self,
-      ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
+      CompareCommand.self, ReportCommand.self, DataCommand.self, ModelsCommand.self,
+      QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
     ])
 }
 

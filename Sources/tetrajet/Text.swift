@@ -26,6 +26,13 @@ func table(_ header: [String], _ rows: [[String]]) -> String {
   return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
 }
 
+/// How much is done, as a bar of twenty cells and in per cent.
+func progressBar(_ share: Double) -> String {
+  let filled = Int(min(max(share, 0), 1) * 20)
+  return String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
+    + " \(fixed(100 * share, 0)) %"
+}
+
 /// Seconds as people read them: 45 s, 3:07, 2:03:10.
 func duration(_ seconds: Double) -> String {
   guard seconds.isFinite, seconds >= 0 else { return "-" }

@@ -8,6 +8,8 @@ public struct EncodedImage: Sendable {
   public let width: Int
   /// Rows of the image held upright.
   public let height: Int
+  /// The file's length.
+  public var byteCount: Int { bytes.count }
 
   private let bytes: [UInt8]
   private let orientation: ImageOrientation

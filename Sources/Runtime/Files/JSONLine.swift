@@ -37,6 +37,14 @@ public struct JSONLine: Sendable {
   public mutating func add(_ key: String, _ values: [Float]) {
     append(key, "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ", ") + "]")
   }
+  /// Adds an array of numbers, null for those that are not finite.
+  public mutating func add(_ key: String, _ values: [Double]) {
+    append(key, "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ", ") + "]")
+  }
+  /// Adds an array of strings.
+  public mutating func add(_ key: String, _ values: [String]) {
+    append(key, "[" + values.map(jsonString).joined(separator: ", ") + "]")
+  }
   /// Adds the members of another object behind those that are there.
   public mutating func add(_ other: JSONLine) { members += other.members }
 
