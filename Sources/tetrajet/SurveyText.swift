@@ -36,7 +36,7 @@ extension DatasetSurvey {
       ["mean"] + sides.map { numbers($0.statistics?.mean) },
       ["standard deviation"] + sides.map { numbers($0.statistics?.standardDeviation) },
     ]
-    let parts = [table([source, "train", "test"], rows)] + brokenLines + optionLines
+    let parts = [source, "", table(["", "train", "test"], rows)] + brokenLines + optionLines
     return parts.joined(separator: "\n")
   }
 

@@ -18,7 +18,7 @@ struct TrainCommand: ParsableCommand {
 
       A data folder holds train/ and test/ (or val/) with one folder of JPEG, PNG or WebP files a \
       class, or train.tar and test.tar of such folders, or WebDataset shards, or CIFAR's binary files, or \
-      IDX files; which, is found out.
+      IDX files; which, is found out ('tetrajet data' shows it).
 
       The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.

@@ -65,10 +65,13 @@ struct TarHeader {
   private static func check(_ block: [UInt8]) throws(ArchiveFault) {
     var unsigned = 0
     var signed = 0
-    for (index, byte) in block.enumerated() {
-      let byte = (148..<156).contains(index) ? UInt8(ascii: " ") : byte
+    for byte in block {
       unsigned += Int(byte)
       signed += Int(Int8(bitPattern: byte))
+    }
+    for byte in block[148..<156] {
+      unsigned += Int(UInt8(ascii: " ")) - Int(byte)
+      signed += Int(UInt8(ascii: " ")) - Int(Int8(bitPattern: byte))
     }
     // Old writers added up signed bytes.
     guard let stored = number(block[148..<156]), stored == unsigned || stored == signed else {

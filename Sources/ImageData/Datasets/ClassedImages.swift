@@ -15,7 +15,7 @@ func checkSameClasses(
 ) throws {
   // The first difference in the order of the names, so that the same one is always named.
   let differences = Set(train.folders).symmetricDifference(test.folders)
-  if let name = differences.min(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+  if let name = differences.min(by: { $0.precedesInBytes($1) }) {
     let missing = test.folders.contains(name) ? trainSide : testSide
     throw DatasetError(path: path, fault: .classMismatch(name: name, missingIn: missing))
   }

@@ -45,8 +45,8 @@ struct FolderListing {
       }
     }
     guard errno == 0 else { throw FileError("read", path) }
-    folders.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    files.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    folders.sort { $0.precedesInBytes($1) }
+    files.sort { $0.precedesInBytes($1) }
   }
 
   /// The path of an entry.

@@ -41,7 +41,7 @@ extension ImageArchive {
   private static func topFolder(_ entries: [TarEntry], path: String) throws -> String {
     var tops: Set<String> = []
     var depth = Int.max
-    for entry in entries where entry.name.contains("train/") {
+    for entry in entries {
       let parts = entry.name.split(separator: "/")
       // Behind it follow a class and a file at least.
       guard let place = parts.dropLast(2).firstIndex(of: "train"), place <= depth else { continue }
@@ -49,7 +49,7 @@ extension ImageArchive {
       depth = place
       tops.insert(parts[..<place].map { "\($0)/" }.joined())
     }
-    let sorted = tops.sorted()
+    let sorted = tops.sorted { $0.precedesInBytes($1) }
     guard let first = sorted.first else { throw DatasetError(path: path, fault: .noTrainFolder) }
     if sorted.count > 1 {
       throw DatasetError(path: path, fault: .severalTops(first: first, second: sorted[1]))

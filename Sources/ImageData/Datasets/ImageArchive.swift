@@ -17,7 +17,7 @@ struct ImageArchive: ClassedImages {
     listedBy index: ClassIndex? = nil, isTraining: Bool
   ) throws {
     (self.archive, self.path) = (archive, path)
-    folders = found.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    folders = found.keys.sorted { $0.precedesInBytes($1) }
     if folders.isEmpty { throw DatasetError(path: path, fault: .noClasses) }
     let classes = try ClassIndex.of(folders, in: path, listedBy: index, isTraining: isTraining)
     var files: [TarEntry] = []
@@ -25,7 +25,7 @@ struct ImageArchive: ClassedImages {
     for (label, name) in classes.folders.enumerated() {
       guard let entries = found[name] else { continue }
       let images = entries.filter { ImageFormat.isImage($0.name) }
-        .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        .sorted { $0.name.precedesInBytes($1.name) }
       if images.isEmpty { throw DatasetError(path: "\(path)/\(name)", fault: .emptyClass) }
       files += images
       labels += Array(repeating: Int32(label), count: images.count)
