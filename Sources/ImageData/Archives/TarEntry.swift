@@ -11,7 +11,7 @@ package struct TarEntry: Sendable {
   /// A path without what leads nowhere or back; empty for the archive's top. What would lead out of
   /// the archive stays at its top: names serve for messages and labels, no file is ever made of
   /// them.
-  static func normalized(_ path: [UInt8]) -> String {
+  package static func normalized(_ path: [UInt8]) -> String {
     var components: [ArraySlice<UInt8>] = []
     for component in path.split(separator: UInt8(ascii: "/")) {
       if component.elementsEqual(".".utf8) { continue }
@@ -21,6 +21,9 @@ package struct TarEntry: Sendable {
         components.append(component)
       }
     }
-    return String(decoding: Array(components.joined(separator: "/".utf8)), as: UTF8.self)
+    let bytes = Array(components.joined(separator: "/".utf8))
+    // What is no UTF-8 is taken for Latin-1: with replacement characters two files could become one.
+    return String(validating: bytes, as: UTF8.self)
+      ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
   }
 }
