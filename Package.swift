@@ -29,7 +29,7 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Training", "Reports", "Oscillation", "VisionModels",
+        "Training", "Reports", "ImageData", "Oscillation", "VisionModels",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),

@@ -23,8 +23,8 @@ struct Tetrajet: ParsableCommand {
       """,
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
-      CompareCommand.self, ReportCommand.self, DataCommand.self, ModelsCommand.self,
-      QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
+      CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
+      ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
     ])
 }
 

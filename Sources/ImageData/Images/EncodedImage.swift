@@ -45,12 +45,20 @@ public struct EncodedImage: Sendable {
   /// - Throws: `ImageError`.
   public func decoded(reduction: Int = 1) throws -> Image {
     precondition([1, 2, 4, 8].contains(reduction), "reduced to 1/\(reduction)")
+    // What is left over of a row or column of blocks comes last in the file. Where turning would bring it to the front,
+    // blocks of the upright image are others than the file's, and are made of whole pixels.
+    let stored = orientation.swapsAxes ? (height, width) : (width, height)
+    let isAligned =
+      (!orientation.reversesColumns || stored.0 % reduction == 0)
+      && (!orientation.reversesRows || stored.1 % reduction == 0)
     let image =
       switch format {
-      case .jpeg: try JPEGDecoder.decode(bytes, reduction: reduction, name: name)
+      case .jpeg:
+        try JPEGDecoder.decode(bytes, reduction: isAligned ? reduction : 1, name: name)
       case .png: try PNGDecoder.decode(bytes, name: name)
       case .webp: try WebPDecoder.decode(bytes, name: name)
       }
-    return image.turned(orientation)
+    let upright = image.turned(orientation)
+    return format == .jpeg && !isAligned ? upright.reduced(by: reduction) : upright
   }
 }

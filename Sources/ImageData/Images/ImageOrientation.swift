@@ -15,6 +15,22 @@ enum ImageOrientation: Int {
   /// Whether rows become columns.
   var swapsAxes: Bool { rawValue >= 5 }
 
+  /// Whether the stored image's last column comes first, be it as a column or as a row.
+  var reversesColumns: Bool {
+    switch self {
+    case .mirrored, .halfTurn, .transposedAcross, .quarterTurnCounterclockwise: true
+    default: false
+    }
+  }
+
+  /// Whether the stored image's last row comes first, be it as a row or as a column.
+  var reversesRows: Bool {
+    switch self {
+    case .mirroredUpsideDown, .halfTurn, .transposedAcross, .quarterTurnClockwise: true
+    default: false
+    }
+  }
+
   /// The orientation that a JPEG file's EXIF block names; upright where there is none or it makes no sense.
   ///
   /// The block is the first APP1 segment that starts with "Exif"; it holds a TIFF header and a directory of tags.
@@ -26,6 +42,11 @@ enum ImageOrientation: Int {
     var position = 2
     // Segments: FF, marker, two bytes of length that count themselves. Pixels follow FF DA.
     while position + 4 <= bytes.count, bytes[position] == 0xFF, bytes[position + 1] != 0xDA {
+      // Any number of FF may stand before a marker.
+      if bytes[position + 1] == 0xFF {
+        position += 1
+        continue
+      }
       let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
       let content = position + 4..<position + 2 + length
       guard length >= 2, content.upperBound <= bytes.count else { return nil }

@@ -19,7 +19,7 @@ struct BatchMaker: Sendable {
   private let preprocessing: Preprocessing
   private let options: LoaderOptions
   private let normalization: Normalization
-  private let fill: [UInt8]
+  private let augmenter: Augmenter
   private let cache: ImageCache
 
   init(dataset: any ImageDataset, preprocessing: Preprocessing, options: LoaderOptions) {
@@ -27,8 +27,7 @@ struct BatchMaker: Sendable {
     self.preprocessing = preprocessing
     self.options = options
     normalization = Normalization(preprocessing)
-    // What geometric operations bring in from outside is the mean colour, as in DeiT's recipe.
-    fill = preprocessing.mean.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) }
+    augmenter = Augmenter(preprocessing)
     cache = ImageCache(images: dataset.count, megabytes: options.cacheMegabytes)
   }
 
@@ -64,7 +63,7 @@ struct BatchMaker: Sendable {
         if options.training {
           var random = plan.augmentation.sequence(
             item: index + dataset.count * Int(sample.repetition))
-          try augment(index, &random, to: output)
+          try augmenter.write(material(index), &random, to: output)
         } else {
           normalization.write(try fitted(index), placed: .identity, to: output)
         }
@@ -84,42 +83,11 @@ struct BatchMaker: Sendable {
     return MadeBatch(batch: batch, skipped: skipped)
   }
 
-  /// Image `index` augmented, as the model sees it.
-  private func augment(
-    _ index: Int, _ random: inout RandomSequence, to output: UnsafeMutablePointer<Float>
-  ) throws {
-    let augmentation = preprocessing.augmentation
-    var image: Image
-    var placement: Placement
-    switch augmentation.crop {
-    case .padded:
-      placement = Placement.random(augmentation, &random)
-      image = try fitted(index)
-    case .resized:
-      let content = try source(index)
-      let box = CropBox.random(
-        width: content.width, height: content.height, scale: augmentation.scale,
-        ratio: augmentation.ratio, &random)
-      let isMirrored = random.uniform() < augmentation.flipProbability
-      placement = Placement(dx: 0, dy: 0, isMirrored: isMirrored)
-      image = try content.cropped(
-        box, size: preprocessing.imageSize, channels: preprocessing.channels)
-    }
-    if augmentation.changesPixels {
-      image = image.placed(placement)
-      placement = .identity
-      var operations = augmentation.policy.draw(&random)
-      if augmentation.colorJitter > 0 {
-        operations += ImageOperation.colorJitter(augmentation.colorJitter, &random)
-      }
-      for operation in operations { image = image.applying(operation, fill: fill) }
-    }
-    normalization.write(image, placed: placement, to: output)
-    let size = preprocessing.imageSize
-    if let box = RandomErasing.box(
-      size: size, probability: augmentation.erasingProbability, &random)
-    {
-      RandomErasing.fill(box, of: output, size: size, channels: preprocessing.channels, &random)
+  /// What training samples of image `index` are made of.
+  private func material(_ index: Int) throws -> ImageContent {
+    switch preprocessing.augmentation.crop {
+    case .padded: .pixels(try fitted(index))
+    case .resized: try source(index)
     }
   }
 
