@@ -71,7 +71,8 @@ let package = Package(
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(
-      name: "tetrajetTests", dependencies: ["tetrajet", "Training", "VisionModels", "TestSupport"]),
+      name: "tetrajetTests",
+      dependencies: ["tetrajet", "Training", "ImageData", "VisionModels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -201,16 +201,16 @@ def each_way_of_storing(command, photo, folder):
     return failures
 
 
-def quantiles(samples, original):
-    """How far samples are from their image, in levels: the share that is unchanged, quartiles of the rest."""
-    distances = [np.abs(sample - original).mean() for sample in samples]
-    changed = sorted(value for value in distances if value > 0.01)
-    quartiles = statistics.quantiles(changed, n=4)
-    return [f"{1 - len(changed) / len(distances):.3f}", *(f"{value:.1f}" for value in quartiles)]
+def largest_gap(ours, theirs):
+    """Kolmogorov and Smirnov's distance of two samples."""
+    ours, theirs = np.sort(ours), np.sort(theirs)
+    both = np.concatenate([ours, theirs])
+    shares = [np.searchsorted(sample, both, "right") / len(sample) for sample in (ours, theirs)]
+    return np.abs(shares[0] - shares[1]).max()
 
 
 def drawn(command, photo, folder, policy, count):
-    """A policy's samples of one photograph: how far they are from it."""
+    """A policy's samples of one photograph: how far they are from it, ours and timm's. One row."""
     size = 64
     image = upright(photo).resize((size, size), Image.Resampling.BICUBIC)
     path = folder / "small.png"
@@ -223,16 +223,33 @@ def drawn(command, photo, folder, policy, count):
         options = [option for key in keys for option in ("--set", key)]
         sheet = command(path, *options, "--size", str(size), "--count", str(columns**2), "--seed", str(seed))
         step = size + 2
-        ours += [sheet[y * step : y * step + size, x * step : x * step + size] for y in range(columns) for x in range(columns)]
+        cells = [(y * step, x * step) for y in range(columns) for x in range(columns)]
+        ours += [np.abs(sheet[y : y + size, x : x + size] - original).mean() for y, x in cells]
     # Pillow 13 refuses to keep 0 bits, which leaves black, and which timm draws now and then.
     posterize = ImageOps.posterize
     ImageOps.posterize = lambda image, bits: posterize(image, bits) if bits else Image.new("RGB", image.size)
     options = {"img_mean": FILL, "interpolation": Image.Resampling.BICUBIC, "translate_pct": 0.45}
     reference = auto_augment.rand_augment_transform(policy, options)
-    theirs = [array(reference(image)) for _ in range(len(ours))]
-    print(f"\n{len(ours)} samples of {policy}: distance from the image in levels")
-    rows = [["TetraJet", *quantiles(ours, original)], ["timm", *quantiles(theirs, original)]]
-    print_table(["", "unchanged", "first quartile of the rest", "median", "third quartile"], rows)
+    theirs = [np.abs(array(reference(image)) - original).mean() for _ in ours]
+    ImageOps.posterize = posterize
+    gap = largest_gap(ours, theirs)
+    # Two samples of one distribution are further apart once in a thousand times.
+    limit = 1.95 * (2 / len(ours)) ** 0.5
+    quartiles = [" ".join(f"{value:.1f}" for value in np.quantile(side, (0.1, 0.25, 0.5, 0.75, 0.9))) for side in (ours, theirs)]
+    row = [policy, *quartiles, f"{gap:.4f}", f"{limit:.4f}"]
+    return row, [] if gap <= limit else [f"samples of {policy} are distributed otherwise than timm's"]
+
+
+def each_policy(command, photo, folder, count):
+    """One row a policy: how far its samples are from the image, in levels."""
+    rows, failures = [], []
+    for policy in ("rand-m9-mstd0.5-inc1", "rand-m9-n1-mstd0.5-p1-inc1", "rand-m5-n1-mstd2-p1"):
+        row, failure = drawn(command, photo, folder, policy, count)
+        rows.append(row)
+        failures += failure
+    print(f"\n{count} samples of a policy, their mean differences from the image in levels (deciles 1 and 9, quartiles):")
+    print_table(["policy", "TetraJet", "timm", "largest gap of the distributions", "its limit"], rows)
+    return failures
 
 
 def main():
@@ -260,7 +277,7 @@ def main():
         if args.only in (None, "storing"):
             failures += each_way_of_storing(command, some[0], folder)
         if args.only in (None, "policy"):
-            drawn(command, some[0], folder, "rand-m9-mstd0.5-inc1", args.samples)
+            failures += each_policy(command, some[0], folder, args.samples)
     if failures:
         raise RunFailed("; ".join(failures))
 

@@ -11,7 +11,9 @@ extension Image {
           for channel in 0..<channels {
             var sum = 0
             for line in lines {
-              for place in places { sum += Int(pixels[(line * width + place) * channels + channel]) }
+              for place in places {
+                sum += Int(pixels[(line * width + place) * channels + channel])
+              }
             }
             let area = lines.count * places.count
             output[(y * columns + x) * channels + channel] = UInt8((sum + area / 2) / area)

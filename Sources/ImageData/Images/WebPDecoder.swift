@@ -8,7 +8,7 @@
 
 /// WebP through libwebp, where the system has it: the library is looked for when the first such file comes, so that
 /// nobody needs it to build or to read JPEG and PNG.
-enum WebPDecoder {
+package enum WebPDecoder {
   private typealias GetInfo =
     @convention(c) (
       UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<Int32>?, UnsafeMutablePointer<Int32>?
@@ -40,7 +40,7 @@ enum WebPDecoder {
   }
 
   /// Whether WebP files can be read on this system.
-  static var isAvailable: Bool { Library.shared != nil }
+  package static var isAvailable: Bool { Library.shared != nil }
 
   /// What the header claims.
   static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {

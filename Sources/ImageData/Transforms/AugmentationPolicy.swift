@@ -34,7 +34,7 @@ public enum AugmentationPolicy: Sendable, Equatable {
     "none, 3a, or rand-mM[-nN][-mstdS][-mmaxM][-pP][-inc1], as in rand-m9-mstd0.5-inc1"
 
   /// The operations for one image.
-  func draw(_ random: inout RandomSequence) -> [ImageOperation] {
+  package func draw(_ random: inout RandomSequence) -> [ImageOperation] {
     switch self {
     case .none: []
     case .randAugment(let policy): policy.draw(&random)
@@ -75,14 +75,16 @@ public struct RandAugment: Sendable, Equatable {
     guard parts.first == "rand" else { return nil }
     for part in parts.dropFirst() {
       let name = part.prefix { $0.isLetter }
-      guard let value = Double(part.dropFirst(name.count)), value >= 0 else { return nil }
+      guard let value = Double(part.dropFirst(name.count)), value >= 0, value.isFinite else {
+        return nil
+      }
       switch name {
       case "m" where value <= 100: magnitude = value
       case "n" where (1...15).contains(value) && value == value.rounded(): count = Int(value)
       case "mstd": deviation = value
       case "mmax" where value <= 100: maximum = value
       case "p" where value <= 1: probability = value
-      case "inc" where value <= 1: isIncreasing = value != 0
+      case "inc" where value == 0 || value == 1: isIncreasing = value == 1
       default: return nil
       }
     }
@@ -102,7 +104,7 @@ public struct RandAugment: Sendable, Equatable {
   }
 
   /// The operations for one image.
-  func draw(_ random: inout RandomSequence) -> [ImageOperation] {
+  package func draw(_ random: inout RandomSequence) -> [ImageOperation] {
     (0..<count).compactMap { _ in
       let kind = Kind.allCases[random.integer(below: Kind.allCases.count)]
       guard Double(random.uniform()) < probability else { return nil }
@@ -118,13 +120,13 @@ public struct RandAugment: Sendable, Equatable {
   }
 
   /// timm's fifteen, in its order.
-  enum Kind: CaseIterable {
+  package enum Kind: CaseIterable {
     case autoContrast, equalize, invert, rotate, posterize, solarize, solarizeAdd
     case color, contrast, brightness, sharpness, shearX, shearY, translateX, translateY
   }
 
   /// An operation at a level, 1 for magnitude 10. Where sides are equal, `isNegative` says which.
-  func operation(_ kind: Kind, _ level: Double, isNegative: Bool) -> ImageOperation {
+  package func operation(_ kind: Kind, _ level: Double, isNegative: Bool) -> ImageOperation {
     let signed = isNegative ? -level : level
     // From 0.1 to 1.9; or 1 ± 0.9 · level.
     let factor = isIncreasing ? max(0.1, 1 + 0.9 * signed) : 0.1 + 1.8 * level
@@ -152,7 +154,9 @@ public struct RandAugment: Sendable, Equatable {
 
 extension ImageOperation {
   /// Brightness, contrast and saturation changed by up to ±`amount` each, in random order (torchvision's ColorJitter).
-  static func colorJitter(_ amount: Double, _ random: inout RandomSequence) -> [ImageOperation] {
+  package static func colorJitter(_ amount: Double, _ random: inout RandomSequence)
+    -> [ImageOperation]
+  {
     let range = max(0, 1 - amount)...(1 + amount)
     let operations: [ImageOperation] = [
       .brightness(random.uniform(in: range)), .contrast(random.uniform(in: range)),

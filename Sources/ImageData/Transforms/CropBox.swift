@@ -8,15 +8,19 @@
 import Runtime
 
 /// A rectangle of an image, in pixels.
-struct CropBox: Equatable {
-  let x, y: Int
-  let width, height: Int
+package struct CropBox: Equatable {
+  package let x, y: Int
+  package let width, height: Int
+
+  package init(x: Int, y: Int, width: Int, height: Int) {
+    (self.x, self.y, self.width, self.height) = (x, y, width, height)
+  }
 
   /// The random part of an image that RandomResizedCrop shows (torchvision's and timm's; Szegedy et al. 2015): its area
   /// uniform in `scale` of the image's, its ratio width/height log-uniform in `ratio`, its place uniform.
   ///
   /// Ten attempts; where none fits into the image, the largest middle part of an allowed ratio.
-  static func random(
+  package static func random(
     width: Int, height: Int, scale: ClosedRange<Double>, ratio: ClosedRange<Double>,
     _ random: inout RandomSequence
   ) -> CropBox {

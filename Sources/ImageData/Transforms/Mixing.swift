@@ -28,7 +28,7 @@ public struct Mixing: Sendable, Equatable {
   ///   - images: [B, C, size, size], changed in place.
   ///   - random: what is drawn from.
   /// - Returns: the share λ of image i in what is now image i; the rest is image B − 1 − i. 1 where nothing was mixed.
-  func apply(
+  package func apply(
     to images: UnsafeMutablePointer<Float>, count: Int, channels: Int, size: Int,
     _ random: inout RandomSequence
   ) -> Float {
@@ -52,8 +52,8 @@ public struct Mixing: Sendable, Equatable {
     // A rectangle of area 1 − λ about a uniform centre; what lies outside is lost, so that λ is what is left.
     let side = Int(Double(size) * (1 - share).squareRoot())
     let (y, x) = (random.integer(below: size), random.integer(below: size))
-    let rows = max(0, y - side / 2)..<min(size, y + side / 2)
-    let columns = max(0, x - side / 2)..<min(size, x + side / 2)
+    let rows = max(0, y - side / 2)..<min(size, y + (side + 1) / 2)
+    let columns = max(0, x - side / 2)..<min(size, x + (side + 1) / 2)
     Self.forEachPair(count) { i, j in
       for channel in 0..<channels {
         for row in rows {

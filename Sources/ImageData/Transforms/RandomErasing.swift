@@ -9,13 +9,13 @@ import Runtime
 
 /// Replaces a random rectangle of an image by noise (Zhong et al. 2020), in timm's pixel mode: each value becomes one from
 /// the standard normal distribution, the image being normalized already.
-enum RandomErasing {
+package enum RandomErasing {
   /// The rectangle's share of the area, and its height by its width; timm's defaults.
   static let area = 0.02...1 / 3.0
   static let ratio = 0.3...1 / 0.3
 
   /// The rectangle to erase in an image of `size` × `size` pixels; nil where chance, or ten attempts in vain, leave it whole.
-  static func box(
+  package static func box(
     size: Int, probability: Double, _ random: inout RandomSequence
   ) -> CropBox? {
     guard Double(random.uniform()) < probability else { return nil }
@@ -34,7 +34,7 @@ enum RandomErasing {
   }
 
   /// Fills `box` of an image [C, size, size] with noise.
-  static func fill(
+  package static func fill(
     _ box: CropBox, of image: UnsafeMutablePointer<Float>, size: Int, channels: Int,
     _ random: inout RandomSequence
   ) {

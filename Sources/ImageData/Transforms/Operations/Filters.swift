@@ -29,8 +29,9 @@ extension Image {
   func gaussianBlurred(_ radius: Double) -> Image {
     if radius <= 0 { return self }
     let passes = 3
-    let variance = radius * radius / Double(passes)
-    let length = (12 * variance + 1).squareRoot()
+    // In single precision, as Pillow: the last bit of a weight decides which way all ties of an image are rounded.
+    let variance = Float(radius) * Float(radius) / Float(passes)
+    let length = Float((12 * Double(variance) + 1).squareRoot())
     let whole = ((length - 1) / 2).rounded(.down)
     let excess = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance)
     let reach = whole + excess / (6 * (variance - (whole + 1) * (whole + 1)))
@@ -59,11 +60,11 @@ extension Image {
   /// One line of `count` values, `step` apart: each becomes the mean of what lies within ±`radius` + ½, edges repeated.
   private static func boxBlur(
     _ input: UnsafePointer<UInt8>, _ output: UnsafeMutablePointer<UInt8>, _ count: Int, _ step: Int,
-    _ radius: Double
+    _ radius: Float
   ) {
     let whole = Int(radius)
     // In 24-bit fixed point, as sums that go along the line must not drift.
-    let full = Int((Double(1 << 24) / (radius * 2 + 1)))
+    let full = Int(Float(1 << 24) / (radius * 2 + 1))
     let part = ((1 << 24) - (2 * whole + 1) * full) / 2
     func value(_ index: Int) -> Int { Int(input[min(max(index, 0), count - 1) * step]) }
     var sum = (-whole...whole).reduce(0) { $0 + value($1) }
