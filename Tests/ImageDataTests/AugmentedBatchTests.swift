@@ -98,6 +98,51 @@ struct AugmentedBatchTests {
     }
   }
 
+  @Test("the policy's operations come after the flip, erasing comes last")
+  func order() throws {
+    var preprocessing = rawValues(16, channels: 3, flipProbability: 1)
+    preprocessing.augmentation.policy = .threeAugment
+    let image = pattern(16, 16, 3)
+    let mirrored = Image(
+      width: 16, height: 16, channels: 3,
+      pixels: (0..<768).map { image.pixels[($0 / 48 * 16 + 15 - $0 / 3 % 16) * 3 + $0 % 3] })
+    let fill: [UInt8] = [0, 0, 0]
+    let (grey, solarized) = (
+      mirrored.applying(.grayscale, fill: fill), mirrored.applying(.solarize(128), fill: fill)
+    )
+    var found: [Image] = []
+    for index in 0..<40 {
+      let values = try preprocessing.augmented(.pixels(image), seed: 6, index: index)
+      found.append(try preprocessing.image(of: values))
+      // The same draws with a rectangle erased: all else is as before.
+      preprocessing.augmentation.erasingProbability = 1
+      let erased = try preprocessing.augmented(.pixels(image), seed: 6, index: index)
+      preprocessing.augmentation.erasingProbability = 0
+      let changed = (0..<256).filter { place in
+        (0..<3).contains { values[$0 * 256 + place] != erased[$0 * 256 + place] }
+      }
+      let (rows, columns) = (Set(changed.map { $0 / 16 }), Set(changed.map { $0 % 16 }))
+      #expect(!changed.isEmpty && changed.count == rows.count * columns.count)
+    }
+    #expect(found.count { $0 == grey } > 3 && found.count { $0 == solarized } > 3)
+    #expect(found.count { $0 != grey && $0 != solarized } > 3)
+    #expect(!found.contains(mirrored))
+  }
+
+  @Test("colour jitter changes colours of samples, within its range")
+  func jitter() throws {
+    var preprocessing = rawValues(4, channels: 3)
+    preprocessing.augmentation.colorJitter = 0.2
+    let image = Image(
+      width: 4, height: 4, channels: 3, pixels: Array(repeating: 100, count: 48))
+    // Of a flat grey, only brightness changes anything: by a fifth at most.
+    let values = try (0..<200).map {
+      try Int(preprocessing.augmented(.pixels(image), seed: 1, index: $0)[0].rounded())
+    }
+    #expect(values.allSatisfy { (79...120).contains($0) })
+    #expect(Set(values).count > 25 && values.min()! < 84 && values.max()! > 116)
+  }
+
   @Test("repeats lie side by side, each augmented anew; the epoch has as many fewer images")
   func repeats() throws {
     var preprocessing = rawValues(6, cropPadding: 3, flipProbability: 0.5)
