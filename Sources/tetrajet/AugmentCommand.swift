@@ -7,9 +7,9 @@ struct AugmentCommand: ParsableCommand {
     commandName: "augment",
     abstract: "Show what augmentation does to an image.",
     discussion: """
-      Writes a PNG file: a sheet of training samples as the recipe's augmentation.* and data.* keys make \
-      them (without mixup and CutMix, which are done to whole batches); with --operation, the whole \
-      image after just these operations; with --evaluation, the image as evaluation shows it.
+      Writes a PNG file: a sheet of training samples as the recipe's augmentation.* and data.* keys \
+      make them (without mixup and CutMix, which are done to whole batches); with --operation, the \
+      whole image after just these operations; with --evaluation, the image as evaluation shows it.
 
         tetrajet augment photo.jpg sheet.png --set augmentation.crop=resized \\
           --set augmentation.policy=rand-m9-mstd0.5-inc1 --count 25

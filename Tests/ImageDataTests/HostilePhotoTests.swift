@@ -3,8 +3,9 @@ import ImageData
 import Runtime
 import Testing
 
-/// Mutations of whole files. That the process survives them is the test; under the address sanitizer, that it does so without a
-/// false step and without a leak: see `Benchmarks/hostile_images.sh`.
+/// Mutations of whole files. That the process survives them is the test; under the address
+/// sanitizer, that it does so without a false step and without a leak: see
+/// `Benchmarks/hostile_images.sh`.
 @Suite("Hostile photographs", .serialized)
 struct HostilePhotoTests {
   private static let environment = ProcessInfo.processInfo.environment

@@ -1,8 +1,9 @@
 import ImageData
 import Testing
 
-/// The expected values are those of Pillow 13 and timm 1.0 for the same pixels, through timm.data.auto_augment with bicubic
-/// resampling and the fill (124, 116, 104), `convert("L")`, and ImageFilter.GaussianBlur.
+/// The expected values are those of Pillow 13 and timm 1.0 for the same pixels, through
+/// timm.data.auto_augment with bicubic resampling and the fill (124, 116, 104), `convert("L")`, and
+/// ImageFilter.GaussianBlur.
 @Suite("Image operations")
 struct ImageOperationTests {
   struct Case: Sendable, CustomTestStringConvertible {

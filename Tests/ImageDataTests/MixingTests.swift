@@ -114,7 +114,8 @@ struct MixingTests {
     let batches = 4000
     for item in 0..<batches {
       let (share, images) = mixed(both, count: 2, item: item)
-      // Mixup leaves no value that was there before; a share of 1 is a rectangle of no pixel, or no mixing.
+      // Mixup leaves no value that was there before; a share of 1 is a rectangle of no pixel, or no
+      // mixing.
       if share == 1 { whole += 1 } else if images.allSatisfy({ $0 == 0 || $0 == 1 }) { cut += 1 }
     }
     // A rectangle below one pixel: λ above 1 − 1/81, of CutMix's 750 times in a hundred.

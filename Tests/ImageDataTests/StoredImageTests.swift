@@ -24,7 +24,8 @@ struct StoredImageTests {
     return result + file.dropFirst(2)
   }
 
-  /// Where upright pixel (x, y) lies in a stored image of `width` × `height`, by the standard's figure.
+  /// Where upright pixel (x, y) lies in a stored image of `width` × `height`, by the standard's
+  /// figure.
   private func stored(_ orientation: Int, _ x: Int, _ y: Int, _ width: Int, _ height: Int) -> (
     x: Int, y: Int
   ) {
@@ -91,7 +92,8 @@ struct StoredImageTests {
         worst = max(worst, abs(mean - Int(image.pixels[y * image.width + x])))
       }
     }
-    // A block that the image's end cuts off is filled up by the writer: half a block's slope at most.
+    // A block that the image's end cuts off is filled up by the writer: half a block's slope at
+    // most.
     #expect(worst <= 5)
   }
 

@@ -45,8 +45,9 @@ public struct EncodedImage: Sendable {
   /// - Throws: `ImageError`.
   public func decoded(reduction: Int = 1) throws -> Image {
     precondition([1, 2, 4, 8].contains(reduction), "reduced to 1/\(reduction)")
-    // What is left over of a row or column of blocks comes last in the file. Where turning would bring it to the front,
-    // blocks of the upright image are others than the file's, and are made of whole pixels.
+    // What is left over of a row or column of blocks comes last in the file. Where turning would
+    // bring it to the front, blocks of the upright image are others than the file's, and are made
+    // of whole pixels.
     let stored = orientation.swapsAxes ? (height, width) : (width, height)
     let isAligned =
       (!orientation.reversesColumns || stored.0 % reduction == 0)

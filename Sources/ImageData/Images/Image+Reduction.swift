@@ -1,6 +1,6 @@
 extension Image {
-  /// A `factor`-th of the image's width and height, rounded up: each pixel the mean of the `factor` × `factor` pixels that
-  /// lie there, of fewer at the right and the lower end.
+  /// A `factor`-th of the image's width and height, rounded up: each pixel the mean of the `factor`
+  /// × `factor` pixels that lie there, of fewer at the right and the lower end.
   func reduced(by factor: Int) -> Image {
     let (columns, rows) = ((width + factor - 1) / factor, (height + factor - 1) / factor)
     let result = [UInt8](unsafeUninitializedCapacity: columns * rows * channels) { output, count in

@@ -1,7 +1,7 @@
 import Runtime
 
-/// Makes training samples of images: what `Augmentation` says, drawn from random numbers, and what comes out as the numbers
-/// that a model sees.
+/// Makes training samples of images: what `Augmentation` says, drawn from random numbers, and what
+/// comes out as the numbers that a model sees.
 struct Augmenter: Sendable {
   private let preprocessing: Preprocessing
   private let normalization: Normalization
@@ -15,7 +15,8 @@ struct Augmenter: Sendable {
 
   /// Writes a sample of `content` to `output` (C × H × W, normalized).
   ///
-  /// - Parameter content: the image; under `Augmentation.Crop.padded`, one that was fitted already is as good.
+  /// - Parameter content: the image; under `Augmentation.Crop.padded`, one that was
+  ///   fitted already is as good.
   /// - Throws: `ImageError`.
   func write(
     _ content: ImageContent, _ random: inout RandomSequence,
@@ -67,11 +68,12 @@ struct Augmenter: Sendable {
 }
 
 extension Preprocessing {
-  /// The value of each channel that operations bring in from outside of an image: the mean, as in DeiT's recipe.
+  /// The value of each channel that operations bring in from outside of an image: the mean, as in
+  /// DeiT's recipe.
   public var fill: [UInt8] { mean.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) } }
 
-  /// One image as the model sees it in training, C × H × W, normalized: sample `index` of those that come of a seed. What
-  /// is done to whole batches (`Augmentation.mixing`) is not in it.
+  /// One image as the model sees it in training, C × H × W, normalized: sample `index` of those
+  /// that come of a seed. What is done to whole batches (`Augmentation.mixing`) is not in it.
   ///
   /// - Throws: `LoaderError` for settings that cannot be used, `ImageError`.
   public func augmented(_ content: ImageContent, seed: UInt64, index: Int) throws -> [Float] {
@@ -84,7 +86,8 @@ extension Preprocessing {
     }
   }
 
-  /// The 8-bit image that numbers (C × H × W, normalized) stand for; values beyond black and white are cut off.
+  /// The 8-bit image that numbers (C × H × W, normalized) stand for; values beyond black and white
+  /// are cut off.
   ///
   /// - Throws: `LoaderError` for settings that cannot be used.
   public func image(of values: [Float]) throws -> Image {

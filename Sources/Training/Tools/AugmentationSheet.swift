@@ -37,7 +37,8 @@ public struct AugmentationSheet: Sendable {
 
   /// `count` samples of training in rows, on white.
   ///
-  /// - Throws: `LoaderError`, also where the sheet would have more than `Image.maximumPixels`; `ImageError`.
+  /// - Throws: `LoaderError`, also where the sheet would have more than
+  ///   `Image.maximumPixels`; `ImageError`.
   public func samples(count: Int, seed: UInt64) throws -> Image {
     let size = preprocessing.imageSize
     let columns = Int(Double(count).squareRoot().rounded(.up))

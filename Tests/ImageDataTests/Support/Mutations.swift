@@ -61,8 +61,8 @@ struct MutationReport {
   var slowestCase = 0
   var unexpected: [String] = []
 
-  /// Reads mutation `item` of `files` by every way an image goes: its header, a decoding at a part of its size, the pipeline of
-  /// evaluation.
+  /// Reads mutation `item` of `files` by every way an image goes: its header, a decoding at a part
+  /// of its size, the pipeline of evaluation.
   mutating func add(_ item: Int, of files: [[UInt8]], seed: UInt64, repair: ([UInt8]) -> [UInt8]) {
     var random = RandomStream(seed: seed, purpose: .benchmark, step: 1).sequence(item: item)
     let file = files[random.integer(below: files.count)]

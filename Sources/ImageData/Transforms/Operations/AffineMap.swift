@@ -15,7 +15,8 @@ struct AffineMap {
   /// A counter-clockwise turn about the centre of an image.
   static func rotation(_ degrees: Double, _ width: Int, _ height: Int) -> AffineMap {
     let angle = -degrees * .pi / 180
-    // Rounded, so that a quarter turn is one: an edge that falls beside the image by 10⁻¹⁶ would be filled.
+    // Rounded, so that a quarter turn is one: an edge that falls beside the image by 10⁻¹⁶ would be
+    // filled.
     let (cosine, sine) = (
       (cos(angle) * 1e15).rounded() / 1e15, (sin(angle) * 1e15).rounded() / 1e15
     )

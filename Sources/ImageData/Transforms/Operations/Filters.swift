@@ -29,7 +29,8 @@ extension Image {
   func gaussianBlurred(_ radius: Double) -> Image {
     if radius <= 0 { return self }
     let passes = 3
-    // In single precision, as Pillow: the last bit of a weight decides which way all ties of an image are rounded.
+    // In single precision, as Pillow: the last bit of a weight decides which way all ties of an
+    // image are rounded.
     let variance = Float(radius) * Float(radius) / Float(passes)
     let length = Float((12 * Double(variance) + 1).squareRoot())
     let whole = ((length - 1) / 2).rounded(.down)
