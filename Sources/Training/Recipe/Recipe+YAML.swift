@@ -81,12 +81,9 @@ public struct RecipeSetting: Sendable {
       let key = prefix + name
       switch value {
       case .mapping(let inner):
-        guard RecipeKey.all.contains(where: { $0.name.hasPrefix(key + ".") }) else {
-          if let known = RecipeKey.all.first(where: { $0.name == key }) {
-            throw RecipeError(
-              key: key, found: "a section", expected: known.expected, location: location)
-          }
-          throw RecipeError.unknown(key, location: location)
+        if let known = RecipeKey.all.first(where: { $0.name == key }) {
+          throw RecipeError(
+            key: key, found: "a section", expected: known.expected, location: location)
         }
         return try flatten(inner, prefix: key + ".", path: path)
       case .scalar(let scalar):
