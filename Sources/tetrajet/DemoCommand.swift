@@ -25,6 +25,9 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "Keep the run folders here. (default: they are removed)")
   var output: String?
 
+  @Flag(help: "Print one JSON object a line and method: its summary, and its folder if it is kept.")
+  var json = false
+
   @OptionGroup var threading: ThreadOption
 
   func run() throws {
@@ -39,6 +42,11 @@ struct DemoCommand: ParsableCommand {
       let run = "\(folder)/\(method.rawValue)"
       try train(method, into: run)
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
+      if json {
+        print(try summary.line(output: output == nil ? nil : run))
+        // Whoever reads a pipe need not wait for the last method.
+        fflush(nil)
+      }
       rows.append([
         summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),
         summary.rateOfChangeQuantizedWeight.map { fixed(1000 * $0, 2) } ?? "-",
@@ -47,14 +55,20 @@ struct DemoCommand: ParsableCommand {
         fixed(summary.seconds, 1),
       ])
     }
-    print("\nDigits, \(Threads.count) threads, seed \(seed):")
+    if !json { show(rows) }
+    if let output { writeError("The runs are in \(output).\n") }
+  }
+
+  private func show(_ rows: [[String]]) {
+    writeError("\n")
+    print("Digits, \(Threads.count) threads, seed \(seed):")
     print(
       table(
         [
           "method", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
           "seconds",
         ], rows))
-    if let output { print("The runs are in \(output).") }
+    fflush(nil)
   }
 
   private func train(_ method: Method, into run: String) throws {

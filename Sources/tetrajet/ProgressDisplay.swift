@@ -5,7 +5,7 @@ import Training
 
 /// Shows a run on standard error: a bar that moves on a terminal, a line an epoch elsewhere.
 final class ProgressDisplay: TrainingObserver {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let canRedraw = Terminal.canRedraw
   /// When the bar was last drawn, and whether it stands on the line now.
   private let bar = Mutex((drawn: ContinuousClock.now, isVisible: false))
 
@@ -21,7 +21,7 @@ final class ProgressDisplay: TrainingObserver {
   func initialized(_ report: PretrainedReport) { report.lines.forEach(write) }
 
   func progressed(_ progress: RunProgress) {
-    guard isTerminal else { return }
+    guard canRedraw else { return }
     bar.withLock { bar in
       // Ten times a second is as much as an eye can read.
       let now = ContinuousClock.now

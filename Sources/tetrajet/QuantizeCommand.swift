@@ -1,5 +1,6 @@
 import ArgumentParser
 import MXFormats
+import Runtime
 import Training
 
 extension ScaleRule: ExpressibleByArgument {}
@@ -58,6 +59,9 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: "The seed of stochastic rounding.")
   var seed: UInt64 = 0
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   func run() throws {
     let report = try FileQuantization(
       format: format?.format, scaleRule: scale, rounding: rounding, axis: axis,
@@ -70,6 +74,24 @@ struct QuantizeCommand: ParsableCommand {
     if report.brokenGroups > 0 {
       writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
     }
+    if json { print(line(report).text) } else { show(report) }
+  }
+
+  private func line(_ report: FileQuantization.Report) -> JSONLine {
+    var line = JSONLine()
+    line.add("input", input)
+    line.add("output", output)
+    line.add("matrices", report.matrices)
+    line.add("elements", report.elements)
+    line.add("rounding", report.rounding.rawValue)
+    line.add("bytes_before", report.bytesBefore)
+    line.add("bytes_after", report.bytesAfter)
+    line.add("copied_tensors", report.copied)
+    line.add("broken_groups", report.brokenGroups)
+    return line
+  }
+
+  private func show(_ report: FileQuantization.Report) {
     let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
     print(
       "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "

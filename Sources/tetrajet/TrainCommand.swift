@@ -21,7 +21,10 @@ struct TrainCommand: ParsableCommand {
       IDX files; which, is found out ('tetrajet data' shows it).
 
       The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
-      metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names.
+      metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names; \
+      with --set training.tensorboard=true also what 'tensorboard --logdir RUN' shows.
+
+      Progress goes to standard error; standard output stays empty, but for --json.
 
       Methods:
 
@@ -66,6 +69,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Continue the run in this folder from its last checkpoint.")
   var resume: String?
 
+  @Flag(help: "At the end, print summary.json with the run folder (output) as one JSON object.")
+  var json = false
+
   func run() throws {
     try threading.apply()
     let observer = ProgressDisplay()
@@ -75,7 +81,7 @@ struct TrainCommand: ParsableCommand {
         [recipe, data, method, engine, `init`, epochs, seed, output].compactMap { $0 } + set
       guard others.isEmpty else {
         throw ValidationError(
-          "--resume continues a run by its own recipe; it goes with --threads only, not with "
+          "--resume continues a run by its own recipe; it goes with --threads and --json only, not with "
             + others[0])
       }
       trainer = try Trainer(resuming: resume, observer: observer)
@@ -84,7 +90,8 @@ struct TrainCommand: ParsableCommand {
       trainer = try Trainer(
         resolved, output: output ?? defaultOutput(resolved), observer: observer)
     }
-    _ = try trainer.run()
+    let summary = try trainer.run()
+    if json { print(try summary.line(output: trainer.output)) }
   }
 
   private func settings() throws -> [RecipeSetting] {

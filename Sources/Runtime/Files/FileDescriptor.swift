@@ -81,15 +81,22 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Appends `text` whole or not at all: after a failure the file is as long as it was before.
-  public func append(_ text: String) throws {
+  public func append(_ text: String) throws { try append(Array(text.utf8)) }
+
+  /// Appends bytes whole or not at all: after a failure the file is as long as it was before.
+  public func append(_ bytes: [UInt8]) throws {
     let before = try length()
     do {
-      var text = text
-      try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+      try bytes.withUnsafeBytes { try write($0) }
     } catch {
       _ = ftruncate(handle, off_t(before))
       throw error
     }
+  }
+
+  /// Cuts the file off behind its first `length` bytes.
+  public func truncate(to length: Int) throws {
+    guard ftruncate(handle, off_t(length)) == 0 else { throw FileError("write", path) }
   }
 
   /// Waits until the bytes are on the disk.

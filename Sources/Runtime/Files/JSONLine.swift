@@ -1,57 +1,116 @@
 /// A JSON object on one line, its members in the order in which they were added.
 ///
 /// Foundation's encoder sorts keys or leaves them in any order, and writes 0.1 as 0.10000000000000001
-/// on some platforms; lines that people read deserve better.
+/// on some platforms; lines that people read deserve better. The values stay what they are until the text is
+/// asked for, so that other files can be written from the same line.
 public struct JSONLine: Sendable {
-  private var members: [String] = []
+  /// What a member can be.
+  public enum Value: Sendable {
+    /// A string.
+    case string(String)
+    /// An integer.
+    case integer(Int)
+    /// A number; JSON has no NaN and no infinity, so those become null.
+    case number(Double)
+    /// A number that is written with as many digits as single precision has.
+    case single(Float)
+    /// An object.
+    case object(JSONLine)
+    /// An array of objects.
+    case objects([JSONLine])
+    /// An array of integers.
+    case integers([Int])
+    /// An array of numbers, null for those that are not finite.
+    case singles([Float])
+    /// The same in double precision.
+    case numbers([Double])
+    /// An array of strings.
+    case strings([String])
+    /// True or false.
+    case boolean(Bool)
+  }
+
+  /// The members in order.
+  public private(set) var members: [(key: String, value: Value)] = []
 
   /// An empty object.
   public init() {}
 
   /// Adds a string.
-  public mutating func add(_ key: String, _ value: String) { append(key, jsonString(value)) }
+  public mutating func add(_ key: String, _ value: String) { members.append((key, .string(value))) }
   /// Adds an integer.
-  public mutating func add(_ key: String, _ value: Int) { append(key, "\(value)") }
+  public mutating func add(_ key: String, _ value: Int) { members.append((key, .integer(value))) }
   /// Adds true or false.
-  public mutating func add(_ key: String, _ value: Bool) { append(key, "\(value)") }
-  /// Adds a number; JSON has no NaN and no infinity, so those become null.
-  public mutating func add(_ key: String, _ value: Double) {
-    append(key, value.isFinite ? "\(value)" : "null")
-  }
+  public mutating func add(_ key: String, _ value: Bool) { members.append((key, .boolean(value))) }
+  /// Adds a number.
+  public mutating func add(_ key: String, _ value: Double) { members.append((key, .number(value))) }
   /// Adds a number with as many digits as single precision has.
-  public mutating func add(_ key: String, _ value: Float) {
-    append(key, value.isFinite ? "\(value)" : "null")
-  }
-
+  public mutating func add(_ key: String, _ value: Float) { members.append((key, .single(value))) }
   /// Adds an object.
-  public mutating func add(_ key: String, _ value: JSONLine) { append(key, value.text) }
+  public mutating func add(_ key: String, _ value: JSONLine) {
+    members.append((key, .object(value)))
+  }
   /// Adds an array of objects.
   public mutating func add(_ key: String, _ values: [JSONLine]) {
-    append(key, "[" + values.map(\.text).joined(separator: ", ") + "]")
+    members.append((key, .objects(values)))
   }
   /// Adds an array of integers.
   public mutating func add(_ key: String, _ values: [Int]) {
-    append(key, "[" + values.map { "\($0)" }.joined(separator: ", ") + "]")
+    members.append((key, .integers(values)))
   }
-  /// Adds an array of numbers, null for those that are not finite.
+  /// Adds an array of numbers.
   public mutating func add(_ key: String, _ values: [Float]) {
-    append(key, "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ", ") + "]")
+    members.append((key, .singles(values)))
   }
-  /// Adds an array of numbers, null for those that are not finite.
+  /// Adds an array of numbers.
   public mutating func add(_ key: String, _ values: [Double]) {
-    append(key, "[" + values.map { $0.isFinite ? "\($0)" : "null" }.joined(separator: ", ") + "]")
+    members.append((key, .numbers(values)))
   }
   /// Adds an array of strings.
   public mutating func add(_ key: String, _ values: [String]) {
-    append(key, "[" + values.map(jsonString).joined(separator: ", ") + "]")
+    members.append((key, .strings(values)))
   }
   /// Adds the members of another object behind those that are there.
   public mutating func add(_ other: JSONLine) { members += other.members }
 
-  private mutating func append(_ key: String, _ json: String) {
-    members.append("\(jsonString(key)): \(json)")
-  }
+  /// The first member of a name.
+  public subscript(key: String) -> Value? { members.first { $0.key == key }?.value }
 
   /// The object, without a line break.
-  public var text: String { "{" + members.joined(separator: ", ") + "}" }
+  public var text: String {
+    "{" + members.map { "\(jsonString($0.key)): \($0.value.text)" }.joined(separator: ", ") + "}"
+  }
+}
+
+extension JSONLine.Value {
+  /// The value of a member that is one number.
+  public var number: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    case .single(let value): Double(value)
+    case .string, .object, .objects, .integers, .singles, .numbers, .strings, .boolean: nil
+    }
+  }
+
+  /// The value in JSON.
+  var text: String {
+    switch self {
+    case .string(let value): jsonString(value)
+    case .integer(let value): "\(value)"
+    case .number(let value): value.isFinite ? "\(value)" : "null"
+    case .single(let value): value.isFinite ? "\(value)" : "null"
+    case .object(let value): value.text
+    case .objects(let values): Self.array(values.map(\.text))
+    case .integers(let values): Self.array(values.map { "\($0)" })
+    case .singles(let values): Self.array(values.map { $0.isFinite ? "\($0)" : "null" })
+    case .numbers(let values): Self.array(values.map { $0.isFinite ? "\($0)" : "null" })
+    case .strings(let values): Self.array(values.map(jsonString))
+    case .boolean(let value): "\(value)"
+    }
+  }
+
+  private static func array(_ texts: [String]) -> String {
+    "[" + texts.joined(separator: ", ") + "]"
+  }
 }

@@ -41,6 +41,7 @@ public struct RunDirectory: Sendable {
     }
     try Self.createFolders(path)
     if files.fileExists(atPath: metrics) { try writeFileAtomically(metrics, text: "") }
+    try EventFile.rewind(in: path, toStep: 0)
   }
 
   /// The folder of an earlier run.

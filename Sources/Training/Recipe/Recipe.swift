@@ -45,6 +45,8 @@ public struct Recipe: Equatable, Sendable {
     public var logEvery = 50
     /// Decay of a moving average of the weights that is evaluated beside them; 0 for none.
     public var averageDecay: Float = 0
+    /// Whether the metrics are also written as event files for TensorBoard.
+    public var tensorboard = false
   }
 
   /// `optimizer.*`

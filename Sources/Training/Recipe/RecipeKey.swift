@@ -81,6 +81,9 @@ public struct RecipeKey: Sendable {
       .number(
         "training.average_decay", \.training.averageDecay, 0...0.9999999,
         "decay of an average of the weights, evaluated beside them; 0 for none"),
+      .boolean(
+        "training.tensorboard", \.training.tensorboard,
+        "whether TensorBoard's event files are written beside the metrics"),
 
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),

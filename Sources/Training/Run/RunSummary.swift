@@ -49,11 +49,35 @@ public struct RunSummary: Codable, Sendable, Equatable {
   }
 
   func write(_ path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    // JSON has no NaN; every number here is finite, or the run would have stopped.
-    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
+    let text = try Self.json(self, [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     try writeFileAtomically(path, text: text + "\n")
+  }
+
+  /// The summary on one line, with the run's folder as `output` where it is told.
+  public func line(output: String?) throws -> String {
+    try Self.json(Located(summary: self, output: output), [.sortedKeys, .withoutEscapingSlashes])
+  }
+
+  private struct Located: Encodable {
+    let summary: RunSummary
+    let output: String?
+
+    private enum CodingKeys: CodingKey { case output }
+
+    func encode(to encoder: any Encoder) throws {
+      try summary.encode(to: encoder)
+      var members = encoder.container(keyedBy: CodingKeys.self)
+      try members.encodeIfPresent(output, forKey: .output)
+    }
+  }
+
+  /// JSON has no NaN; every number here is finite, or the run would have stopped.
+  private static func json(
+    _ value: some Encodable, _ format: JSONEncoder.OutputFormatting
+  ) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = format
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 }
 

@@ -5,8 +5,13 @@ import Runtime
 
 /// A run from its recipe to its summary.
 public struct Trainer {
+  /// The run's folder.
+  public var output: String { directory.path }
+
   private let recipe: Recipe
   private let directory: RunDirectory
+  /// Nil where the recipe asks for none.
+  private let events: EventFile?
   private let observer: any TrainingObserver
   private let data: ImageDatasets
   private let training: TrainingStep
@@ -36,6 +41,7 @@ public struct Trainer {
     try self.init(recipe, observer: observer) { directory }
     state = try ResumeState.read(directory.resume, into: training)
     try directory.rewindMetrics(toStep: state.step)
+    try EventFile.rewind(in: directory.path, toStep: state.step)
   }
 
   private init(
@@ -63,6 +69,7 @@ public struct Trainer {
     state = ResumeState()
     self.observer = observer
     self.directory = try directory()
+    events = recipe.training.tensorboard ? try EventFile(in: self.directory.path) : nil
   }
 
   /// Trains to the end of the recipe.
@@ -94,8 +101,7 @@ public struct Trainer {
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
       let averaged = isDue ? try evaluateAverage(test) : nil
-      try directory.append(
-        metrics(meter, score: isDue ? score : nil, averaged: averaged, recorder))
+      try log(metrics(meter, score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
         observer.evaluated(
           epoch: state.epoch, trainLoss: meter.epochLoss, score: score,
@@ -129,7 +135,7 @@ public struct Trainer {
       observer.progressed(progress(meter))
       // The epoch's last line comes with the evaluation.
       if meter.isDue || recorder.hasResult, meter.steps < loader.batchesPerEpoch {
-        try directory.append(metrics(meter, score: nil, recorder))
+        try log(metrics(meter, score: nil, recorder))
         meter.closeInterval()
       }
     }
@@ -137,6 +143,12 @@ public struct Trainer {
     meter.stop()
     state.trainedImages += meter.images
     state.trainedSeconds += meter.seconds
+  }
+
+  /// Writes a line of metrics to every file that takes them.
+  private func log(_ line: JSONLine) throws {
+    try directory.append(line)
+    try events?.append(line, step: state.step)
   }
 
   private func save(isBest: Bool) throws {

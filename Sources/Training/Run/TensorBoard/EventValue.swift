@@ -1,0 +1,84 @@
+import Runtime
+
+/// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag before the first
+/// slash is the group of its chart.
+///
+/// | in `metrics.jsonl` | tag |
+/// |---|---|
+/// | `train_loss`; `epoch`, `learning_rate`, `images_per_second`, `loader_wait_share` | `train/loss`, `train/epoch`, … |
+/// | `eval_loss`, `eval_top1`, `eval_top5` | `eval/loss`, `eval/top1`, `eval/top5` |
+/// | `eval_average_loss`, … | `eval_average/loss`, … |
+/// | the members of `saturation`, `underflow`, `oscillation_ratio_percentiles` | `saturation/q1`, … |
+/// | every other number: what is measured of oscillation, and what remedies report | `oscillation/KEY` |
+/// | `confidence_histogram` | `confidence/all`, a histogram |
+/// | `confidence_layers` | `confidence/NAME`, a histogram, and `confidence_mean/NAME` |
+///
+/// `step` is every value's place on the axis. Numbers are stored in single precision; one that is not finite, null
+/// in the metrics, is stored as it is. Trajectories stay in the metrics: they are tables, not points on a curve.
+package struct EventValue {
+  /// A number or a histogram.
+  package enum Content: Equatable {
+    /// A point on a curve.
+    case scalar(Float)
+    /// A histogram of numbers in 0…1.
+    case histogram(BinnedHistogram)
+  }
+
+  /// By what name it is shown.
+  package let tag: String
+  /// What is shown.
+  package let content: Content
+
+  /// The values of a line of metrics, in its order.
+  package static func values(of line: JSONLine) -> [EventValue] {
+    line.members.flatMap { key, value -> [EventValue] in
+      switch (key, value) {
+      case ("step", _): []
+      case ("confidence_histogram", .integers(let counts)): [histogram("confidence/all", counts)]
+      case ("confidence_layers", .objects(let layers)): layers.flatMap(layer)
+      case (_, .object(let object)):
+        object.members.compactMap { scalar("\(key)/\($0.key)", $0.value) }
+      default: scalar(tag(key), value).map { [$0] } ?? []
+      }
+    }
+  }
+
+  private static func tag(_ key: String) -> String {
+    for group in ["train", "eval_average", "eval"] where key.hasPrefix("\(group)_") {
+      return "\(group)/\(key.dropFirst(group.count + 1))"
+    }
+    let ofTraining = ["epoch", "learning_rate", "images_per_second", "loader_wait_share"]
+    return ofTraining.contains(key) ? "train/\(key)" : "oscillation/\(key)"
+  }
+
+  private static func scalar(_ tag: String, _ value: JSONLine.Value) -> EventValue? {
+    value.number.map { EventValue(tag: tag, content: .scalar(Float($0))) }
+  }
+
+  private static func histogram(_ tag: String, _ counts: [Int]) -> EventValue {
+    EventValue(tag: tag, content: .histogram(BinnedHistogram(counts)))
+  }
+
+  private static func layer(_ line: JSONLine) -> [EventValue] {
+    guard case .string(let name)? = line["name"] else { return [] }
+    var values: [EventValue] = []
+    if case .integers(let counts)? = line["histogram"] {
+      values.append(histogram("confidence/\(name)", counts))
+    }
+    if let mean = line["mean"].flatMap({ scalar("confidence_mean/\(name)", $0) }) {
+      values.append(mean)
+    }
+    return values
+  }
+
+  /// `Summary.Value`: tag = 1, simple_value = 2, histo = 5.
+  var message: ProtobufWriter {
+    var message = ProtobufWriter()
+    message.add(1, tag)
+    switch content {
+    case .scalar(let number): message.add(2, number)
+    case .histogram(let histogram): message.add(5, histogram.message)
+    }
+    return message
+  }
+}
