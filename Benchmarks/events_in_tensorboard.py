@@ -82,7 +82,11 @@ def compare(kind, expected, found):
     for name, series in expected.items():
         steps, found_steps = [step for step, _ in series], [step for step, _ in found[name]]
         if steps != found_steps:
-            raise CheckFailed(f"{kind} {name}: at steps {found_steps[:8]}..., not {steps[:8]}...")
+            at = next((i for i, pair in enumerate(zip(steps, found_steps)) if pair[0] != pair[1]), min(len(steps), len(found_steps)))
+            raise CheckFailed(
+                f"{kind} {name}: {len(found_steps)} events, not {len(steps)}; from the {at + 1}. on at steps "
+                f"{found_steps[at:at + 3]}, not {steps[at:at + 3]}"
+            )
         for (step, value), (_, other) in zip(series, found[name]):
             if not same(value, other):
                 raise CheckFailed(f"{kind} {name}, step {step}: {other}, not {value}")
