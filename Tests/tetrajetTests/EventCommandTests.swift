@@ -117,7 +117,7 @@ struct EventCommandTests {
     #expect(found.map { "\($0.step) \($0.tag)" } == wanted.map { "\($0.step) \($0.tag)" })
     for (point, other) in zip(found, wanted) {
       #expect(point.counts == other.counts, "step \(point.step), \(point.tag)")
-      // One place of single precision: Foundation may read a decimal number one place of a double off.
+      // One place of single precision: Foundation may read a double one place off.
       let tolerance = (other.number ?? 0).ulp
       #expect(
         abs((point.number ?? 0) - (other.number ?? 0)) <= tolerance,

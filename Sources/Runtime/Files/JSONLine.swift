@@ -1,8 +1,9 @@
 /// A JSON object on one line, its members in the order in which they were added.
 ///
-/// Foundation's encoder sorts keys or leaves them in any order, and writes 0.1 as 0.10000000000000001
-/// on some platforms; lines that people read deserve better. The values stay what they are until the text is
-/// asked for, so that other files can be written from the same line.
+/// Foundation's encoder sorts keys or leaves them in any order, and writes 0.1 as
+/// 0.10000000000000001 on some platforms; lines that people read deserve better. The values stay
+/// what they are until the text is asked for, so that other files can be written from the same
+/// line.
 public struct JSONLine: Sendable {
   /// What a member can be.
   public enum Value: Sendable {

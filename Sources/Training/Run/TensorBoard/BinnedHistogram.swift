@@ -6,11 +6,13 @@ package struct BinnedHistogram: Equatable {
   /// A histogram of these bins.
   package init(_ counts: [Int]) { self.counts = counts }
 
-  /// `HistogramProto`: min = 1, max = 2, num = 3, sum = 4, sum_squares = 5, bucket_limit = 6, bucket = 7.
+  /// `HistogramProto`: min = 1, max = 2, num = 3, sum = 4, sum_squares = 5, bucket_limit = 6,
+  /// bucket = 7.
   ///
-  /// TensorBoard leaves out empty bins at both ends, and takes `min` for the left edge of the first that is left
-  /// and `max` for the right edge of the last; so these two are edges here, not numbers that occurred, and the bins
-  /// are shown as they are. Sums take every number for the middle of its bin. Without numbers all are 0.
+  /// TensorBoard leaves out empty bins at both ends, and takes `min` for the left edge of the first
+  /// that is left and `max` for the right edge of the last; so these two are edges here, not
+  /// numbers that occurred, and the bins are shown as they are. Sums take every number for the
+  /// middle of its bin. Without numbers all are 0.
   var message: ProtobufWriter {
     let total = counts.reduce(0, +)
     let first = counts.firstIndex { $0 > 0 } ?? 0

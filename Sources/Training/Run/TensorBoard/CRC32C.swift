@@ -1,6 +1,6 @@
 /// CRC-32C, the cyclic redundancy check of RFC 3720 (section 12.1 and appendix B.4): polynomial
-/// 0x1EDC6F41, bits reflected, all ones before and inverted after. O(n), a byte at a time from a table: event
-/// files are small.
+/// 0x1EDC6F41, bits reflected, all ones before and inverted after. O(n), a byte at a time from a
+/// table: event files are small.
 package enum CRC32C {
   /// The remainder of each byte alone.
   private static let table: [UInt32] = (0..<256).map { byte in
@@ -18,8 +18,8 @@ package enum CRC32C {
     return ~remainder
   }
 
-  /// The checksum as TFRecord stores it: rotated right by 15 bits, plus a constant (modulo 2³²), so that
-  /// the checksum of bytes that hold checksums stays a good one.
+  /// The checksum as TFRecord stores it: rotated right by 15 bits, plus a constant (modulo 2³²), so
+  /// that the checksum of bytes that hold checksums stays a good one.
   package static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let checksum = checksum(bytes)
     return (checksum >> 15 | checksum << 17) &+ 0xA282_EAD8

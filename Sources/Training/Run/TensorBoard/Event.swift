@@ -1,7 +1,7 @@
 /// One record of an event file: what TensorBoard's schema calls `Event`.
 ///
-/// wall_time = 1, step = 2, file_version = 3, summary = 5 with its values = 1, source_metadata = 10 with its
-/// writer = 1.
+/// wall_time = 1, step = 2, file_version = 3, summary = 5 with its values = 1, source_metadata = 10
+/// with its writer = 1.
 package enum Event {
   /// Who writes: by this name a file of the project's own is known from others.
   private static let writer = "tetrajet"

@@ -3,10 +3,11 @@ import Runtime
 
 /// The metrics of a run once more, as TensorBoard reads them: `events.out.tfevents.SECONDS.HOST`.
 ///
-/// Each process that trains writes a file of its own, as TensorBoard expects of a run that is interrupted. What a killed
-/// process wrote after its last checkpoint is cut off the file before the run goes on (`rewind`), as it is from
-/// `metrics.jsonl`. The alternatives were rejected: events that announce a restart, since some readers of the format do not
-/// heed them; going on in the old file, since a TensorBoard that is open has read past its new end.
+/// Each process that trains writes a file of its own, as TensorBoard expects of a run that is
+/// interrupted. What a killed process wrote after its last checkpoint is cut off the file before
+/// the run goes on (`rewind`), as it is from `metrics.jsonl`. The alternatives were rejected:
+/// events that announce a restart, since some readers of the format do not heed them; going on in
+/// the old file, since a TensorBoard that is open has read past its new end.
 package struct EventFile: Sendable {
   private static let prefix = "events.out.tfevents."
 
@@ -33,15 +34,14 @@ package struct EventFile: Sendable {
     try file.append(head + RecordFraming.record(event))
   }
 
-  /// Cuts the event files of a run behind the last event of a step, and removes those that hold none up to there. Files
-  /// of other programs stay as they are.
+  /// Cuts the event files of a run behind the last event of a step, and removes those that hold
+  /// none up to there. Files of other programs stay as they are.
   ///
   /// - Throws: `FileError`.
   package static func rewind(in folder: String, toStep step: Int) throws {
-    for path in try names(in: folder).map({ "\(folder)/\($0)" }) {
+    for path in try names(in: folder).map({ "\(folder)/\($0)" }) where try isOwn(path) {
       let bytes = try readFile(path)
       let payloads = RecordFraming.payloads(in: bytes)
-      guard let head = payloads.first, Event.isHead(bytes[head]) else { continue }
       // Steps only grow in a file: it has one writer.
       let kept = payloads.prefix { Event.step(of: bytes[$0]) <= step }
       if kept.count <= 1 {
@@ -50,6 +50,17 @@ package struct EventFile: Sendable {
         try FileDescriptor(appending: path).truncate(to: RecordFraming.end(of: last))
       }
     }
+  }
+
+  /// Whether a file begins as those of this project do. No more of it is read: those of others may
+  /// be large.
+  private static func isOwn(_ path: String) throws -> Bool {
+    let file = try FileDescriptor(reading: path)
+    let length = RecordFraming.record(Event.head(seconds: 0)).count
+    let bytes = try [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
+      count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+    }
+    return RecordFraming.payloads(in: bytes).first.map { Event.isHead(bytes[$0]) } ?? false
   }
 
   private static func names(in folder: String) throws -> [String] {

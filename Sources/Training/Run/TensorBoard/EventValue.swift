@@ -1,20 +1,22 @@
 import Runtime
 
-/// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag before the first
-/// slash is the group of its chart.
+/// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag
+/// before the first slash is the group of its chart.
 ///
 /// | in `metrics.jsonl` | tag |
 /// |---|---|
-/// | `train_loss`; `epoch`, `learning_rate`, `images_per_second`, `loader_wait_share` | `train/loss`, `train/epoch`, … |
+/// | `train_loss` | `train/loss` |
+/// | `epoch`, `learning_rate`, `images_per_second`, `loader_wait_share` | `train/epoch`, … |
 /// | `eval_loss`, `eval_top1`, `eval_top5` | `eval/loss`, `eval/top1`, `eval/top5` |
 /// | `eval_average_loss`, … | `eval_average/loss`, … |
-/// | the members of `saturation`, `underflow`, `oscillation_ratio_percentiles` | `saturation/q1`, … |
-/// | every other number: what is measured of oscillation, and what remedies report | `oscillation/KEY` |
+/// | members of `saturation`, `underflow`, `oscillation_ratio_percentiles` | `saturation/q1`, … |
+/// | every other number: of oscillation, and what remedies report | `oscillation/KEY` |
 /// | `confidence_histogram` | `confidence/all`, a histogram |
 /// | `confidence_layers` | `confidence/NAME`, a histogram, and `confidence_mean/NAME` |
 ///
-/// `step` is every value's place on the axis. Numbers are stored in single precision; one that is not finite, null
-/// in the metrics, is stored as it is. Trajectories stay in the metrics: they are tables, not points on a curve.
+/// `step` is every value's place on the axis. Numbers are stored in single precision; one that is
+/// not finite, null in the metrics, is stored as it is. Trajectories stay in the metrics: they are
+/// tables, not points on a curve.
 package struct EventValue {
   /// A number or a histogram.
   package enum Content: Equatable {

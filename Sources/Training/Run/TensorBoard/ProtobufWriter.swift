@@ -1,9 +1,9 @@
 /// Writes the fields of a protobuf message, as far as events need it (the wire format:
 /// protobuf.dev/programming-guides/encoding).
 ///
-/// A field is a varint `number << 3 | kind` and a value: kind 0 a varint, 1 eight bytes, 2 a length and so many
-/// bytes, 5 four bytes. Fields stand in the order in which they are added; every field that is added is written,
-/// also a zero.
+/// A field is a varint `number << 3 | kind` and a value: kind 0 a varint, 1 eight bytes, 2 a length
+/// and so many bytes, 5 four bytes. Fields stand in the order in which they are added; every field
+/// that is added is written, also a zero.
 package struct ProtobufWriter {
   /// The message so far.
   package private(set) var bytes: [UInt8] = []

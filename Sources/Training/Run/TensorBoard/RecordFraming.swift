@@ -1,5 +1,5 @@
-/// TFRecord, the framing of event files: length (UInt64), masked CRC-32C of these eight bytes, payload,
-/// masked CRC-32C of the payload; all numbers little-endian.
+/// TFRecord, the framing of event files: length (UInt64), masked CRC-32C of these eight bytes,
+/// payload, masked CRC-32C of the payload; all numbers little-endian.
 package enum RecordFraming {
   private static let headBytes = 12, tailBytes = 4
 
