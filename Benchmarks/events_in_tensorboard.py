@@ -23,6 +23,8 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.util import tensor_util
 
 OF_TRAINING = {"epoch", "learning_rate", "images_per_second", "loader_wait_share"}
+# Keys of histograms over all weights, and their tags.
+HISTOGRAMS = {"confidence_histogram": "confidence/all", "latent_histogram": "latent/all"}
 
 
 class CheckFailed(Exception):
@@ -47,8 +49,8 @@ def values(line):
     for key, value in line.items():
         if key in ("step", "trajectories"):
             continue
-        if key == "confidence_histogram":
-            yield "confidence/all", value
+        if key in HISTOGRAMS:
+            yield HISTOGRAMS[key], value
         elif key == "confidence_layers":
             for layer in value:
                 yield f"confidence/{layer['name']}", layer["histogram"]
@@ -92,11 +94,13 @@ def compare(kind, expected, found):
                 raise CheckFailed(f"{kind} {name}, step {step}: {other}, not {value}")
 
 
-def shown_bins(counts):
+def shown_bins(name, counts):
     """What a page shows of a histogram: (left, right, count) without the empty bins at both ends."""
+    low, high = (-8, 8) if name == "latent/all" else (0, 1)
     full = [bin for bin, count in enumerate(counts) if count > 0]
     bins = range(full[0], full[-1] + 1) if full else range(0)
-    return [(single(bin / len(counts)), single((bin + 1) / len(counts)), float(counts[bin])) for bin in bins]
+    width = (high - low) / len(counts)
+    return [(single(low + bin * width), single(low + (bin + 1) * width), float(counts[bin])) for bin in bins]
 
 
 def check(run):
@@ -122,7 +126,7 @@ def check(run):
     compare("scalar on the page", scalars, {n: [(step, float(v)) for step, v in s] for n, s in shown.items() if n not in histograms})
     compare(
         "histogram on the page",
-        {name: [(step, shown_bins(counts)) for step, counts in series] for name, series in histograms.items()},
+        {name: [(step, shown_bins(name, counts)) for step, counts in series] for name, series in histograms.items()},
         {n: [(step, [(single(a), single(b), float(c)) for a, b, c in v]) for step, v in s] for n, s in shown.items() if n in histograms},
     )
 

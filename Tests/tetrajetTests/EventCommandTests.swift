@@ -88,6 +88,8 @@ struct EventCommandTests {
         case ("step", _), ("trajectories", _): return []
         case ("confidence_histogram", let counts as [Int]):
           return [Point(step: step, tag: "confidence/all", counts: counts.map(Double.init))]
+        case ("latent_histogram", let counts as [Int]):
+          return [Point(step: step, tag: "latent/all", counts: counts.map(Double.init))]
         case ("confidence_layers", let layers as [[String: Any]]):
           return layers.flatMap { layer in
             let name = layer["name"] as! String
@@ -143,7 +145,7 @@ struct EventCommandTests {
       for tag in [
         "train/loss", "eval/top1", "oscillation/rate_of_change_quantized_weight",
         "oscillation/dampen_lambda", "saturation/q1", "oscillation_ratio_percentiles/99",
-        "confidence/all", "confidence/blocks.0.attn.qkv.weight",
+        "confidence/all", "latent/all", "confidence/blocks.0.attn.qkv.weight",
       ] { #expect(tags.contains(tag), "\(tag) of \(tags.sorted())") }
     }
   }

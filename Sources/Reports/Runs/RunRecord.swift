@@ -49,7 +49,8 @@ public struct RunRecord: Sendable {
     if files.fileExists(atPath: directory.recipe) {
       text = String(decoding: try readFile(directory.recipe), as: UTF8.self)
       do {
-        let parsed = try RecipeSetting.parse(yaml: text, path: directory.recipe)
+        let parsed = try RecipeSetting.parse(
+          yaml: text, path: directory.recipe, allowsUnknownSections: true)
         settings = Dictionary(parsed.map { ($0.name, $0.text) }) { $1 }
         _ = try Recipe(settings: parsed)
       } catch {

@@ -52,8 +52,11 @@ public struct RecipeSetting: Sendable {
 
   /// The settings of a YAML text, in its order.
   ///
+  /// - Parameter allowsUnknownSections: for reading what another version wrote.
   /// - Throws: `RecipeSyntaxError`, `RecipeError`.
-  public static func parse(yaml: String, path: String) throws -> [RecipeSetting] {
+  public static func parse(
+    yaml: String, path: String, allowsUnknownSections: Bool = false
+  ) throws -> [RecipeSetting] {
     let root: Node?
     do {
       root = try Yams.compose(yaml: yaml)
@@ -67,11 +70,11 @@ public struct RecipeSetting: Sendable {
       throw RecipeSyntaxError(
         location: path, problem: "expected keys and values, as in 'method: tetrajet'")
     }
-    return try flatten(mapping, prefix: "", path: path)
+    return try flatten(mapping, prefix: "", path: path, allowsUnknownSections)
   }
 
   private static func flatten(
-    _ mapping: Node.Mapping, prefix: String, path: String
+    _ mapping: Node.Mapping, prefix: String, path: String, _ allowsUnknown: Bool
   ) throws -> [RecipeSetting] {
     try mapping.flatMap { keyNode, value -> [RecipeSetting] in
       let location = path + (keyNode.mark.map { ":\($0.line)" } ?? "")
@@ -85,7 +88,11 @@ public struct RecipeSetting: Sendable {
           throw RecipeError(
             key: key, found: "a section", expected: known.expected, location: location)
         }
-        return try flatten(inner, prefix: key + ".", path: path)
+        guard RecipeKey.all.contains(where: { $0.name.hasPrefix(key + ".") }) else {
+          if allowsUnknown { return try flatten(inner, prefix: key + ".", path: path, true) }
+          throw RecipeError.unknown(key, location: location)
+        }
+        return try flatten(inner, prefix: key + ".", path: path, allowsUnknown)
       case .scalar(let scalar):
         return [RecipeSetting(key: key, words: [scalar.string], location: location)]
       case .sequence(let items):

@@ -1,10 +1,14 @@
-/// How many of some numbers in 0…1 lie in each of equal bins, as TensorBoard wants to know it.
+/// How many of some numbers lie in each of equal bins, as TensorBoard wants to know it.
 package struct BinnedHistogram: Equatable {
   /// The count of each bin, the lowest first.
   package let counts: [Int]
+  /// Where the first bin begins and the last one ends.
+  package let range: ClosedRange<Double>
 
   /// A histogram of these bins.
-  package init(_ counts: [Int]) { self.counts = counts }
+  package init(_ counts: [Int], in range: ClosedRange<Double> = 0...1) {
+    (self.counts, self.range) = (counts, range)
+  }
 
   /// `HistogramProto`: min = 1, max = 2, num = 3, sum = 4, sum_squares = 5, bucket_limit = 6,
   /// bucket = 7.
@@ -19,7 +23,7 @@ package struct BinnedHistogram: Equatable {
     let end = counts.lastIndex { $0 > 0 }.map { $0 + 1 } ?? 0
     var (sum, sumOfSquares) = (0.0, 0.0)
     for (bin, count) in counts.enumerated() {
-      let middle = (Double(bin) + 0.5) / Double(counts.count)
+      let middle = (edge(bin) + edge(bin + 1)) / 2
       sum += Double(count) * middle
       sumOfSquares += Double(count) * middle * middle
     }
@@ -34,5 +38,8 @@ package struct BinnedHistogram: Equatable {
     return message
   }
 
-  private func edge(_ bin: Int) -> Double { Double(bin) / Double(max(counts.count, 1)) }
+  private func edge(_ bin: Int) -> Double {
+    let share = Double(bin) / Double(max(counts.count, 1))
+    return range.lowerBound + share * (range.upperBound - range.lowerBound)
+  }
 }

@@ -1,3 +1,4 @@
+import Oscillation
 import Runtime
 
 /// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag
@@ -12,6 +13,7 @@ import Runtime
 /// | members of `saturation`, `underflow`, `oscillation_ratio_percentiles` | `saturation/q1`, … |
 /// | every other number: of oscillation, and what remedies report | `oscillation/KEY` |
 /// | `confidence_histogram` | `confidence/all`, a histogram |
+/// | `latent_histogram` | `latent/all`, a histogram |
 /// | `confidence_layers` | `confidence/NAME`, a histogram, and `confidence_mean/NAME` |
 ///
 /// `step` is every value's place on the axis. Numbers are stored in single precision; one that is
@@ -22,7 +24,7 @@ package struct EventValue {
   package enum Content: Equatable {
     /// A point on a curve.
     case scalar(Float)
-    /// A histogram of numbers in 0…1.
+    /// A histogram.
     case histogram(BinnedHistogram)
   }
 
@@ -37,6 +39,7 @@ package struct EventValue {
       switch (key, value) {
       case ("step", _): []
       case ("confidence_histogram", .integers(let counts)): [histogram("confidence/all", counts)]
+      case ("latent_histogram", .integers(let counts)): [latentHistogram(counts)]
       case ("confidence_layers", .objects(let layers)): layers.flatMap(layer)
       case (_, .object(let object)):
         object.members.compactMap { scalar("\(key)/\($0.key)", $0.value) }
@@ -59,6 +62,12 @@ package struct EventValue {
 
   private static func histogram(_ tag: String, _ counts: [Int]) -> EventValue {
     EventValue(tag: tag, content: .histogram(BinnedHistogram(counts)))
+  }
+
+  private static func latentHistogram(_ counts: [Int]) -> EventValue {
+    let end = Double(QuantizationConfidence.latentRange)
+    return EventValue(
+      tag: "latent/all", content: .histogram(BinnedHistogram(counts, in: -end...end)))
   }
 
   private static func layer(_ line: JSONLine) -> [EventValue] {
