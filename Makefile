@@ -1,5 +1,5 @@
 # make demo and make test are all a newcomer needs; both install what is missing.
-.PHONY: demo test build lint format dependencies
+.PHONY: demo test build lint format documentation dependencies
 
 # Every method on the built-in digits, and a table of what came out.
 demo: build
@@ -17,6 +17,12 @@ lint:
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests
+
+# The articles as web pages, in .build/documentation.
+documentation:
+	docc convert Documentation --allow-arbitrary-catalog-directories --warnings-as-errors \
+	  --fallback-display-name TetraJet --fallback-bundle-identifier TetraJet \
+	  --output-path .build/documentation
 
 # OpenBLAS (Linux only: macOS has Accelerate), libjpeg-turbo, libpng and zlib, from the system's packages.
 dependencies:

@@ -7,7 +7,7 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Say what a model sees in images.",
     discussion: """
-      The likeliest classes of each image with their probabilities. Images are JPEG or PNG files of any \
+      The likeliest classes of each image with their probabilities. Images are JPEG, PNG or WebP files of any \
       size.
 
         tetrajet predict runs/first photo.jpg

@@ -6,8 +6,16 @@ import Training
 /// Shows a run on standard error: a bar that moves on a terminal, a line an epoch elsewhere.
 final class ProgressDisplay: TrainingObserver {
   private let canRedraw = Terminal.canRedraw
-  /// When the bar was last drawn, and whether it stands on the line now.
-  private let bar = Mutex((drawn: ContinuousClock.now, isVisible: false))
+  private let bar = Mutex(Bar())
+
+  private struct Bar {
+    /// When it was last drawn.
+    var drawn = ContinuousClock.now
+    /// Whether it stands on the line now.
+    var isVisible = false
+    /// What it says of the last evaluation.
+    var accuracy = ""
+  }
 
   func started(_ plan: RunPlan) {
     let recipe = plan.recipe
@@ -29,9 +37,9 @@ final class ProgressDisplay: TrainingObserver {
       let share = Double(progress.step) / Double(progress.totalSteps)
       writeError(
         "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(progressBar(share))  "
-          + "loss \(fixed(progress.loss, 3))  \(fixed(progress.imagesPerSecond, 0)) images/s  "
+          + "loss \(fixed(progress.loss, 3))  \(bar.accuracy)\(fixed(progress.imagesPerSecond, 0)) images/s  "
           + "\(duration(progress.secondsLeft)) left" + starved(progress.loaderWaitShare))
-      bar = (now, true)
+      (bar.drawn, bar.isVisible) = (now, true)
     }
   }
 
@@ -40,6 +48,7 @@ final class ProgressDisplay: TrainingObserver {
       "epoch \(epoch + 1): train loss \(fixed(trainLoss, 4)), test loss \(fixed(score.meanLoss, 4)), "
         + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %"
         + starved(loaderWaitShare))
+    bar.withLock { $0.accuracy = "top-1 \(fixed(score.top1Percent, 2)) %  " }
   }
 
   /// Says so where training waits for images a tenth of the time; nothing elsewhere.

@@ -56,6 +56,9 @@ struct TerminalTests {
   func bar(noColor: String) throws {
     let text = try Self.training(environment: ["TERM": "xterm-256color", "NO_COLOR": noColor])
     #expect(text.contains("░") && text.contains("images/s"), "\(text)")
+    // Once an epoch has been evaluated, the bar says how well.
+    let bars = text.components(separatedBy: "\r").filter { $0.contains("░") }
+    #expect(bars.contains { $0.contains("top-1") }, "\(text)")
     // Every escape sequence clears the line; those of colours end in m.
     let sequences = text.components(separatedBy: "\u{1B}").dropFirst()
     #expect(!sequences.isEmpty && sequences.allSatisfy { $0.hasPrefix("[K") }, "\(text)")

@@ -13,8 +13,8 @@ struct HistogramChart {
   /// Where the first bin begins and the last ends.
   let range: ClosedRange<Double>
   let distributions: [Distribution]
-  /// Vertical lines: the values of a grid.
-  var marks: [Double] = []
+  /// Whether the distributions are named above the chart.
+  var showsLegend = false
 
   /// The chart as a figure.
   var html: String {
@@ -33,6 +33,8 @@ struct HistogramChart {
       return LineChart.Curve(
         name: distribution.name, color: distribution.color, points: points, isStepped: true)
     }
-    return LineChart(title: title, xLabel: xLabel, curves: curves, includesZero: true).html
+    return LineChart(
+      title: title, xLabel: xLabel, curves: curves, includesZero: true, showsLegend: showsLegend
+    ).html
   }
 }

@@ -14,6 +14,8 @@ struct LineChart {
   let xLabel: String
   let curves: [Curve]
   var includesZero = false
+  /// Whether the curves are named above the chart: where their colours do not stand for the page's recipes.
+  var showsLegend = false
   /// Horizontal lines, dashed, with a label.
   var thresholds: [Double] = []
 
@@ -67,7 +69,12 @@ struct LineChart {
       }
     }
     return figure(
-      title, svg.text(data: " data-chart='\(escaped(data(x, y)))'"))
+      title, legend + svg.text(data: " data-chart='\(escaped(data(x, y)))'"))
+  }
+
+  private var legend: String {
+    showsLegend
+      ? "<ul class='names'>" + curves.map { legendEntry($0.name, $0.color) }.joined() + "</ul>" : ""
   }
 
   /// What the script needs for its readout: where the plot lies, and each curve's numbers.
@@ -92,6 +99,11 @@ struct LineChart {
 /// The class of a colour: eight colours, then the same ones dashed; text's colour for `inkColor`.
 func colorClass(_ index: Int) -> String {
   index == inkColor ? "ink" : "c\(index % 8)" + (index / 8 % 2 == 1 ? " dashed" : "")
+}
+
+/// A name behind a stroke of its colour.
+func legendEntry(_ name: String, _ color: Int) -> String {
+  "<li><span class='key \(colorClass(color))'></span>\(escaped(name))</li>"
 }
 
 /// What stands for no recipe.

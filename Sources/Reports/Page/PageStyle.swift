@@ -25,6 +25,7 @@ enum PageStyle {
     .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr));gap:14px}
     figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:8px;min-width:0}
     figcaption{font-weight:600;font-size:.87rem;overflow-wrap:anywhere}
+    .names{list-style:none;display:flex;flex-wrap:wrap;gap:0 1rem;margin:0;padding:0;font-size:.8rem;color:var(--soft)}
     svg{display:block;width:100%;height:auto;touch-action:pan-y}
     .scroll{overflow-x:auto}
     table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}

@@ -86,7 +86,7 @@ public struct ReportPage {
   private var legend: String {
     "<ul class='legend'>"
       + groups.enumerated().map { index, group in
-        "<li><span class='key \(colorClass(index))'></span>\(escaped(group.label))</li>"
+        legendEntry(group.label, index)
       }.joined() + "</ul>"
   }
 
@@ -179,7 +179,7 @@ public struct ReportPage {
           curves: [
             LineChart.Curve(name: "quantized", color: index, points: quantized, isStepped: true),
             LineChart.Curve(name: "latent", color: inkColor, points: latent),
-          ], thresholds: Self.thresholds.filter { (low...high).contains($0) }
+          ], showsLegend: true, thresholds: Self.thresholds.filter { (low...high).contains($0) }
         ).html
       })
   }
@@ -206,7 +206,7 @@ public struct ReportPage {
         key, label, range in
         HistogramChart(
           title: "\(group.label): \(label) over training, % of weights", xLabel: label,
-          range: range, distributions: overTraining(group, key)
+          range: range, distributions: overTraining(group, key), showsLegend: true
         ).html
       }
     }
