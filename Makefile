@@ -20,6 +20,7 @@ format:
 
 # The articles as web pages, in .build/documentation.
 documentation:
+	@mkdir -p .build
 	docc convert Documentation --allow-arbitrary-catalog-directories --warnings-as-errors \
 	  --fallback-display-name TetraJet --fallback-bundle-identifier TetraJet \
 	  --output-path .build/documentation

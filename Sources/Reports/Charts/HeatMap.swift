@@ -37,6 +37,6 @@ struct HeatMap {
         Self.labelWidth + (Double(column) + 0.5) * cell, height - 24, name, class: "tick middle")
     }
     svg.text(Self.labelWidth + plot / 2, height - 6, xLabel, class: "tick middle")
-    return figure("\(title): \(short(low)) (light) to \(short(high)) (dark)", svg.text())
+    return figure("\(title): \(short(low)) (faint) to \(short(high)) (full)", svg.text())
   }
 }
