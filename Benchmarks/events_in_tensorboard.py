@@ -94,13 +94,18 @@ def compare(kind, expected, found):
                 raise CheckFailed(f"{kind} {name}, step {step}: {other}, not {value}")
 
 
+def edges(name, count):
+    """The ends of a histogram's bins: of latent weights by their scale, or of confidences."""
+    low, high = (-8, 8) if name == "latent/all" else (0, 1)
+    return [low + bin / count * (high - low) for bin in range(count + 1)]
+
+
 def shown_bins(name, counts):
     """What a page shows of a histogram: (left, right, count) without the empty bins at both ends."""
-    low, high = (-8, 8) if name == "latent/all" else (0, 1)
+    ends = edges(name, len(counts))
     full = [bin for bin, count in enumerate(counts) if count > 0]
     bins = range(full[0], full[-1] + 1) if full else range(0)
-    width = (high - low) / len(counts)
-    return [(single(low + bin * width), single(low + (bin + 1) * width), float(counts[bin])) for bin in bins]
+    return [(single(ends[bin]), single(ends[bin + 1]), float(counts[bin])) for bin in bins]
 
 
 def check(run):
@@ -117,7 +122,7 @@ def check(run):
         found[name] = [(e.step, [int(count) for count in e.histogram_value.bucket]) for e in events.Histograms(name)]
         for event in events.Histograms(name):
             limits = event.histogram_value.bucket_limit
-            if limits != [(bin + 1) / len(limits) for bin in range(len(limits))]:
+            if limits != edges(name, len(limits))[1:]:
                 raise CheckFailed(f"histogram {name}, step {event.step}: its bins end at {limits}")
     compare("histogram", histograms, found)
 

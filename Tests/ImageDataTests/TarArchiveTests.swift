@@ -65,6 +65,24 @@ struct TarArchiveTests {
     #expect(try files(writer.archive) == ["v7file": [1], "contiguous": [2], "last": [3]])
   }
 
+  @Test("a hard link is one more name of a file that lies before it; without that it is nothing")
+  func hardLinks() throws {
+    var writer = TarWriter()
+    writer.add("early", kind: "1", link: "a/x")
+    writer.add("a/x", [1, 2])
+    writer.add("b/y", kind: "1", link: "./a/x", size: 99_999)
+    writer.addPax([("linkpath", "b/y")])
+    writer.add("c/z", kind: "1", link: "cut off")
+    writer.add("long link", Array("d/w\u{0}".utf8), kind: "K")
+    writer.add("late", kind: "1")
+    writer.add("d/w", [3])
+    writer.add("long link", Array("d/w\u{0}".utf8), kind: "K")
+    writer.add("e", kind: "1", link: "cut off")
+    #expect(
+      try files(writer.archive)
+        == ["a/x": [1, 2], "b/y": [1, 2], "c/z": [1, 2], "d/w": [3], "e": [3]])
+  }
+
   @Test("names lose what leads nowhere or out, and of a name that comes twice the last one counts")
   func names() throws {
     let found = try files(

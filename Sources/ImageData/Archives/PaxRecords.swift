@@ -3,6 +3,8 @@
 struct PaxRecords {
   /// In place of the header's name.
   private(set) var path: [UInt8]?
+  /// In place of the header's link name.
+  private(set) var linkPath: [UInt8]?
   /// In place of the header's size.
   private(set) var size: Int?
   /// Whether the file has holes: its content is then not what lies in the archive.
@@ -30,6 +32,7 @@ struct PaxRecords {
   ) throws(ArchiveFault) {
     switch key {
     case "path": path = Array(value)
+    case "linkpath": linkPath = Array(value)
     case "size":
       guard let number = Self.number(value) else { throw .extendedHeader }
       size = number

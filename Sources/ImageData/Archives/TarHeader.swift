@@ -16,7 +16,9 @@ struct TarHeader {
     case longName
     /// The target of the next header, a link (GNU).
     case longLink
-    /// Nothing: a link, device, folder or pipe.
+    /// Nothing: another name of a file that lies before it (a hard link).
+    case hardLink
+    /// Nothing: a symbolic link, device, folder or pipe.
     case noContent
     /// A file with holes (GNU), whose content is described in more blocks that only GNU tar reads.
     case sparse
@@ -25,6 +27,8 @@ struct TarHeader {
   let kind: Kind
   /// The name as stored, with its prefix.
   let name: [UInt8]
+  /// What a link leads to, as stored.
+  let linkName: [UInt8]
   /// Bytes behind the header.
   let size: Int
 
@@ -43,10 +47,12 @@ struct TarHeader {
     // GNU tar's own format says "ustar  " and keeps times where the others keep a prefix.
     let hasPrefix = block[257..<263].elementsEqual("ustar\0".utf8)
     let prefix = hasPrefix ? Self.text(block[345..<500]) : []
+    linkName = Self.text(block[157..<257])
     name = prefix.isEmpty ? ownName : prefix + [UInt8(ascii: "/")] + ownName
     kind =
       switch block[156] {
-      case UInt8(ascii: "1")...UInt8(ascii: "6"): .noContent
+      case UInt8(ascii: "1"): .hardLink
+      case UInt8(ascii: "2")...UInt8(ascii: "6"): .noContent
       case UInt8(ascii: "x"): .extendedHeader
       case UInt8(ascii: "g"): .globalHeader
       case UInt8(ascii: "L"): .longName
@@ -58,7 +64,7 @@ struct TarHeader {
       default: .file
       }
     // Some writers give links the size of what they lead to; nothing of it is there.
-    self.size = kind == .noContent ? 0 : size
+    self.size = kind == .noContent || kind == .hardLink ? 0 : size
   }
 
   /// Holds the sum of all bytes, those of the sum itself taken for spaces, against the one stored.

@@ -30,7 +30,10 @@ struct TarIndex {
     var entries: [TarEntry] = []
     // What headers in front of a header say in its place.
     var longName: [UInt8]?
+    var longLink: [UInt8]?
     var records: PaxRecords?
+    // Where files lie by their names: made when the first hard link asks.
+    var places: [String: Int]?
     while entries.count < limit, let header = try nextHeader() {
       let content = try passContent(of: header, size: records?.size)
       switch header.kind {
@@ -41,18 +44,34 @@ struct TarIndex {
         let bytes = try text(content)
         records = try located { () throws(ArchiveFault) in try PaxRecords(bytes) }
         continue
-      case .globalHeader, .longLink:
+      case .longLink:
+        longLink = Array(try text(content).prefix { $0 != 0 })
+        continue
+      case .globalHeader:
         continue
       case .file, .sparse:
         if header.kind == .sparse || records?.isSparse == true { throw fault(.sparse) }
         let name = TarEntry.normalized(records?.path ?? longName ?? header.name)
         if !name.isEmpty {
+          places?[name] = entries.count
           entries.append(TarEntry(name: name, offset: content.lowerBound, size: content.count))
+        }
+      case .hardLink:
+        // Of a file with several names tar keeps the content once, under the first.
+        if places == nil {
+          places = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { $1 }
+        }
+        let target = TarEntry.normalized(records?.linkPath ?? longLink ?? header.linkName)
+        let name = TarEntry.normalized(records?.path ?? longName ?? header.name)
+        if let place = places?[target], !name.isEmpty {
+          let file = entries[place]
+          places?[name] = entries.count
+          entries.append(TarEntry(name: name, offset: file.offset, size: file.size))
         }
       case .noContent:
         break
       }
-      (longName, records) = (nil, nil)
+      (longName, longLink, records) = (nil, nil, nil)
     }
     return entries
   }

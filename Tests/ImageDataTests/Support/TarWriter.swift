@@ -9,11 +9,11 @@ struct TarWriter {
   /// Adds a header and content. `size` is what the header claims; nil for the truth.
   mutating func add(
     _ name: String, _ content: [UInt8] = [], kind: Character = "0", prefix: String = "",
-    size: Int? = nil, magic: String = "ustar\u{0}00"
+    link: String = "", size: Int? = nil, magic: String = "ustar\u{0}00"
   ) {
     add(
-      name, content, kind: kind, prefix: prefix, sizeField: octal(size ?? content.count, 12),
-      magic: magic)
+      name, content, kind: kind, prefix: prefix, link: link,
+      sizeField: octal(size ?? content.count, 12), magic: magic)
   }
 
   /// Adds a file whose size is in binary.
@@ -37,8 +37,8 @@ struct TarWriter {
   mutating func add(raw: [UInt8]) { bytes += raw }
 
   private mutating func add(
-    _ name: String, _ content: [UInt8], kind: Character, prefix: String, sizeField: [UInt8],
-    magic: String = "ustar\u{0}00"
+    _ name: String, _ content: [UInt8], kind: Character, prefix: String, link: String = "",
+    sizeField: [UInt8], magic: String = "ustar\u{0}00"
   ) {
     var header = [UInt8](repeating: 0, count: 512)
     func put(_ field: [UInt8], at offset: Int) {
@@ -50,6 +50,7 @@ struct TarWriter {
     put(octal(0, 12), at: 136)
     put(Array("        ".utf8), at: 148)
     header[156] = kind.asciiValue ?? 0
+    put(Array(link.utf8), at: 157)
     put(Array(magic.utf8), at: 257)
     put(Array(prefix.utf8), at: 345)
     let sum = header.reduce(0) { $0 + Int($1) }
