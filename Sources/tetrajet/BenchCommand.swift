@@ -1,5 +1,6 @@
 import ArgumentParser
 import MXLinear
+import Reports
 import Runtime
 import Training
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Reports
 import Runtime
 import Training
 import VisionModels

@@ -1,5 +1,6 @@
 import Foundation
 import ImageData
+import Reports
 import Synchronization
 import Training
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MXFormats
+import Reports
 import Runtime
 import Training
 

@@ -1,4 +1,5 @@
 import ImageData
+import Reports
 import Runtime
 
 extension DatasetSurvey {

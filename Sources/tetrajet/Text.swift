@@ -1,9 +1,5 @@
 import Foundation
-
-/// A number with so many digits behind the point.
-func fixed(_ value: Double, _ digits: Int) -> String {
-  String(format: "%.\(digits)f", value)
-}
+import Reports
 
 /// Text with spaces behind it, up to a width.
 func padded(_ text: String, _ width: Int) -> String {

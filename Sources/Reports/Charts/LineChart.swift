@@ -1,3 +1,5 @@
+import Runtime
+
 /// Curves over a common x-axis, each with the range of its seeds as a band.
 struct LineChart {
   /// One curve.
@@ -86,10 +88,10 @@ struct LineChart {
     let series = curves.map { curve in
       let points = curve.points.map { "[\(digits($0.x)),\(digits($0.y))]" }.joined(separator: ",")
       return
-        "{\"n\":\"\(jsonEscaped(curve.name))\",\"c\":\"\(colorClass(curve.color))\",\"p\":[\(points)]}"
+        "{\"n\":\(jsonString(curve.name)),\"c\":\"\(colorClass(curve.color))\",\"p\":[\(points)]}"
     }
     return
-      "{\"plot\":[\(plot.map(digits).joined(separator: ","))],\"x\":\"\(jsonEscaped(xLabel))\","
+      "{\"plot\":[\(plot.map(digits).joined(separator: ","))],\"x\":\(jsonString(xLabel)),"
       + "\"s\":[\(series.joined(separator: ","))]}"
   }
 
@@ -112,9 +114,4 @@ let inkColor = -1
 /// A drawing under its title.
 func figure(_ title: String, _ drawing: String) -> String {
   "<figure><figcaption>\(escaped(title))</figcaption>\(drawing)</figure>"
-}
-
-/// Text within the quotes of JSON.
-func jsonEscaped(_ text: String) -> String {
-  text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
 }

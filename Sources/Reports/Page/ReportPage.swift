@@ -228,7 +228,7 @@ public struct ReportPage {
     let chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
     return chosen.enumerated().map { index, window in
       HistogramChart.Distribution(
-        name: "epoch \(fixedPoint(group.epochs(window), 1))", color: index,
+        name: "epoch \(fixed(group.epochs(window), 1))", color: index,
         counts: window.lists[key] ?? [])
     }
   }
@@ -247,7 +247,7 @@ public struct ReportPage {
           HeatMap(
             title: "\(group.label): \(title)",
             rows: names.map { $0.replacing(".weight", with: "") },
-            columns: windows.map { fixedPoint(group.epochs($0), 1) },
+            columns: windows.map { fixed(group.epochs($0), 1) },
             values: names.map { name in
               windows.map { $0.layers.first { $0.name == name }.flatMap(value) }
             }, xLabel: "epoch"
@@ -273,7 +273,7 @@ public struct ReportPage {
       return ["saturation", "underflow"].compactMap { kind in
         guard let shares = window.maps[kind], !shares.isEmpty else { return nil }
         let cells = operands.map { operand in
-          "<td>\(shares[operand].map { fixedPoint(100 * $0, 2) } ?? "-")</td>"
+          "<td>\(shares[operand].map { fixed(100 * $0, 2) } ?? "-")</td>"
         }
         return "<tr><th><span class='key \(colorClass(index))'></span>"
           + "\(escaped(group.label)), \(kind)</th>\(cells.joined())</tr>"
@@ -292,10 +292,10 @@ public struct ReportPage {
       let facts =
         run.summary.map { summary in
           [
-            "top-1 \(fixedPoint(summary.evalTop1, 2)) %, best \(fixedPoint(summary.bestTop1, 2)) %",
-            "\(fixedPoint(summary.imagesPerSecond, 0)) images/s",
-            "peak memory \(fixedPoint(summary.peakMemoryMB, 0)) MiB",
-            "\(fixedPoint(summary.seconds, 0)) s", "\(summary.threads) threads, \(summary.isa)",
+            "top-1 \(fixed(summary.evalTop1, 2)) %, best \(fixed(summary.bestTop1, 2)) %",
+            "\(fixed(summary.imagesPerSecond, 0)) images/s",
+            "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB",
+            "\(fixed(summary.seconds, 0)) s", "\(summary.threads) threads, \(summary.isa)",
             "engine \(summary.engine)",
           ] + (summary.skippedImages > 0 ? ["images skipped: \(summary.skippedImages)"] : [])
         } ?? []

@@ -54,8 +54,8 @@ public struct Comparison: Sendable {
   public static func cells(_ row: Row) -> [String] {
     func text(_ estimate: Estimate?, _ digits: Int, times factor: Double = 1) -> String {
       guard let estimate else { return "-" }
-      return fixedPoint(estimate.mean * factor, digits)
-        + (estimate.deviation.map { " ± \(fixedPoint($0 * factor, digits))" } ?? "")
+      return fixed(estimate.mean * factor, digits)
+        + (estimate.deviation.map { " ± \(fixed($0 * factor, digits))" } ?? "")
     }
     let mark = row.isBest ? " *" : row.isWithinNoise == true ? " ≈" : ""
     return [

@@ -32,6 +32,6 @@ public struct Estimate: Sendable, Equatable {
 
   /// "48.61 ± 0.32", or "48.61" for a single value.
   public func text(_ digits: Int) -> String {
-    fixedPoint(mean, digits) + (deviation.map { " ± \(fixedPoint($0, digits))" } ?? "")
+    fixed(mean, digits) + (deviation.map { " ± \(fixed($0, digits))" } ?? "")
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A number with so many digits behind the point.
-func fixedPoint(_ value: Double, _ digits: Int) -> String {
+package func fixed(_ value: Double, _ digits: Int) -> String {
   String(format: "%.\(digits)f", value)
 }
 
