@@ -27,8 +27,13 @@ struct CompareCommand: ParsableCommand {
     } else {
       print(table(Comparison.header, comparison.rows.map(Comparison.cells)))
     }
-    for record in records {
-      for note in record.notes { writeError("\(record.path): \(note)\n") }
-    }
+    writeNotes(records)
+  }
+}
+
+/// Says what a reader of these runs should know of them: unfinished, damaged, of another version.
+func writeNotes(_ runs: [RunRecord]) {
+  for run in runs {
+    for note in run.notes { writeError("\(run.path): \(note)\n") }
   }
 }

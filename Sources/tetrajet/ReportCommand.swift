@@ -26,9 +26,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let records = try runs.map(RunRecord.init(path:))
     try writeFileAtomically(output, text: ReportPage(records, title: title).html)
-    for record in records {
-      for note in record.notes { writeError("\(record.path): \(note)\n") }
-    }
+    writeNotes(records)
     writeError("runs on the page: \(records.count); \(output)\n")
   }
 }

@@ -111,6 +111,16 @@ struct RunRecordTests {
     }
   }
 
+  @Test("keys that change no result do not keep runs apart")
+  func indifferentKeys() throws {
+    try withTemporaryFolder { folder in
+      let all =
+        try runs("fp32", [50], in: folder)
+        + runs("fp32", [52], extra: "training:\n  tensorboard: true\n", in: folder)
+      #expect(RunGroup.grouped(all).map(\.runs.count) == [2])
+    }
+  }
+
   @Test("the page holds every run, needs nothing from elsewhere, and lets no text become markup")
   func page() throws {
     try withTemporaryFolder { folder in

@@ -20,7 +20,7 @@ public enum AugmentationPolicy: Sendable, Equatable {
     }
   }
 
-  /// The text that `init` reads.
+  /// What timm calls the policy (`--aa`); `init` makes the same policy of it.
   public var text: String {
     switch self {
     case .none: "none"
@@ -90,7 +90,8 @@ public struct RandAugment: Sendable, Equatable {
     }
   }
 
-  /// The text that `init` reads.
+  /// timm's text, as in "rand-m9-mstd0.5-inc1": the magnitude, and what differs from the defaults. `init` makes the same
+  /// policy of it.
   public var text: String {
     let plain = RandAugment()
     func part(_ name: String, _ path: KeyPath<RandAugment, Double>) -> String {

@@ -9,9 +9,12 @@ import Runtime
 
 /// A rectangle of an image, in pixels.
 package struct CropBox: Equatable {
+  /// The first column and the first row.
   package let x, y: Int
+  /// Columns and rows.
   package let width, height: Int
 
+  /// A rectangle; whether it lies within an image, its maker knows.
   package init(x: Int, y: Int, width: Int, height: Int) {
     (self.x, self.y, self.width, self.height) = (x, y, width, height)
   }

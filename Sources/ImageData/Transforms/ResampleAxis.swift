@@ -3,7 +3,7 @@
 /// When the axis shrinks, the kernel is stretched by the ratio, so that every source pixel counts.
 /// Weights are 22-bit fixed point and sums 32-bit, as Pillow has them: results equal those of Pillow
 /// 11's `resize(…, BICUBIC)` to the bit. (Pillow 13 takes the vertical pass first for some tall images,
-/// which moves a few values by a level.)
+/// which moves one value in 2,000 of such a photograph, sharp edges by up to 7 levels.)
 struct ResampleAxis {
   /// The source pixels that one output pixel is made of.
   struct Window {

@@ -53,9 +53,7 @@ public struct Comparison: Sendable {
   /// A row's cells under `header`; the best top-1 is marked *, one within its noise ≈.
   public static func cells(_ row: Row) -> [String] {
     func text(_ estimate: Estimate?, _ digits: Int, times factor: Double = 1) -> String {
-      guard let estimate else { return "-" }
-      return fixed(estimate.mean * factor, digits)
-        + (estimate.deviation.map { " ± \(fixed($0 * factor, digits))" } ?? "")
+      estimate?.text(digits, times: factor) ?? "-"
     }
     let mark = row.isBest ? " *" : row.isWithinNoise == true ? " ≈" : ""
     return [

@@ -30,8 +30,8 @@ public struct Estimate: Sendable, Equatable {
     return abs(mean - other.mean) <= 2 * variance.squareRoot()
   }
 
-  /// "48.61 ± 0.32", or "48.61" for a single value.
-  public func text(_ digits: Int) -> String {
-    fixed(mean, digits) + (deviation.map { " ± \(fixed($0, digits))" } ?? "")
+  /// "48.61 ± 0.32", or "48.61" for a single value; both times `factor`, for percent and per mille.
+  public func text(_ digits: Int, times factor: Double = 1) -> String {
+    fixed(mean * factor, digits) + (deviation.map { " ± \(fixed($0 * factor, digits))" } ?? "")
   }
 }

@@ -8,6 +8,7 @@ public struct RunGroup: Sendable {
   /// Keys that change no result, and the seed.
   private static let indifferent: Set<String> = [
     "seed", "data.workers", "data.cache_megabytes", "training.log_every",
+    "training.tensorboard",
   ]
 
   /// Puts runs together that differ by seed only, in the order in which they were given.
@@ -39,8 +40,7 @@ public struct RunGroup: Sendable {
     Estimate(runs.compactMap(value))
   }
 
-  /// A key of the metrics over training: (epochs done, mean over the seeds, smallest, largest), at the steps at which
-  /// every seed that got so far has said it.
+  /// A key of the metrics over training: mean and range at each step at which a seed has said it, over those that have.
   func series(_ key: String) -> [SeriesPoint] {
     var values: [Int: [Double]] = [:]
     for run in runs {

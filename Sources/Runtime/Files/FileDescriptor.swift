@@ -81,6 +81,8 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Appends `text` whole or not at all: after a failure the file is as long as it was before.
+  ///
+  /// - Throws: `FileError` with the path and the system's reason, as where the disk is full.
   public func append(_ text: String) throws { try append(Array(text.utf8)) }
 
   /// Appends bytes whole or not at all: after a failure the file is as long as it was before.

@@ -77,7 +77,7 @@ public struct JSONLine: Sendable {
   /// The first member of a name.
   public subscript(key: String) -> Value? { members.first { $0.key == key }?.value }
 
-  /// The object, without a line break.
+  /// The object in JSON (RFC 8259), members in their order, without a line break; numbers that are not finite are null.
   public var text: String {
     "{" + members.map { "\(jsonString($0.key)): \($0.value.text)" }.joined(separator: ", ") + "}"
   }
