@@ -45,6 +45,7 @@ struct RunRecordTests {
       {"epoch": 0}
       {"step": 30, "epoch": 0, "train_loss": 1.0}
       {"step": 20, "epoch": 0, "train_loss": 2.0}
+      {"step": 30, "epoch": 0, "train_loss": 1.25}
       {"step": 30, "epoch": 0, "train_loss": 1.5}
       """
     try withRun(["recipe.yaml": Self.recipe, "metrics.jsonl": metrics]) { folder in
