@@ -57,6 +57,8 @@ final class ProgressDisplay: TrainingObserver {
     share < 0.1 ? "" : "  (starved: waited \(fixed(100 * share, 0)) % of the time for images)"
   }
 
+  func warned(_ message: String) { write("warning: \(message)") }
+
   func skipped(_ image: SkippedImage) { write("skipped: \(image)") }
 
   func finished(_ summary: RunSummary) {

@@ -24,6 +24,12 @@ struct TrainCommand: ParsableCommand {
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names; \
       with --set training.tensorboard=true also what 'tensorboard --logdir RUN' shows.
 
+      Ctrl-C and SIGTERM finish the step, save a checkpoint and exit with 130 and 143; a second one \
+      stops at once. Either way, and after a crash, '--resume RUN' goes on from the last checkpoint, to \
+      the same bytes as a run that was never stopped. Checkpoints are saved at the end of each epoch and \
+      as checkpoint.every_minutes and checkpoint.every_steps say. A changed recipe (--set, a RECIPE, or \
+      an edited recipe.yaml) goes on only with --allow-changes.
+
       Progress goes to standard error; standard output stays empty, but for --json.
 
       Methods:
@@ -69,29 +75,51 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Continue the run in this folder from its last checkpoint.")
   var resume: String?
 
+  @Flag(
+    help: "With --resume: go on although the recipe or the data is not what it was.")
+  var allowChanges = false
+
   @Flag(help: "At the end, print summary.json with the run folder (output) as one JSON object.")
   var json = false
 
   func run() throws {
     try threading.apply()
-    let observer = ProgressDisplay()
-    var trainer: Trainer
-    if let resume {
-      let others =
-        [recipe, data, method, engine, `init`, epochs, seed, output].compactMap { $0 } + set
-      guard others.isEmpty else {
-        throw ValidationError(
-          "--resume continues a run by its own recipe; it goes with --threads and --json only, not with "
-            + others[0])
+    StopSignals.install()
+    var trainer = try trainer(ProgressDisplay())
+    do {
+      let summary = try trainer.run()
+      if json { print(try summary.line(output: trainer.output)) }
+    } catch let stopped as RunStopped {
+      writeError(
+        "stopped after step \(stopped.step) of \(stopped.totalSteps), which is saved; go on with: "
+          + "tetrajet train --resume \(trainer.output)\n")
+      throw ExitCode(StopSignals.status)
+    } catch {
+      if let step = trainer.savedStep, trainer.hasCheckpoint {
+        writeError(
+          "The checkpoint of step \(step) is good; 'tetrajet train --resume \(trainer.output)' goes on "
+            + "from it.\n")
       }
-      trainer = try Trainer(resuming: resume, observer: observer)
-    } else {
-      let resolved = try Recipe(settings: settings())
-      trainer = try Trainer(
-        resolved, output: output ?? defaultOutput(resolved), observer: observer)
+      throw error
     }
-    let summary = try trainer.run()
-    if json { print(try summary.line(output: trainer.output)) }
+  }
+
+  private func trainer(_ observer: ProgressDisplay) throws -> Trainer {
+    guard let resume else {
+      guard !allowChanges else {
+        throw ValidationError("--allow-changes goes with --resume, which is not there")
+      }
+      let resolved = try Recipe(settings: settings())
+      return try Trainer(
+        resolved, output: output ?? defaultOutput(resolved), observer: observer,
+        stop: StopSignals.request)
+    }
+    guard output == nil else {
+      throw ValidationError("--resume goes on in the run's own folder; leave --output out")
+    }
+    return try Trainer(
+      resuming: resume, settings: settings(), isWholeRecipe: recipe != nil,
+      allowsChanges: allowChanges, observer: observer, stop: StopSignals.request)
   }
 
   private func settings() throws -> [RecipeSetting] {

@@ -101,6 +101,14 @@ public struct FileDescriptor: ~Copyable, Sendable {
     guard ftruncate(handle, off_t(length)) == 0 else { throw FileError("write", path) }
   }
 
+  /// Lets the system forget the pages it keeps of the file, so that reading it asks the disk. What is not on the disk yet
+  /// stays; systems without the call keep everything.
+  func forgetCachedPages() {
+    #if !canImport(Darwin)
+      _ = posix_fadvise(handle, 0, 0, POSIX_FADV_DONTNEED)
+    #endif
+  }
+
   /// Waits until the bytes are on the disk.
   public func synchronize() throws {
     guard fsync(handle) == 0 else { throw FileError("write", path) }
@@ -114,34 +122,5 @@ public func readFile(_ path: String, limit: Int = 1 << 30) throws -> [UInt8] {
   guard length <= limit else { throw FileError("read", path, code: EFBIG) }
   return try [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
     count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
-  }
-}
-
-/// Writes a file beside its place, flushes it, and renames it into place: whoever looks sees the old
-/// file or the new one, never a part. After an error the old file stands and nothing is left beside it.
-public func writeFileAtomically(
-  _ path: String, _ write: (borrowing FileDescriptor) throws -> Void
-) throws {
-  let beside = "\(path).\(getpid()).partial"
-  do {
-    let file = try FileDescriptor(creating: beside)
-    try write(file)
-    try file.synchronize()
-    guard rename(beside, path) == 0 else { throw FileError("write", path) }
-  } catch let error as FileError where error.path == beside {
-    unlink(beside)
-    // The user knows the file by its own name.
-    throw FileError(error.action, path, code: error.code)
-  } catch {
-    unlink(beside)
-    throw error
-  }
-}
-
-/// Writes `text` as the whole content of a file, atomically.
-public func writeFileAtomically(_ path: String, text: String) throws {
-  try writeFileAtomically(path) { file in
-    var text = text
-    try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0)) }
   }
 }

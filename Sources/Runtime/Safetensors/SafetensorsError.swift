@@ -32,6 +32,8 @@ public struct SafetensorsError: ReportableError, Equatable {
     case metadata(key: String, found: String?, expected: String)
     /// The file is shorter than it was when its header was read.
     case truncated(tensor: String)
+    /// The bytes do not have the hash that the file carries.
+    case checksum(found: String, expected: String)
   }
 
   /// The file.
@@ -87,6 +89,10 @@ public struct SafetensorsError: ReportableError, Equatable {
       "metadata '\(key)' is \(found.map { "'\($0)'" } ?? "missing"); expected \(expected)"
     case .truncated(let tensor):
       "ends in the middle of tensor '\(tensor)'"
+    case .checksum(let found, let expected):
+      "is damaged: its bytes have the SHA-256 \(found.prefix(12))…, and were written with "
+        + "\(expected.prefix(12))…; use another copy (a file that was changed on purpose must lose the "
+        + "metadata '\(SafetensorsChecksum.key)')"
     }
   }
 }

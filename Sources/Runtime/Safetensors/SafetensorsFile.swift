@@ -112,6 +112,28 @@ public final class SafetensorsFile {
     return value
   }
 
+  /// Reads the whole file and compares it with the hash that it carries; one that carries none passes.
+  ///
+  /// - Parameter onDisk: whether to ask the disk, not the system's memory of what was written just now.
+  /// - Throws: `SafetensorsError.Fault.checksum` where a byte is not what was written, `FileError`.
+  public func verifyChecksum(onDisk: Bool = false) throws {
+    guard let expected = metadata[SafetensorsChecksum.key] else { return }
+    if onDisk { file.forgetCachedPages() }
+    var header = try Self.bytes(of: file, at: 0, count: dataStart)
+    SafetensorsChecksum.replace(in: &header, by: SafetensorsChecksum.blank)
+    var hash = SHA256()
+    hash.update(header)
+    var offset = dataStart
+    while true {
+      let bytes = try Self.bytes(of: file, at: offset, count: 1 << 20)
+      if bytes.isEmpty { break }
+      hash.update(bytes)
+      offset += bytes.count
+    }
+    let found = hash.digits()
+    guard found == expected else { throw error(.checksum(found: found, expected: expected)) }
+  }
+
   /// A fault of this file, for callers that find one in its content.
   public func error(_ fault: SafetensorsError.Fault) -> SafetensorsError {
     SafetensorsError(path: path, fault: fault)

@@ -53,13 +53,45 @@ public struct OutgoingTensor {
 ///
 /// Tensors keep their order within an element size, and larger elements come first, so that every
 /// tensor is aligned. Metadata keys are sorted: equal content gives equal bytes.
+///
+/// - Parameters:
+///   - checksum: whether the file carries the hash of its bytes, and is read once more before it takes its place.
+///   - place: how the finished file takes its place; by default it takes that of an older one.
+/// - Throws: `FileError`; `SafetensorsError.Fault.checksum` where what comes back from the disk is not what was written.
 public func writeSafetensors(
-  _ path: String, tensors: [OutgoingTensor], metadata: [String: String] = [:]
+  _ path: String, tensors: [OutgoingTensor], metadata: [String: String] = [:],
+  checksum: Bool = false, place: ((_ finished: String) throws -> Void)? = nil
 ) throws {
   precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name")
   let ordered = tensors.enumerated()
     .sorted { ($1.element.type.size, $0.offset) < ($0.element.type.size, $1.offset) }
     .map(\.element)
+  var metadata = metadata
+  if checksum { metadata[SafetensorsChecksum.key] = SafetensorsChecksum.blank }
+  var header = safetensorsHeader(ordered, metadata)
+  if checksum {
+    var hash = SHA256()
+    hash.update(header)
+    for tensor in ordered { try tensor.withBytes { hash.update($0) } }
+    SafetensorsChecksum.replace(in: &header, by: hash.digits())
+  }
+  try writeFileAtomically(
+    path,
+    check: { finished in
+      if checksum { try SafetensorsFile(path: finished).verifyChecksum(onDisk: true) }
+    }, place: place
+  ) { file in
+    try header.withUnsafeBytes { try file.write($0) }
+    for tensor in ordered {
+      try tensor.withBytes { try file.write($0) }
+    }
+  }
+}
+
+/// The length field and the header.
+private func safetensorsHeader(
+  _ tensors: [OutgoingTensor], _ metadata: [String: String]
+) -> [UInt8] {
   var members: [String] = []
   if !metadata.isEmpty {
     let notes = metadata.sorted { $0.key < $1.key }
@@ -67,7 +99,7 @@ public func writeSafetensors(
     members.append("\"__metadata__\":{\(notes.joined(separator: ","))}")
   }
   var offset = 0
-  for tensor in ordered {
+  for tensor in tensors {
     let end = offset + tensor.shape.reduce(1, *) * tensor.type.size
     let shape = tensor.shape.map(String.init).joined(separator: ",")
     members.append(
@@ -78,12 +110,7 @@ public func writeSafetensors(
   var header = Array("{\(members.joined(separator: ","))}".utf8)
   header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
   let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
-  try writeFileAtomically(path) { file in
-    try (length + header).withUnsafeBytes { try file.write($0) }
-    for tensor in ordered {
-      try tensor.withBytes { try file.write($0) }
-    }
-  }
+  return length + header
 }
 
 /// `text` as a JSON string with its quotation marks.

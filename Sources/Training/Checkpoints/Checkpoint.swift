@@ -18,12 +18,13 @@ public struct Checkpoint: Sendable {
 
   /// Reads a checkpoint; a folder stands for its `last.safetensors`.
   ///
-  /// - Throws: `FileError`, `SafetensorsError`, `ModelError` for another architecture, `RecipeError`.
+  /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
   public init(path: String) throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     let file = try SafetensorsFile(
       path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
+    try file.verifyChecksum()
     var recipe = Recipe()
     if let trained = try Self.recipe(of: file) {
       recipe = trained
@@ -56,7 +57,7 @@ public struct Checkpoint: Sendable {
     }
   }
 
-  /// Writes a model's weights, atomically; and beside the quantized ones, as NAME.ema, the moving averages that they
+  /// Writes a model's weights with a checksum, atomically; and beside the quantized ones, as NAME.ema, the moving averages that they
   /// round by, so that the codes of training are those of deployment.
   public static func write(
     _ path: String, model: VisionModel, weights: AlignedBuffer<Float>,
@@ -66,15 +67,16 @@ public struct Checkpoint: Sendable {
       path,
       tensors: model.parameters.tensors(of: weights)
         + (averages.map { model.parameters.averages.tensors(of: $0) } ?? []),
-      metadata: metadata(model, recipe, classNames))
+      metadata: metadata(model, recipe, classNames), checksum: true)
   }
 
+  /// Keys that change no result stay out of the recipe: the same training gives the same bytes.
   static func metadata(
     _ model: VisionModel, _ recipe: Recipe, _ classNames: [String]
   ) -> [String: String] {
     model.configuration.metadata.merging([
-      "method": recipe.method.rawValue, "recipe": recipe.yaml,
-      "class_names": "[" + classNames.map(jsonString).joined(separator: ", ") + "]",
+      "method": recipe.method.rawValue, "recipe": recipe.yaml(where: \.changesResult),
+      "class_names": jsonArray(classNames),
     ]) { $1 }
   }
 }

@@ -1,51 +1,99 @@
 import Runtime
 
-/// Where an interrupted run goes on: weights, moments, what the remedies keep and counters in one file, so that no kill
-/// can leave halves that do not belong together. Random numbers need no state: they are functions of the step.
+/// Where an interrupted run goes on: weights, moments, what the remedies keep, counters and the place in the data in one
+/// file, so that no kill can leave halves that do not belong together. Random numbers need no state: they are functions of
+/// the step.
 struct ResumeState {
   /// The epochs that are done.
   var epoch = 0
   /// The steps that are done.
   var step = 0
+  /// The batch of the running epoch that comes next.
+  var nextBatch = 0
   /// The best top-1 so far, in percent.
   var bestTop1 = -1.0
   /// Wall-clock seconds spent.
   var seconds = 0.0
-  /// Training images seen, and the seconds spent on them, without evaluations.
+  /// Training images seen, and the seconds spent on them, without evaluations, in the epochs that are done.
   var trainedImages = 0
   var trainedSeconds = 0.0
+  /// What the running epoch has added up so far.
+  var sums = Meter.Sums()
 
   /// Writes the state beside that of a training.
-  func write(_ path: String, _ training: TrainingStep) throws {
+  ///
+  /// - Parameter place: how the finished file takes its place (`writeSafetensors`).
+  func write(
+    _ path: String, _ training: TrainingStep, _ origin: RunOrigin,
+    place: @escaping (_ finished: String) throws -> Void
+  ) throws {
     let table = training.model.parameters
     try writeSafetensors(
       path,
       tensors: training.state.flatMap { table.tensors(of: $0.buffer, prefix: "\($0.name).") },
       metadata: [
-        "epoch": "\(epoch)", "step": "\(step)", "best_top1": "\(bestTop1)", "seconds": "\(seconds)",
-        "trained_images": "\(trainedImages)", "trained_seconds": "\(trainedSeconds)",
-      ])
+        "epoch": "\(epoch)", "step": "\(step)", "next_batch": "\(nextBatch)",
+        "best_top1": "\(bestTop1)", "seconds": "\(seconds)", "trained_images": "\(trainedImages)",
+        "trained_seconds": "\(trainedSeconds)", "epoch_score": sums.epoch.text,
+        "interval_score": sums.interval.text, "previous_score": sums.previous.text,
+        "epoch_steps": "\(sums.steps)", "epoch_seconds": "\(sums.seconds)",
+        "epoch_waited": "\(sums.waited)",
+      ].merging(origin.metadata) { $1 }, checksum: true, place: place)
   }
 
   /// Reads a state and fills that of a training of the same shape and method.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
-  static func read(_ path: String, into training: TrainingStep) throws -> ResumeState {
-    let file = try SafetensorsFile(path: path)
+  static func read(_ file: SafetensorsFile, into training: TrainingStep) throws -> ResumeState {
     let table = training.model.parameters
     for (name, buffer) in training.state {
       try table.load(from: file, into: buffer, prefix: "\(name).")
     }
-    func number(_ key: String) throws -> Double {
-      guard let value = file.metadata[key].flatMap(Double.init) else {
-        throw file.error(.metadata(key: key, found: file.metadata[key], expected: "a number"))
+    func value<Value>(
+      _ key: String, _ expected: String, _ read: (String) -> Value?
+    ) throws -> Value {
+      guard let value = file.metadata[key].flatMap(read) else {
+        throw file.error(.metadata(key: key, found: file.metadata[key], expected: expected))
       }
       return value
     }
-    return ResumeState(
-      epoch: try file.integerMetadata("epoch"), step: try file.integerMetadata("step"),
-      bestTop1: try number("best_top1"), seconds: try number("seconds"),
-      trainedImages: try file.integerMetadata("trained_images"),
+    func number(_ key: String) throws -> Double { try value(key, "a number", Double.init) }
+    func count(_ key: String) throws -> Int {
+      try value(key, "a count") { Int($0).flatMap { $0 >= 0 ? $0 : nil } }
+    }
+    func score(_ key: String) throws -> BatchScore {
+      try value(key, "a sum of losses and three counts", BatchScore.init)
+    }
+    var state = ResumeState(
+      epoch: try count("epoch"), step: try count("step"), bestTop1: try number("best_top1"),
+      seconds: try number("seconds"), trainedImages: try count("trained_images"),
       trainedSeconds: try number("trained_seconds"))
+    // Files of versions that saved between epochs only end here.
+    guard file.metadata["next_batch"] != nil else { return state }
+    state.nextBatch = try count("next_batch")
+    state.sums = Meter.Sums(
+      epoch: try score("epoch_score"), interval: try score("interval_score"),
+      previous: try score("previous_score"), steps: try count("epoch_steps"),
+      waited: try number("epoch_waited"), seconds: try number("epoch_seconds"))
+    return state
+  }
+
+  /// Up to which step the metrics hold lines: that of a last step of an epoch comes with the evaluation, and so after a
+  /// checkpoint that a stop makes between the two.
+  func lastLoggedStep(batchesPerEpoch: Int) -> Int {
+    nextBatch == batchesPerEpoch ? step - 1 : step
+  }
+}
+
+extension BatchScore {
+  /// As text that gives the same bits again.
+  fileprivate var text: String { "\(loss) \(top1) \(top5) \(count)" }
+
+  fileprivate init?(_ text: String) {
+    let words = text.split(separator: " ")
+    guard words.count == 4, let loss = Double(words[0]), let top1 = Int(words[1]),
+      let top5 = Int(words[2]), let count = Int(words[3])
+    else { return nil }
+    (self.loss, self.top1, self.top5, self.count) = (loss, top1, top5, count)
   }
 }

@@ -20,8 +20,9 @@ public struct RunDirectory: Sendable {
   public var best: String { "\(path)/best.safetensors" }
   /// The averaged weights of the last epoch, where the recipe asks for them.
   public var average: String { "\(path)/average.safetensors" }
-  /// What `--resume` reads.
+  /// What `--resume` reads, and the one before it.
   public var resume: String { "\(path)/resume.safetensors" }
+  var previousResume: String { "\(path)/resume.previous.safetensors" }
 
   /// The summary of the run in a folder.
   public static func summary(of path: String) -> String { "\(path)/summary.json" }
@@ -36,22 +37,34 @@ public struct RunDirectory: Sendable {
   public init(creating path: String) throws {
     self.path = path
     let files = FileManager.default
-    if [resume, last, best, summary].contains(where: files.fileExists) {
+    if [resume, previousResume, last, best, summary].contains(where: files.fileExists) {
       throw RunError.exists(path)
     }
     try Self.createFolders(path)
+    removePartialFiles()
     if files.fileExists(atPath: metrics) { try writeFileAtomically(metrics, text: "") }
     try EventFile.rewind(in: path, toStep: 0)
   }
 
   /// The folder of an earlier run.
   ///
-  /// - Throws: `RunError` where there is no run, or none that has finished an epoch.
+  /// - Throws: `RunError` where there is no run, or none that has saved a checkpoint.
   public init(existing path: String) throws {
     self.path = path
     guard FileManager.default.fileExists(atPath: recipe) else { throw RunError.notARun(path) }
-    guard FileManager.default.fileExists(atPath: resume) else {
-      throw RunError.nothingToResume(path)
+    guard hasCheckpoint else { throw RunError.nothingToResume(path) }
+    removePartialFiles()
+  }
+
+  /// Whether there is something to go on from.
+  var hasCheckpoint: Bool {
+    [resume, previousResume].contains(where: FileManager.default.fileExists)
+  }
+
+  /// Removes what a process that was killed had half written.
+  private func removePartialFiles() {
+    for file in [recipe, metrics, summary, last, best, average, resume] {
+      Runtime.removePartialFiles(of: file)
     }
   }
 
@@ -104,41 +117,5 @@ struct MetricsLine: Decodable {
     case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
     case rateOfChangeOutput = "rate_of_change_output"
     case oscillatingShare = "oscillating_share"
-  }
-}
-
-/// A run's folder that is not what it should be.
-public enum RunError: ReportableError, Equatable {
-  /// A run lies in the folder that a new one was to be written to.
-  case exists(String)
-  /// There is no recipe in the folder.
-  case notARun(String)
-  /// The run was stopped before its first checkpoint.
-  case nothingToResume(String)
-  /// The data set has other classes than the checkpoint.
-  case classes(path: String, found: Int, expected: Int)
-
-  /// What kind of fault it is.
-  public var category: ErrorCategory {
-    switch self {
-    case .exists: .usage
-    case .notARun, .nothingToResume, .classes: .badData
-    }
-  }
-
-  /// One line.
-  public var description: String {
-    switch self {
-    case .exists(let path):
-      "\(path) already holds a run; choose another --output, or continue it with --resume \(path)"
-    case .notARun(let path):
-      "\(path) is not the folder of a run: it has no recipe.yaml"
-    case .nothingToResume(let path):
-      "\(path) has no resume.safetensors: the run stopped before its first epoch ended; start it "
-        + "again with another --output"
-    case .classes(let path, let found, let expected):
-      "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
-        + "images it was trained for"
-    }
   }
 }

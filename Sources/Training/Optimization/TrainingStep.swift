@@ -160,7 +160,10 @@ public final class TrainingStep {
           step + 1, learningRate: learningRate, weights: weights, gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first)
       }
-      guard norm.isFinite else { throw NonFiniteTensor(tensor: "the gradient") }
+      guard norm.isFinite else {
+        let name = model.parameters.firstNonFinite(in: gradients)
+        throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
+      }
       forEachRemedy { remedy in
         if !isTrial || remedy.takesPartInTrials {
           remedy.afterUpdate(view(step, averages: averages(step: step + 1)))

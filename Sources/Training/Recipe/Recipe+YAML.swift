@@ -164,10 +164,21 @@ extension Recipe {
   }
 
   /// Every key with its value: reading it back gives the same recipe.
-  public var yaml: String {
+  public var yaml: String { yaml { _ in true } }
+
+  /// The keys whose value is not that of an earlier recipe.
+  func changes(since earlier: Recipe) -> [(key: RecipeKey, before: String, now: String)] {
+    RecipeKey.all.compactMap { key in
+      let (before, now) = (key.write(earlier), key.write(self))
+      return before == now ? nil : (key, before, now)
+    }
+  }
+
+  /// Some keys with their values.
+  func yaml(where isWanted: (RecipeKey) -> Bool) -> String {
     var text = ""
     var open: [Substring] = []
-    for key in RecipeKey.all {
+    for key in RecipeKey.all where isWanted(key) {
       let path = key.name.split(separator: ".")
       let sections = path.dropLast()
       for (depth, section) in sections.enumerated()

@@ -49,6 +49,14 @@ public struct Recipe: Equatable, Sendable {
     public var tensorboard = false
   }
 
+  /// `checkpoint.*`: how much work a kill can cost. Whatever they say, a checkpoint is saved at the end of each epoch.
+  public struct Checkpoints: Equatable, Sendable {
+    /// Minutes from one checkpoint to the next; 0 for none by the clock.
+    public var everyMinutes = 10.0
+    /// Steps from one checkpoint to the next; 0 for none by steps.
+    public var everySteps = 0
+  }
+
   /// `optimizer.*`
   public struct Optimizer: Equatable, Sendable {
     /// The peak learning rate.
@@ -115,6 +123,8 @@ public struct Recipe: Equatable, Sendable {
     imageSize: 32, patchSize: 8, width: 96, depth: 6, heads: 3, classes: 1)
   /// Epochs, batch, loss.
   public var training = Training()
+  /// How often the run is saved.
+  public var checkpoints = Checkpoints()
   /// AdamW.
   public var optimizer = Optimizer()
   /// The learning rate over time.

@@ -85,6 +85,13 @@ public struct RecipeKey: Sendable {
         "training.tensorboard", \.training.tensorboard,
         "whether TensorBoard's event files are written beside the metrics"),
 
+      .number(
+        "checkpoint.every_minutes", \.checkpoints.everyMinutes, 0...1e6,
+        "minutes between checkpoints; 0 for none by the clock"),
+      .integer(
+        "checkpoint.every_steps", \.checkpoints.everySteps, 0...Int.max,
+        "steps between checkpoints; 0 for none by steps"),
+
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),
       .number("optimizer.beta2", \.optimizer.beta2, 0...0.999999, "decay of the second moment"),
@@ -113,6 +120,16 @@ public struct RecipeKey: Sendable {
         "fine_tuning.freeze_patch_embedding", \.fineTuning.freezesPatchEmbedding,
         "whether the patch embedding stays as it is"),
     ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
+
+  /// Whether another value can change what is trained. The others change its speed, or what is written down of it.
+  public var changesResult: Bool {
+    !Self.withoutResult.contains { name == $0 || ($0.hasSuffix(".") && name.hasPrefix($0)) }
+  }
+
+  private static let withoutResult = [
+    "checkpoint.", "data.cache_megabytes", "data.workers", "statistics.", "training.log_every",
+    "training.tensorboard",
+  ]
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {
     let name = "quantizers.\(operand.rawValue)"

@@ -17,14 +17,17 @@ public struct Evaluator {
 
   /// The score over every image that a loader gives.
   ///
-  /// - Parameter averages: the moving averages that weights round by under Q-EMA; nil for none.
+  /// - Parameters:
+  ///   - averages: the moving averages that weights round by under Q-EMA; nil for none.
+  ///   - check: is called before each batch, and ends the evaluation by throwing.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
   public func score(
-    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil
+    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
     var score = BatchScore()
     let batches = loader.epoch(0)
     while let batch = try batches.next() {
+      try check()
       try workspace.frame {
         let logits = try model.logits(
           batch.images.base, batch: batch.count,

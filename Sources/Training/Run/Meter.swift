@@ -2,33 +2,51 @@ import Runtime
 
 /// Loss and speed of an epoch, and of the interval since the last line of metrics.
 struct Meter {
+  /// What a checkpoint keeps of an epoch that is not over.
+  struct Sums {
+    /// Of the epoch, of the interval since the last line of metrics, and of the one before that.
+    var epoch = BatchScore(), interval = BatchScore(), previous = BatchScore()
+    /// Steps of the epoch so far.
+    var steps = 0
+    /// Seconds of the epoch so far in which training had no images, and all of them.
+    var waited = 0.0, seconds = 0.0
+  }
+
   private let clock = ContinuousClock()
   private let logEvery: Int
   private let start: ContinuousClock.Instant
   private var end: ContinuousClock.Instant?
-  private var epoch = BatchScore()
-  private var interval = BatchScore()
-  private var previous = BatchScore()
-  /// Steps of the epoch so far.
-  private(set) var steps = 0
-  /// Seconds of the epoch so far in which training had no images.
-  private var waited = 0.0
+  private var kept: Sums
 
-  init(logEvery: Int) {
+  /// A meter for an epoch.
+  ///
+  /// - Parameter sums: what an earlier process measured of it.
+  init(logEvery: Int, continuing sums: Sums = Sums()) {
     self.logEvery = logEvery
+    kept = sums
     start = clock.now
   }
 
-  mutating func add(_ score: BatchScore) {
-    epoch.add(score)
-    interval.add(score)
-    steps += 1
+  /// What has been added up until now.
+  var sums: Sums {
+    var sums = kept
+    sums.seconds = seconds
+    return sums
   }
+
+  mutating func add(_ score: BatchScore) {
+    kept.epoch.add(score)
+    kept.interval.add(score)
+    kept.steps += 1
+  }
+
+  /// Steps of the epoch so far.
+  var steps: Int { kept.steps }
 
   /// What `body` returns; the time it takes is time spent waiting for images.
   mutating func waiting<Result>(_ body: () throws -> Result) rethrows -> Result {
     let start = clock.now
-    defer { waited += start.duration(to: clock.now).inSeconds }
+    defer { kept.waited += start.duration(to: clock.now).inSeconds }
     return try body()
   }
 
@@ -37,23 +55,25 @@ struct Meter {
 
   /// Begins a new interval, once its line is written.
   mutating func closeInterval() {
-    previous = interval
-    interval = BatchScore()
+    kept.previous = kept.interval
+    kept.interval = BatchScore()
   }
 
   /// Ends the epoch's clock: what follows is not training.
   mutating func stop() { end = clock.now }
 
   /// The mean loss since the last line; of the interval before, where nothing has come since.
-  var intervalLoss: Double { interval.count > 0 ? interval.meanLoss : previous.meanLoss }
+  var intervalLoss: Double {
+    kept.interval.count > 0 ? kept.interval.meanLoss : kept.previous.meanLoss
+  }
   /// The mean loss of the epoch.
-  var epochLoss: Double { epoch.meanLoss }
+  var epochLoss: Double { kept.epoch.meanLoss }
   /// Images of the epoch so far.
-  var images: Int { epoch.count }
+  var images: Int { kept.epoch.count }
   /// Seconds of the epoch so far.
-  var seconds: Double { start.duration(to: end ?? clock.now).inSeconds }
+  var seconds: Double { kept.seconds + start.duration(to: end ?? clock.now).inSeconds }
   /// The share of the epoch's time so far in which training waited for images, 0…1.
-  var loaderWaitShare: Double { waited / max(seconds, 1e-9) }
+  var loaderWaitShare: Double { kept.waited / max(seconds, 1e-9) }
   /// Images a second of the epoch so far.
   var imagesPerSecond: Double { Double(images) / max(seconds, 1e-9) }
 }

@@ -29,6 +29,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var threads: Int
   /// The instruction set, likewise.
   public var isa: String
+  /// The SHA-256 of the weights as they lie in `last.safetensors`; nil in summaries of earlier versions.
+  public var weightsSHA256: String?
   /// Of the weights, means over the windows of statistics in the second half of training: r(W_Q), r(Y) and the share
   /// with R_w > 16. Nil where nothing was measured.
   public var rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
@@ -46,6 +48,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
     case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
     case rateOfChangeOutput = "rate_of_change_output"
     case oscillatingShare = "oscillating_share"
+    case weightsSHA256 = "weights_sha256"
   }
 
   func write(_ path: String) throws {
@@ -90,8 +93,8 @@ extension RunSummary {
   }
 
   init(
-    recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, skipped: [String],
-    isa: String, windows: [MetricsLine]
+    recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
+    skipped: [String], isa: String, windows: [MetricsLine]
   ) {
     let late = windows.filter { 2 * $0.step > state.step }
     func mean(_ path: KeyPath<MetricsLine, Double?>) -> Double? {
@@ -107,6 +110,7 @@ extension RunSummary {
       peakMemoryMB: ProcessUsage.peakMemory, seconds: state.seconds, parameters: parameters,
       seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
+      weightsSHA256: weightsSHA256,
       rateOfChangeQuantizedWeight: mean(\.rateOfChangeQuantizedWeight),
       rateOfChangeOutput: mean(\.rateOfChangeOutput), oscillatingShare: mean(\.oscillatingShare))
   }

@@ -8,6 +8,9 @@ public struct Trainer {
   /// The run's folder.
   public var output: String { directory.path }
 
+  /// Whether the folder still holds the last checkpoint.
+  public var hasCheckpoint: Bool { directory.hasCheckpoint }
+
   private let recipe: Recipe
   private let directory: RunDirectory
   /// Nil where the recipe asks for none.
@@ -17,35 +20,70 @@ public struct Trainer {
   private let training: TrainingStep
   private let loader: BatchLoader
   private let schedule: LearningRateSchedule
+  private let stop: StopRequest
   private var state: ResumeState
+  /// Of the running epoch.
+  private var meter: Meter
+  private var lastSave = ContinuousClock.now
+  /// The step of the last checkpoint that was written or read; nil before the first.
+  public private(set) var savedStep: Int?
 
   /// Prepares a new run in a new folder.
   ///
+  /// - Parameter stop: through which the run can be asked to stop.
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
-  public init(_ recipe: Recipe, output: String, observer: any TrainingObserver) throws {
+  public init(
+    _ recipe: Recipe, output: String, observer: any TrainingObserver,
+    stop: StopRequest = StopRequest()
+  ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, pretrained: pretrained == "none" ? nil : pretrained, observer: observer
+      recipe, pretrained: pretrained == "none" ? nil : pretrained, observer: observer, stop: stop
     ) { try RunDirectory(creating: output) }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
 
-  /// Prepares to continue a run from its last checkpoint.
+  /// Prepares to continue a run from its last checkpoint, or from the one before it where that one is damaged.
   ///
-  /// - Throws: `RunError` where there is nothing to continue, and as above.
-  public init(resuming path: String, observer: any TrainingObserver) throws {
+  /// - Parameters:
+  ///   - settings: what its recipe shall say instead; a whole recipe where `isWholeRecipe`.
+  ///   - allowsChanges: whether to go on where recipe or data are not what the checkpoint was trained by.
+  /// - Throws: `RunError` where there is nothing to continue or something has changed, and as above.
+  public init(
+    resuming path: String, settings: [RecipeSetting] = [], isWholeRecipe: Bool = false,
+    allowsChanges: Bool = false, observer: any TrainingObserver, stop: StopRequest = StopRequest()
+  ) throws {
     let directory = try RunDirectory(existing: path)
-    let yaml = String(decoding: try readFile(directory.recipe), as: UTF8.self)
-    let recipe = try Recipe(settings: RecipeSetting.parse(yaml: yaml, path: directory.recipe))
-    try self.init(recipe, observer: observer) { directory }
-    state = try ResumeState.read(directory.resume, into: training)
-    try directory.rewindMetrics(toStep: state.step)
-    try EventFile.rewind(in: directory.path, toStep: state.step)
+    let own = try RecipeSetting.parse(
+      yaml: String(decoding: try readFile(directory.recipe), as: UTF8.self),
+      path: directory.recipe)
+    // A recipe that does not say where the images are means those of the run.
+    let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
+    let recipe = try Recipe(settings: kept + settings)
+    let file = try directory.openResume { observer.warned($0) }
+    try self.init(recipe, observer: observer, stop: stop) { directory }
+    if !allowsChanges { try RunOrigin(self.recipe, data.train).check(file, run: path) }
+    state = try ResumeState.read(file, into: training)
+    guard state.nextBatch <= loader.batchesPerEpoch else {
+      throw file.error(
+        .metadata(
+          key: "next_batch", found: "\(state.nextBatch)",
+          expected: "at most \(loader.batchesPerEpoch), the batches of an epoch"))
+    }
+    savedStep = state.step
+    meter = Meter(logEvery: recipe.training.logEvery, continuing: state.sums)
+    if try Recipe(settings: own) != recipe {
+      try directory.keepRecipe(untilStep: state.step)
+      try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
+    }
+    let logged = state.lastLoggedStep(batchesPerEpoch: loader.batchesPerEpoch)
+    try directory.rewindMetrics(toStep: logged)
+    try EventFile.rewind(in: directory.path, toStep: logged)
   }
 
   private init(
-    _ recipe: Recipe, pretrained: String? = nil, observer: any TrainingObserver,
+    _ recipe: Recipe, pretrained: String? = nil, observer: any TrainingObserver, stop: StopRequest,
     directory: () throws -> RunDirectory
   ) throws {
     data = try ImageDatasets.open(recipe.data.path)
@@ -63,58 +101,80 @@ public struct Trainer {
     // Calibration batches are those of epochs that training never reaches.
     training.calibration = { [loader] step in
       let batches = loader.epoch(1 << 30 | step)
-      return { try batches.next().map(TrainingBatch.init) }
+      return {
+        // A trial leaves no traces, so a stop need not wait for its end.
+        try stop.check()
+        return try batches.next().map(TrainingBatch.init)
+      }
     }
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: loader.batchesPerEpoch)
     state = ResumeState()
+    meter = Meter(logEvery: recipe.training.logEvery)
     self.observer = observer
+    self.stop = stop
     self.directory = try directory()
     events = recipe.training.tensorboard ? try EventFile(in: self.directory.path) : nil
   }
 
   /// Trains to the end of the recipe.
   ///
-  /// - Throws: `NonFiniteTensor` where the arithmetic breaks down, loader and file errors. The last
-  ///   checkpoint stays good.
+  /// - Throws: `RunStopped` where it was asked to stop, `NonFiniteTensor` where the arithmetic breaks down, loader and
+  ///   file errors. The last checkpoint stays good.
   public mutating func run() throws -> RunSummary {
+    let start = ContinuousClock.now
+    let secondsBefore = state.seconds
+    lastSave = start
+    do {
+      return try train { secondsBefore + start.duration(to: .now).inSeconds }
+    } catch is StopRequest.Stop {
+      state.seconds = secondsBefore + start.duration(to: .now).inSeconds
+      try saveState()
+      throw RunStopped(step: state.step, totalSteps: totalSteps)
+    }
+  }
+
+  private mutating func train(seconds: () -> Double) throws -> RunSummary {
     let test = try BatchLoader(
       dataset: data.test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) }
     )
-    let start = ContinuousClock.now
-    let secondsBefore = state.seconds
     announce()
     let recorder = OscillationRecorder(
       recipe.statistics, training, batch: try fixedBatch(), stepsPerEpoch: loader.batchesPerEpoch,
       totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
     func evaluate() throws -> BatchScore {
-      try evaluator.score(test, averages: training.averages(step: state.step))
+      try evaluator.score(
+        test, averages: training.averages(step: state.step), check: { try stop.check() })
     }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
     if state.epoch >= recipe.training.epochs { score = try evaluate() }
     while state.epoch < recipe.training.epochs {
-      var meter = Meter(logEvery: recipe.training.logEvery)
-      try trainEpoch(&meter, recorder)
+      try trainEpoch(recorder, seconds: seconds)
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
       let averaged = isDue ? try evaluateAverage(test) : nil
-      try log(metrics(meter, score: isDue ? score : nil, averaged: averaged, recorder))
+      try log(metrics(score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
         observer.evaluated(
           epoch: state.epoch, trainLoss: meter.epochLoss, score: score,
           loaderWaitShare: meter.loaderWaitShare)
       }
       state.epoch += 1
-      state.seconds = secondsBefore + start.duration(to: .now).inSeconds
+      state.nextBatch = 0
+      state.trainedImages += meter.images
+      state.trainedSeconds += meter.seconds
+      meter = Meter(logEvery: recipe.training.logEvery)
+      state.seconds = seconds()
       let isBest = isDue && score.top1Percent > state.bestTop1
       if isBest { state.bestTop1 = score.top1Percent }
       try save(isBest: isBest)
     }
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
+      weightsSHA256: training.weightsSHA256,
       skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
       windows: try directory.readMetrics())
     try summary.write(directory.summary)
@@ -122,8 +182,10 @@ public struct Trainer {
     return summary
   }
 
-  private mutating func trainEpoch(_ meter: inout Meter, _ recorder: OscillationRecorder) throws {
-    let batches = loader.epoch(state.epoch)
+  private mutating func trainEpoch(
+    _ recorder: OscillationRecorder, seconds: () -> Double
+  ) throws {
+    let batches = loader.epoch(state.epoch, from: state.nextBatch)
     while let batch = try meter.waiting({ try batches.next() }) {
       try recorder.beforeStep(state.step)
       let score = try training.run(
@@ -131,18 +193,29 @@ public struct Trainer {
         learningRate: schedule.learningRate(step: state.step))
       try recorder.afterStep(state.step)
       state.step += 1
+      state.nextBatch = batch.index + 1
       meter.add(score)
-      observer.progressed(progress(meter))
-      // The epoch's last line comes with the evaluation.
-      if meter.isDue || recorder.hasResult, meter.steps < loader.batchesPerEpoch {
-        try log(metrics(meter, score: nil, recorder))
+      observer.progressed(progress())
+      // The epoch's last line comes with the evaluation, and its checkpoint after that.
+      let isLast = state.nextBatch == loader.batchesPerEpoch
+      if meter.isDue || recorder.hasResult, !isLast {
+        try log(metrics(score: nil, recorder))
         meter.closeInterval()
+      }
+      try stop.check()
+      if isCheckpointDue, !isLast {
+        state.seconds = seconds()
+        try saveState()
       }
     }
     guard meter.images > 0 else { throw LoaderError.noImages }
     meter.stop()
-    state.trainedImages += meter.images
-    state.trainedSeconds += meter.seconds
+  }
+
+  private var isCheckpointDue: Bool {
+    let (steps, minutes) = (recipe.checkpoints.everySteps, recipe.checkpoints.everyMinutes)
+    return steps > 0 && state.step.isMultiple(of: steps)
+      || minutes > 0 && lastSave.duration(to: .now).inSeconds >= 60 * minutes
   }
 
   /// Writes a line of metrics to every file that takes them.
@@ -151,11 +224,22 @@ public struct Trainer {
     try events?.append(line, step: state.step)
   }
 
-  private func save(isBest: Bool) throws {
-    try state.write(directory.resume, training)
+  /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
+  private mutating func save(isBest: Bool) throws {
+    try training.checkIsFinite(step: state.step)
     try writeCheckpoint(directory.last, training.weights)
     if isBest { try writeCheckpoint(directory.best, training.weights) }
     if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
+    try saveState()
+  }
+
+  /// Saves what a resume goes on from.
+  private mutating func saveState() throws {
+    try training.checkIsFinite(step: state.step)
+    state.sums = meter.sums
+    try state.write(
+      directory.resume, training, RunOrigin(recipe, data.train), place: directory.placeResume)
+    (lastSave, savedStep) = (.now, state.step)
   }
 
   private func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
@@ -169,7 +253,7 @@ public struct Trainer {
   private func evaluateAverage(_ test: BatchLoader) throws -> BatchScore? {
     guard let weights = training.averagedWeights else { return nil }
     return try Evaluator(model: training.model, weights: weights)
-      .score(test, averages: training.averages(step: state.step))
+      .score(test, averages: training.averages(step: state.step), check: { try stop.check() })
   }
 
   /// The first test images, on which the model's output is compared from step to step.
@@ -185,8 +269,7 @@ public struct Trainer {
   }
 
   private func metrics(
-    _ meter: Meter, score: BatchScore?, averaged: BatchScore? = nil,
-    _ recorder: OscillationRecorder
+    score: BatchScore?, averaged: BatchScore? = nil, _ recorder: OscillationRecorder
   ) -> JSONLine {
     var line = JSONLine()
     line.add("step", state.step)
@@ -199,6 +282,7 @@ public struct Trainer {
       line.add("eval_loss", score.meanLoss)
       line.add("eval_top1", score.top1Percent)
       line.add("eval_top5", score.top5Percent)
+      line.add("weights_sha256", training.weightsSHA256)
     }
     if let averaged {
       line.add("eval_average_loss", averaged.meanLoss)
@@ -220,7 +304,7 @@ public struct Trainer {
         output: directory.path))
   }
 
-  private func progress(_ meter: Meter) -> RunProgress {
+  private func progress() -> RunProgress {
     let left = Double((totalSteps - state.step) * recipe.training.batchSize)
     return RunProgress(
       step: state.step, totalSteps: totalSteps, epoch: state.epoch, epochs: recipe.training.epochs,

@@ -42,6 +42,8 @@ public protocol TrainingObserver: Sendable {
   func progressed(_ progress: RunProgress)
   /// An epoch is evaluated; in so large a share of its time training waited for images.
   func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double)
+  /// Something is not as it should be, but the run goes on: one line.
+  func warned(_ message: String)
   /// An image could not be read and is left out.
   func skipped(_ image: SkippedImage)
   /// The run is complete.

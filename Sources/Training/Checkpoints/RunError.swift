@@ -1,0 +1,48 @@
+import Runtime
+
+/// A run's folder that is not what it should be.
+public enum RunError: ReportableError, Equatable {
+  /// A run lies in the folder that a new one was to be written to.
+  case exists(String)
+  /// There is no recipe in the folder.
+  case notARun(String)
+  /// The run was stopped before its first checkpoint.
+  case nothingToResume(String)
+  /// Both checkpoints of a run are damaged: what is wrong with each.
+  case bothDamaged(newest: String, previous: String)
+  /// The recipe or the data is not what the checkpoint was trained by.
+  case changed(path: String, [RecipeChange])
+  /// The data set has other classes than the checkpoint.
+  case classes(path: String, found: Int, expected: Int)
+
+  /// What kind of fault it is.
+  public var category: ErrorCategory {
+    switch self {
+    case .exists, .changed: .usage
+    case .notARun, .nothingToResume, .bothDamaged, .classes: .badData
+    }
+  }
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .exists(let path):
+      "\(path) already holds a run; choose another --output, or continue it with --resume \(path)"
+    case .notARun(let path):
+      "\(path) is not the folder of a run: it has no recipe.yaml"
+    case .nothingToResume(let path):
+      "\(path) has no resume.safetensors: the run stopped before its first checkpoint; start it "
+        + "again (\(path) may be its --output), or save more often with checkpoint.every_steps"
+    case .bothDamaged(let newest, let previous):
+      "neither checkpoint can be read: \(newest); and the one before it: \(previous)"
+    case .changed(let path, let changes):
+      "\(path) cannot simply go on, it was trained otherwise: "
+        + changes.prefix(8).map(\.description).joined(separator: "; ")
+        + (changes.count > 8 ? "; and \(changes.count - 8) more" : "")
+        + "; undo that, start a new run, or go on all the same with --allow-changes"
+    case .classes(let path, let found, let expected):
+      "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
+        + "images it was trained for"
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import MXLinear
+import Runtime
+
+extension TrainingStep {
+  /// The SHA-256 of the weights as they lie in `last.safetensors`: single precision, in the order of the model.
+  var weightsSHA256: String { SHA256.digits(of: UnsafeRawBufferPointer(weights.elements)) }
+
+  /// Checks that what a checkpoint would hold is worth going on from.
+  ///
+  /// - Throws: `NonFiniteTensor` naming the first weight or moment that holds a NaN or an infinity.
+  func checkIsFinite(step: Int) throws {
+    for (kind, buffer) in [
+      ("the weight", weights), ("the first moment of", optimizer.m),
+      ("the second moment of", optimizer.v),
+    ] {
+      if let name = model.parameters.firstNonFinite(in: buffer) {
+        throw NonFiniteTensor(tensor: "\(kind) \(name)", step: step)
+      }
+    }
+  }
+}
+
+extension ParameterTable {
+  /// The first tensor of a flat buffer that holds a NaN or an infinity; nil where all are finite.
+  func firstNonFinite(in buffer: AlignedBuffer<Float>) -> String? {
+    // Squares of single-precision numbers cannot overflow a double.
+    entries.first {
+      !Kernels.current.sumOfSquares(buffer.base + $0.offset, $0.count).isFinite
+    }?.name
+  }
+}
