@@ -112,6 +112,8 @@ def main():
     first = [
         options.tetrajet, "train", str(RECIPE), "--data", options.data, "--method", options.method, *threads,
         "--epochs", "100000", "--set", f"checkpoint.every_steps={options.steps}", "--set", "training.log_every=10",
+        # A cache that fills for an epoch would look like a leak in lives of minutes.
+        "--set", "data.cache_megabytes=0",
     ]
     again = [options.tetrajet, "train", "--resume", str(run), *threads]
     failures, lost_steps, slopes, peaks = [], [], [], []

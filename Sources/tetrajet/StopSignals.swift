@@ -20,6 +20,11 @@ enum StopSignals {
       let previous = signal(number, Self.handler)
       if number == SIGHUP, isIgnored(previous) { signal(number, SIG_IGN) }
     }
+    // A parent that starts processes from a thread of a pool hands down that pool's mask, under which nothing arrives.
+    var mask = sigset_t()
+    sigemptyset(&mask)
+    for number in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&mask, number) }
+    pthread_sigmask(SIG_UNBLOCK, &mask, nil)
   }
 
   // Only what is safe in a signal handler: two atomic operations, and `_exit`.

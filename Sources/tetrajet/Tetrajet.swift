@@ -18,7 +18,8 @@ struct Tetrajet: ParsableCommand {
       FOLDER has train/ and test/ (or val/), each with one folder of JPEG, PNG or WebP files a class, or
       tar archives of such; 'tetrajet data FOLDER' looks at it.
 
-      Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output.
+      Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output; 130 and \
+      143: a training was stopped by Ctrl-C or SIGTERM, and saved.
       Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
       """,
     subcommands: [
@@ -34,6 +35,8 @@ enum Main {
   static func main() {
     // A reader that goes away (`| head`) must not kill a training; writes report the error instead.
     signal(SIGPIPE, SIG_IGN)
+    // Nor must the shell's limit on the size of files.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       _ = try Kernels.chosen()
       var command = try Tetrajet.parseAsRoot()

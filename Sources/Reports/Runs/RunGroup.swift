@@ -1,3 +1,5 @@
+import Training
+
 /// Runs whose recipes differ in nothing but the seed.
 public struct RunGroup: Sendable {
   /// What tells the group from the others: its method, and the keys in which groups of that method differ.
@@ -5,18 +7,12 @@ public struct RunGroup: Sendable {
   /// The runs, by seed.
   public let runs: [RunRecord]
 
-  /// Keys that change no result, and the seed.
-  private static let indifferent: Set<String> = [
-    "seed", "data.workers", "data.cache_megabytes", "training.log_every",
-    "training.tensorboard",
-  ]
-
   /// Puts runs together that differ by seed only, in the order in which they were given.
   public static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
     var order: [[String: String]] = []
     var members: [[String: String]: [RunRecord]] = [:]
     for run in runs {
-      var key = run.settings.filter { !Self.indifferent.contains($0.key) }
+      var key = run.settings.filter { $0.key != "seed" && RecipeKey.changesResult($0.key) }
       // A run without a readable recipe stands alone.
       if key.isEmpty { key["path"] = run.path }
       if members[key] == nil { order.append(key) }

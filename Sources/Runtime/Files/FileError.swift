@@ -35,6 +35,7 @@ public struct FileError: ReportableError, Equatable {
     case ENOENT: "; check the path"
     case EACCES, EPERM, EROFS: "; check the permissions or choose another folder"
     case ENOSPC, EDQUOT: "; free some space or choose another folder"
+    case EFBIG where action == "write": "; raise the limit on the size of files (ulimit -f)"
     default: ""
     }
   }

@@ -112,6 +112,9 @@ public final class SafetensorsFile {
     return value
   }
 
+  /// Whether the file carries the hash of its bytes.
+  public var hasChecksum: Bool { metadata[SafetensorsChecksum.key] != nil }
+
   /// Reads the whole file and compares it with the hash that it carries; one that carries none passes.
   ///
   /// - Parameter onDisk: whether to ask the disk, not the system's memory of what was written just now.

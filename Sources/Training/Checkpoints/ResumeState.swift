@@ -68,14 +68,18 @@ struct ResumeState {
       epoch: try count("epoch"), step: try count("step"), bestTop1: try number("best_top1"),
       seconds: try number("seconds"), trainedImages: try count("trained_images"),
       trainedSeconds: try number("trained_seconds"))
-    // Files of versions that saved between epochs only end here.
-    guard file.metadata["next_batch"] != nil else { return state }
+    guard hasPlaceInEpoch(file) else { return state }
     state.nextBatch = try count("next_batch")
     state.sums = Meter.Sums(
       epoch: try score("epoch_score"), interval: try score("interval_score"),
       previous: try score("previous_score"), steps: try count("epoch_steps"),
       waited: try number("epoch_waited"), seconds: try number("epoch_seconds"))
     return state
+  }
+
+  /// Whether a file says where in an epoch it was written; those of versions that saved between epochs only do not.
+  static func hasPlaceInEpoch(_ file: SafetensorsFile) -> Bool {
+    file.metadata["next_batch"] != nil
   }
 
   /// Up to which step the metrics hold lines: that of a last step of an epoch comes with the evaluation, and so after a

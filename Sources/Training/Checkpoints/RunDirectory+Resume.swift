@@ -12,11 +12,6 @@ extension RunDirectory {
     try moveFile(finished, to: resume)
   }
 
-  /// Puts the recipe that a run had up to a step beside the one that it goes on by.
-  func keepRecipe(untilStep step: Int) throws {
-    try moveFile(recipe, to: "\(path)/recipe.until-step-\(step).yaml")
-  }
-
   /// Opens the newest checkpoint whose bytes are those that were written.
   ///
   /// A damaged one is put aside as `resume.damaged.safetensors`, so that it never takes the place of the good one before it.
@@ -27,6 +22,11 @@ extension RunDirectory {
     func open(_ path: String) throws -> SafetensorsFile {
       let file = try SafetensorsFile(path: path)
       try file.verifyChecksum()
+      // Versions that saved between epochs only wrote no hash.
+      guard file.hasChecksum || !ResumeState.hasPlaceInEpoch(file) else {
+        throw file.error(
+          .metadata(key: "tetrajet.sha256", found: nil, expected: "the hash of the file's bytes"))
+      }
       return file
     }
     let files = FileManager.default

@@ -10,6 +10,8 @@ public struct RunDirectory: Sendable {
 
   /// The resolved recipe.
   public var recipe: String { "\(path)/recipe.yaml" }
+  /// The recipe that a run had up to a step, where it goes on by another.
+  func recipe(untilStep step: Int) -> String { "\(path)/recipe.until-step-\(step).yaml" }
   /// One JSON object a line.
   public var metrics: String { "\(path)/metrics.jsonl" }
   /// What came out.
@@ -37,7 +39,11 @@ public struct RunDirectory: Sendable {
   public init(creating path: String) throws {
     self.path = path
     let files = FileManager.default
-    if [resume, previousResume, last, best, summary].contains(where: files.fileExists) {
+    // Weights beside a recipe and no checkpoint: the run was killed while it saved its first epoch.
+    let isUnfinished = files.fileExists(atPath: recipe)
+    if [resume, previousResume, summary].contains(where: files.fileExists)
+      || !isUnfinished && [last, best].contains(where: files.fileExists)
+    {
       throw RunError.exists(path)
     }
     try Self.createFolders(path)

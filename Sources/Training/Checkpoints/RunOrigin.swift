@@ -20,12 +20,13 @@ struct RunOrigin {
     ["recipe": recipe.yaml, "train_images": "\(images)", "class_names": jsonArray(classNames)]
   }
 
-  /// Compares with what a checkpoint carries; one of a version that carried nothing passes.
+  /// What can change the result and is not what it was when a checkpoint was written; one of a version that carried
+  /// nothing has not changed.
   ///
-  /// - Throws: `RunError.changed` with every difference that can change what is trained.
-  func check(_ file: SafetensorsFile, run: String) throws {
+  /// - Parameter trained: the checkpoint's recipe.
+  func changes(since file: SafetensorsFile, trained: Recipe?) -> [RecipeChange] {
     var changes: [RecipeChange] = []
-    if let trained = try Checkpoint.recipe(of: file) {
+    if let trained {
       changes = recipe.changes(since: trained).filter(\.key.changesResult)
         .map { RecipeChange(name: $0.key.name, before: $0.before, now: $0.now) }
     }
@@ -37,7 +38,7 @@ struct RunOrigin {
         changes.append(RecipeChange(name: name, before: before, now: now))
       }
     }
-    if !changes.isEmpty { throw RunError.changed(path: run, changes) }
+    return changes
   }
 }
 

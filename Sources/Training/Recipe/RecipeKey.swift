@@ -121,10 +121,13 @@ public struct RecipeKey: Sendable {
         "whether the patch embedding stays as it is"),
     ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
-  /// Whether another value can change what is trained. The others change its speed, or what is written down of it.
-  public var changesResult: Bool {
-    !Self.withoutResult.contains { name == $0 || ($0.hasSuffix(".") && name.hasPrefix($0)) }
+  /// Whether another value of a key can change what is trained. The others change its speed, or what is written down of it.
+  public static func changesResult(_ name: String) -> Bool {
+    !withoutResult.contains { name == $0 || ($0.hasSuffix(".") && name.hasPrefix($0)) }
   }
+
+  /// The same of this key.
+  public var changesResult: Bool { Self.changesResult(name) }
 
   private static let withoutResult = [
     "checkpoint.", "data.cache_megabytes", "data.workers", "statistics.", "training.log_every",

@@ -63,7 +63,9 @@ public struct Trainer {
     let recipe = try Recipe(settings: kept + settings)
     let file = try directory.openResume { observer.warned($0) }
     try self.init(recipe, observer: observer, stop: stop) { directory }
-    if !allowsChanges { try RunOrigin(self.recipe, data.train).check(file, run: path) }
+    let trained = try Checkpoint.recipe(of: file)
+    let changes = RunOrigin(self.recipe, data.train).changes(since: file, trained: trained)
+    guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
     state = try ResumeState.read(file, into: training)
     guard state.nextBatch <= loader.batchesPerEpoch else {
       throw file.error(
@@ -73,10 +75,10 @@ public struct Trainer {
     }
     savedStep = state.step
     meter = Meter(logEvery: recipe.training.logEvery, continuing: state.sums)
-    if try Recipe(settings: own) != recipe {
-      try directory.keepRecipe(untilStep: state.step)
-      try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
+    if let trained, !changes.isEmpty {
+      try writeFileAtomically(directory.recipe(untilStep: state.step), text: trained.yaml)
     }
+    try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
     let logged = state.lastLoggedStep(batchesPerEpoch: loader.batchesPerEpoch)
     try directory.rewindMetrics(toStep: logged)
     try EventFile.rewind(in: directory.path, toStep: logged)
