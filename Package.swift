@@ -61,6 +61,7 @@ let package = Package(
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
     .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
@@ -79,7 +80,7 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-  if target.name == "CMXKernels" {
+  if ["CMXKernels", "CAllocationCounter"].contains(target.name) {
     target.cSettings = cSettings
   } else {
     target.swiftSettings = swiftSettings
