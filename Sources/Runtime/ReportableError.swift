@@ -18,11 +18,40 @@ public protocol ReportableError: Error, CustomStringConvertible, Sendable {
   var category: ErrorCategory { get }
 }
 
+/// `text` as one line that a terminal shows as it is, whatever was quoted in it from outside: control
+/// characters, line breaks and marks of direction are written out as \u{…}, and of a text of more than
+/// 2,000 characters the middle is left out.
+public func oneLine(_ text: String) -> String {
+  let scalars = text.unicodeScalars
+  if scalars.count <= 2000, scalars.allSatisfy({ 0x20...0x7E ~= $0.value }) { return text }
+  var result = String.UnicodeScalarView()
+  for scalar in withoutMiddle(scalars) {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned:
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      result.append(contentsOf: "\\u{\(digits)}".unicodeScalars)
+    default: result.append(scalar)
+    }
+  }
+  return String(withoutMiddle(result))
+}
+
+private func withoutMiddle(_ text: String.UnicodeScalarView) -> String.UnicodeScalarView {
+  guard text.count > 2000 else { return text }
+  var result = String.UnicodeScalarView(text.prefix(1300))
+  result.append("…")
+  result.append(contentsOf: text.suffix(699))
+  return result
+}
+
 /// The name among `candidates` that is nearest to `name` by edit distance, if any is near enough to be
-/// a likely typing error.
+/// a likely typing error. Nobody types a name of more than 200 characters.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
-  let limit = max(2, name.count / 3)
-  return candidates.map { ($0, editDistance(name, $0)) }
+  let length = name.count
+  let limit = max(2, length / 3)
+  guard name.utf8.count <= 800, length <= 200 else { return nil }
+  return candidates.filter { $0.utf8.count <= 800 && abs($0.count - length) <= limit }
+    .map { ($0, editDistance(name, $0)) }
     .filter { $0.1 <= limit }
     .min { $0.1 < $1.1 }?.0
 }

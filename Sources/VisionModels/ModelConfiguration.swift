@@ -255,7 +255,9 @@ public enum ModelError: ReportableError, Equatable {
   }
 
   /// One line.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .unknownPreset(let name, let known):
       "model '\(name)' is unknown; choose from \(known.joined(separator: ", "))"

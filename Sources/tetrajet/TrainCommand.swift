@@ -125,8 +125,7 @@ struct TrainCommand: ParsableCommand {
   private func settings() throws -> [RecipeSetting] {
     var settings: [RecipeSetting] = []
     if let recipe {
-      let text = String(decoding: try readFile(recipe, limit: 1 << 20), as: UTF8.self)
-      settings += try RecipeSetting.parse(yaml: text, path: recipe)
+      settings += try RecipeSetting.read(recipe)
     }
     for (key, value, flag) in [
       ("data.path", data, "--data"), ("method", method, "--method"),

@@ -12,12 +12,17 @@ public enum ArchiveFault: Error, Sendable, Equatable {
   case extendedHeader
   /// A name or a pax header of a size that none has.
   case longHeader(size: Int)
+  /// A name of a size that none has.
+  case longName(size: Int)
   /// A file with holes.
   case sparse
 
   /// The longest pax header or name that is read: it bounds what a lying size can make the process
-  /// allocate. Systems allow names of 4 KiB.
+  /// allocate.
   static let maximumHeader = 1 << 20
+  /// The longest path inside an archive. Each file of an archive in an archive has the outer one's
+  /// before its own, so that a long one could come back for every 512 bytes.
+  static let maximumName = 1024
 
   /// What was found, what was expected, what to try.
   var text: String {
@@ -39,6 +44,9 @@ public enum ArchiveFault: Error, Sendable, Equatable {
     case .longHeader(let size):
       "a name or pax header of \(size) bytes, expected at most \(Self.maximumHeader); fetch the "
         + "archive again"
+    case .longName(let size):
+      "a path of \(size) bytes, expected at most \(Self.maximumName); make the archive again with "
+        + "shorter names"
     case .sparse:
       "a file with holes, expected whole files; make the archive again without --sparse"
     }

@@ -8,6 +8,8 @@ final class GzipReader {
   static let signature: [UInt8] = [0x1F, 0x8B]
   /// To how many times its length deflate can make something inflate (258 bytes from two bits).
   static let largestRatio = 1032
+  /// How much is inflated at a time.
+  private static let partSize = 1 << 16
 
   private let path: String
   private let input: [UInt8]
@@ -34,11 +36,17 @@ final class GzipReader {
   ///
   /// - Throws: `DatasetError` for a file that is damaged or ends within.
   func read(_ count: Int) throws -> [UInt8] {
-    try [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
-      while done < count, !isAtEnd {
-        done += try inflatePart(into: UnsafeMutableBufferPointer(rebasing: buffer[done..<count]))
+    // Memory is taken as the bytes come, not as `count` has them: it may be a lying header's.
+    var output: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: min(count, Self.partSize))
+    while output.count < count, !isAtEnd {
+      let room = min(part.count, count - output.count)
+      let done = try part.withUnsafeMutableBufferPointer {
+        try inflatePart(into: UnsafeMutableBufferPointer(rebasing: $0[..<room]))
       }
+      output += part[..<done]
     }
+    return output
   }
 
   /// One call of zlib's, whose lengths are 32-bit numbers.

@@ -51,7 +51,7 @@ struct TarIndex {
         continue
       case .file, .sparse:
         if header.kind == .sparse || records?.isSparse == true { throw fault(.sparse) }
-        let name = TarEntry.normalized(records?.path ?? longName ?? header.name)
+        let name = try normalized(records?.path ?? longName ?? header.name)
         if !name.isEmpty {
           places?[name] = entries.count
           entries.append(TarEntry(name: name, offset: content.lowerBound, size: content.count))
@@ -61,8 +61,8 @@ struct TarIndex {
         if places == nil {
           places = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { $1 }
         }
-        let target = TarEntry.normalized(records?.linkPath ?? longLink ?? header.linkName)
-        let name = TarEntry.normalized(records?.path ?? longName ?? header.name)
+        let target = try normalized(records?.linkPath ?? longLink ?? header.linkName)
+        let name = try normalized(records?.path ?? longName ?? header.name)
         if let place = places?[target], !name.isEmpty {
           let file = entries[place]
           places?[name] = entries.count
@@ -74,6 +74,12 @@ struct TarIndex {
       (longName, longLink, records) = (nil, nil, nil)
     }
     return entries
+  }
+
+  /// A path as entries have it.
+  private func normalized(_ path: [UInt8]) throws -> String {
+    guard path.count <= ArchiveFault.maximumName else { throw fault(.longName(size: path.count)) }
+    return TarEntry.normalized(path)
   }
 
   /// The next header; nil at the mark of the archive's end.

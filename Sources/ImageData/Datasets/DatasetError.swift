@@ -73,5 +73,5 @@ public struct DatasetError: ReportableError, Equatable {
   public var category: ErrorCategory { .badData }
 
   /// One line: the path, what was found, what was expected, what to try.
-  public var description: String { "\(path): \(fault.text)" }
+  public var description: String { oneLine("\(path): \(fault.text)") }
 }

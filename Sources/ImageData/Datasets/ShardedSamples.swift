@@ -11,8 +11,12 @@ struct ShardedSamples: ImageDataset {
   private let places: [Int32]
   private let labels: [Int32]
 
-  /// A class number that is larger is a mistake; it bounds what one can make the process allocate.
+  /// A class number that is larger is a mistake.
   static let maximumLabel = 1 << 20
+  /// Without a list of the classes there are as many as the largest number asks for. This many may be
+  /// without a sample, and 64 more for each sample there is: it bounds what one number can make the
+  /// process allocate.
+  private static let emptyClasses = 1 << 12
   /// How many shards of a side stay open.
   private static let openShards = 128
 
@@ -37,6 +41,12 @@ struct ShardedSamples: ImageDataset {
     }
     guard let largest = labels.max() else {
       throw DatasetError(path: paths[0], fault: .noSamples)
+    }
+    let most = Self.emptyClasses + 64 * labels.count
+    if names == nil, largest >= most, let place = labels.firstIndex(of: largest) {
+      throw DatasetError(
+        path: shards[Int(places[place])].path,
+        fault: .sampleLabel(key: images[place].name, found: "\(largest)", classes: most))
     }
     classNames = names ?? (0...largest).map(String.init)
     (self.images, self.places, self.labels) = (images, places, labels)

@@ -9,20 +9,24 @@ public struct EncodedImage: Sendable {
   /// Rows of the image held upright.
   public let height: Int
   /// The file's length.
-  public var byteCount: Int { bytes.count }
+  public let byteCount: Int
 
   private let bytes: [UInt8]
   private let orientation: ImageOrientation
 
   /// Reads the header of a file's content, which decides the format; the file's name does not.
   ///
-  /// - Throws: `ImageError`, also where the header claims more than `Image.maximumPixels`.
+  /// - Throws: `ImageError`, also where the header claims more than `Image.maximumPixels`, or more than
+  ///   a file of this length can hold.
   public init(_ bytes: [UInt8], name: String) throws {
+    let count = bytes.count
     if bytes.isEmpty { throw ImageError(name: name, fault: .empty) }
     guard let format = ImageFormat(signatureOf: bytes) else {
       throw ImageError(name: name, fault: .unrecognized(firstBytes: Array(bytes.prefix(4))))
     }
+    let bytes = format == .png ? try PNGChunks.needed(of: bytes, name: name) : bytes
     (self.bytes, self.name, self.format) = (bytes, name, format)
+    byteCount = count
     let size =
       switch format {
       case .jpeg: try JPEGDecoder.size(bytes, name: name)
@@ -32,6 +36,11 @@ public struct EncodedImage: Sendable {
     let (pixels, overflow) = size.width.multipliedReportingOverflow(by: size.height)
     guard size.width > 0, size.height > 0, !overflow, pixels <= Image.maximumPixels else {
       throw ImageError(name: name, fault: .size(width: size.width, height: size.height))
+    }
+    guard format.canHold(width: size.width, height: size.height, in: bytes) else {
+      throw ImageError(
+        name: name,
+        fault: .implausible(width: size.width, height: size.height, bytes: bytes.count))
     }
     orientation = format == .jpeg ? ImageOrientation(ofJPEG: bytes) : .upright
     (width, height) = orientation.swapsAxes ? (size.height, size.width) : (size.width, size.height)

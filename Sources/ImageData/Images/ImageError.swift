@@ -10,6 +10,8 @@ public struct ImageError: ReportableError, Equatable {
     case unrecognized(firstBytes: [UInt8])
     /// The header claims more than `Image.maximumPixels`, or no pixels.
     case size(width: Int, height: Int)
+    /// The header claims more pixels than a file of so many bytes can hold.
+    case implausible(width: Int, height: Int, bytes: Int)
     /// The JPEG library refused the data, in its own words.
     case jpeg(String)
     /// The PNG library refused the data, in its own words.
@@ -35,7 +37,7 @@ public struct ImageError: ReportableError, Equatable {
   public var category: ErrorCategory { .badData }
 
   /// One line: the name, what was found, what was expected, what to try.
-  public var description: String { "\(name): \(reason)" }
+  public var description: String { oneLine("\(name): \(reason)") }
 
   /// The text without the name.
   public var reason: String {
@@ -47,6 +49,9 @@ public struct ImageError: ReportableError, Equatable {
     case .size(let width, let height):
       "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
         + "make the image smaller or remove it"
+    case .implausible(let width, let height, let bytes):
+      "the header claims \(width) x \(height) pixels, more than a file of \(bytes) bytes can hold: "
+        + "it is damaged or cut off; fetch it again or remove it"
     case .jpeg(let message): "damaged or unreadable JPEG (\(message)); fetch it again or remove it"
     case .webp: "damaged or unreadable WebP; fetch it again or remove it"
     case .webpLibraryMissing:

@@ -48,8 +48,8 @@ enum ImageOrientation: Int {
         continue
       }
       let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
+      guard length >= 2, position + 2 + length <= bytes.count else { return nil }
       let content = position + 4..<position + 2 + length
-      guard length >= 2, content.upperBound <= bytes.count else { return nil }
       if bytes[position + 1] == 0xE1, bytes[content].starts(with: Array("Exif\0\0".utf8)) {
         return content.lowerBound + 6..<content.upperBound
       }

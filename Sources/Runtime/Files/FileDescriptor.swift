@@ -12,14 +12,20 @@ public struct FileDescriptor: ~Copyable, Sendable {
   /// The path it was opened by, for messages.
   public let path: String
 
-  /// Opens a regular file for reading.
+  /// Opens a regular file for reading, or one that a link leads to.
+  ///
+  /// - Throws: `FileError`, also for a folder, a pipe and a device.
   public init(reading path: String) throws {
-    handle = open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe without a writer would be waited for; files do not know the flag.
+    handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     self.path = path
     guard handle >= 0 else { throw FileError("read", path) }
     var status = stat()
     guard fstat(handle, &status) == 0 else { throw FileError("read", path) }
-    guard status.st_mode & S_IFMT != S_IFDIR else { throw FileError("read", path, code: EISDIR) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw FileError("read", path, code: isFolder ? EISDIR : ESPIPE)
+    }
   }
 
   /// Creates an empty file, or empties an existing one.

@@ -27,7 +27,7 @@ public struct FileError: ReportableError, Equatable {
 
   /// One line with the path, the system's words and what to try.
   public var description: String {
-    "cannot \(action) \(path): \(String(cString: strerror(code)))\(advice)"
+    oneLine("cannot \(action) \(path): \(String(cString: strerror(code)))\(advice)")
   }
 
   private var advice: String {
@@ -36,6 +36,7 @@ public struct FileError: ReportableError, Equatable {
     case EACCES, EPERM, EROFS: "; check the permissions or choose another folder"
     case ENOSPC, EDQUOT: "; free some space or choose another folder"
     case EFBIG where action == "write": "; raise the limit on the size of files (ulimit -f)"
+    case ESPIPE: "; it is a pipe or a device, expected a file"
     default: ""
     }
   }

@@ -51,7 +51,7 @@ public struct SafetensorsError: ReportableError, Equatable {
   public var category: ErrorCategory { .badData }
 
   /// One line: the path, what was found, what was expected, what to try.
-  public var description: String { "\(path): \(text)" }
+  public var description: String { oneLine("\(path): \(text)") }
 
   private var text: String {
     switch fault {

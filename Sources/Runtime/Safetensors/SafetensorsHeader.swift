@@ -20,6 +20,10 @@ struct SafetensorsHeader {
   private let path: String
   private var position = 0
 
+  /// The most extents of a tensor and the most notes: a file could have as many as it has bytes, and
+  /// each would take some thirty times as many in memory.
+  private static let mostExtents = 64
+  private static let mostNotes = 1024
   /// The header's first byte is byte 8 of the file.
   private static let start = 8
 
@@ -43,6 +47,9 @@ struct SafetensorsHeader {
     try members { header, key in
       guard header.metadata.updateValue(try header.string(), forKey: key) == nil else {
         throw header.error(.duplicate(name: key))
+      }
+      guard header.metadata.count <= Self.mostNotes else {
+        throw header.syntax("at most \(Self.mostNotes) metadata entries")
       }
     }
   }
@@ -80,7 +87,12 @@ struct SafetensorsHeader {
 
   private mutating func integers() throws -> [Int] {
     var result: [Int] = []
-    try list(open: "[", close: "]") { result.append(try $0.integer()) }
+    try list(open: "[", close: "]") {
+      result.append(try $0.integer())
+      guard result.count <= Self.mostExtents else {
+        throw $0.syntax("at most \(Self.mostExtents) numbers")
+      }
+    }
     return result
   }
 

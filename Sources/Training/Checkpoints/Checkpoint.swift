@@ -35,6 +35,14 @@ public struct Checkpoint: Sendable {
     let dropPath = recipe.model.dropPath
     recipe.model = try ModelConfiguration(metadataOf: file)
     recipe.model.dropPath = dropPath
+    // A model has at least twelve tensors a block: none is described that the file cannot fill.
+    let most = file.entries.count / 12
+    guard recipe.model.depth <= most else {
+      throw file.error(
+        .metadata(
+          key: "depth", found: "\(recipe.model.depth)",
+          expected: "at most \(most): the file has \(file.entries.count) tensors"))
+    }
     let model = try VisionModel(
       recipe.model, recipe: recipe.linear, engine: recipe.engine)
     let weights = try model.parameters.read(from: file)

@@ -50,6 +50,20 @@ public struct RecipeSetting: Sendable {
       isOverride: true)
   }
 
+  /// The settings of a recipe's file, in its order.
+  ///
+  /// - Parameter allowsUnknownSections: for reading what another version wrote.
+  /// - Throws: `FileError`, `RecipeSyntaxError`, `RecipeError`.
+  public static func read(
+    _ path: String, allowsUnknownSections: Bool = false
+  ) throws -> [RecipeSetting] {
+    let bytes = try readFile(path, limit: 1 << 20)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw RecipeSyntaxError(location: path, problem: "not UTF-8; save it as UTF-8")
+    }
+    return try parse(yaml: text, path: path, allowsUnknownSections: allowsUnknownSections)
+  }
+
   /// The settings of a YAML text, in its order.
   ///
   /// - Parameter allowsUnknownSections: for reading what another version wrote.
@@ -57,6 +71,7 @@ public struct RecipeSetting: Sendable {
   public static func parse(
     yaml: String, path: String, allowsUnknownSections: Bool = false
   ) throws -> [RecipeSetting] {
+    try RecipeText.check(yaml, path: path)
     let root: Node?
     do {
       root = try Yams.compose(yaml: yaml)
@@ -88,11 +103,11 @@ public struct RecipeSetting: Sendable {
           throw RecipeError(
             key: key, found: "a section", expected: known.expected, location: location)
         }
-        guard RecipeKey.all.contains(where: { $0.name.hasPrefix(key + ".") }) else {
-          if allowsUnknown { return try flatten(inner, prefix: key + ".", path: path, true) }
+        let start = key + "."
+        guard allowsUnknown || RecipeKey.all.contains(where: { $0.name.hasPrefix(start) }) else {
           throw RecipeError.unknown(key, location: location)
         }
-        return try flatten(inner, prefix: key + ".", path: path, allowsUnknown)
+        return try flatten(inner, prefix: start, path: path, allowsUnknown)
       case .scalar(let scalar):
         return [RecipeSetting(key: key, words: [scalar.string], location: location)]
       case .sequence(let items):
@@ -101,7 +116,7 @@ public struct RecipeSetting: Sendable {
             key: key, words: items.map { $0.string ?? "a list or section" }, location: location)
         ]
       case .alias:
-        throw RecipeSyntaxError(location: location, problem: "aliases are not supported")
+        throw RecipeSyntaxError(location: location, problem: RecipeText.aliasProblem)
       }
     }
   }
@@ -148,7 +163,8 @@ extension Recipe {
     }
     let found = setting.words.count == 1 ? "'\(setting.words[0])'" : "\(setting.words)"
     guard let key = RecipeKey.all.first(where: { $0.name == setting.key }) else {
-      let members = RecipeKey.all.map(\.name).filter { $0.hasPrefix(setting.key + ".") }
+      let start = setting.key + "."
+      let members = RecipeKey.all.map(\.name).filter { $0.hasPrefix(start) }
       guard members.isEmpty else {
         throw RecipeError(
           key: setting.key, found: found,

@@ -26,12 +26,15 @@ public struct RecipeError: ReportableError, Equatable {
       known.flatMap { name in
         name.indices.filter { name[$0] == "." }.map { String(name[..<$0]) }
       })
-    let siblings = known.filter { $0.hasPrefix("\(key.prefix { $0 != "." }).") }
+    // Once: a hostile key may have a million characters.
+    let section = key.prefix { $0 != "." }
+    let start = "\(section)."
+    let siblings = known.filter { $0.hasPrefix(start) }
     let advice =
       if let nearest = nearestName(to: key, among: known + sections.sorted()) {
         "did you mean '\(nearest)'?"
       } else if !siblings.isEmpty {
-        "keys of \(key.prefix { $0 != "." }) are " + siblings.joined(separator: ", ")
+        "keys of \(section) are " + siblings.joined(separator: ", ")
       } else {
         "top-level keys are "
           + Set(known.map { String($0.prefix { $0 != "." }) }).sorted().joined(separator: ", ")
@@ -45,8 +48,8 @@ public struct RecipeError: ReportableError, Equatable {
   /// One line: where, which key, what stands there, what it allows.
   public var description: String {
     let place = location.map { "\($0): " } ?? ""
-    guard let found else { return "\(place)unknown key '\(key)'; \(expected)" }
-    return "\(place)\(key) is \(found); it must be \(expected)"
+    guard let found else { return oneLine("\(place)unknown key '\(key)'; \(expected)") }
+    return oneLine("\(place)\(key) is \(found); it must be \(expected)")
   }
 }
 
@@ -59,5 +62,5 @@ public struct RecipeSyntaxError: ReportableError, Equatable {
   /// Usage, as for any recipe that cannot be followed.
   public var category: ErrorCategory { .usage }
   /// One line.
-  public var description: String { "\(location): not a recipe: \(problem)" }
+  public var description: String { oneLine("\(location): not a recipe: \(problem)") }
 }

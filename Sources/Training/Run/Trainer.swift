@@ -55,9 +55,7 @@ public struct Trainer {
     allowsChanges: Bool = false, observer: any TrainingObserver, stop: StopRequest = StopRequest()
   ) throws {
     let directory = try RunDirectory(existing: path)
-    let own = try RecipeSetting.parse(
-      yaml: String(decoding: try readFile(directory.recipe), as: UTF8.self),
-      path: directory.recipe)
+    let own = try RecipeSetting.read(directory.recipe)
     // A recipe that does not say where the images are means those of the run.
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
     let recipe = try Recipe(settings: kept + settings)

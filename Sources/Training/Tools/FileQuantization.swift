@@ -65,7 +65,8 @@ public struct FileQuantization: Sendable {
       {
         continue
       }
-      guard entry.type.isFloat, entry.shape.count == 2 else {
+      // A matrix without elements may claim any number of rows.
+      guard entry.type.isFloat, entry.shape.count == 2, entry.count > 0 else {
         if !writesValues { tensors.append(.copy(entry, of: file)) }
         report.copied += writesValues ? 0 : 1
         continue
