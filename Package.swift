@@ -67,8 +67,23 @@ let package = Package(
     .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
     .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
     .testTarget(name: "OscillationTests", dependencies: ["Oscillation", "TestSupport"]),
+    // Hostile files: what makes them, and the command that runs many. Nothing that users build needs them.
+    .target(
+      name: "Fuzzing",
+      dependencies: [
+        "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
+      ],
+      path: "Tests/Fuzzing"),
+    .executableTarget(
+      name: "tetrajet-fuzz",
+      dependencies: [
+        "Fuzzing", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Fuzz"),
+    .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "Runtime", "TestSupport"]),
     .testTarget(
-      name: "ImageDataTests", dependencies: ["ImageData", "Runtime", "CTurboJPEG", "CZlib"]),
+      name: "ImageDataTests",
+      dependencies: ["ImageData", "Runtime", "Fuzzing", "CAllocationCounter", "CTurboJPEG"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(

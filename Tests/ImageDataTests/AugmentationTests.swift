@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Runtime
 import Testing

@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Runtime
 import Testing
@@ -10,7 +11,7 @@ struct AugmentedBatchTests {
   private func dataset(_ folder: TemporaryFolder) throws -> any ImageDataset {
     for index in 0..<Self.files {
       let image = pattern(20 + 9 * index, 90 - 3 * index, index % 5 == 0 ? 1 : 3, start: index)
-      let file = index % 3 == 0 ? try PNGEncoder.encode(image, name: "x") : try jpeg(image)
+      let file = index % 3 == 0 ? try PNGEncoder.encode(image, name: "x") : jpeg(image)
       try folder.write("train/\(index % 4)/\(index)", file)
       try folder.write("train/\(index % 4)/\(index).jpg", file)
       try folder.remove("train/\(index % 4)/\(index)")

@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Runtime
 import Synchronization
@@ -73,7 +74,7 @@ struct BrokenImageTests {
   @Test("damaged and vanished files are skipped, and their reasons name what is wrong")
   func files() throws {
     let folder = try TemporaryFolder()
-    let good = try jpeg(pattern(16, 16, 3))
+    let good = jpeg(pattern(16, 16, 3))
     for index in 0..<6 { try folder.write("train/a/\(index).jpg", good) }
     try folder.write("test/a/0.jpg", good)
     try folder.write("train/a/1.jpg", Array(good.prefix(good.count / 2)))

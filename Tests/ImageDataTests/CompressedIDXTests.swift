@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Runtime
 import Testing
@@ -54,7 +55,7 @@ struct CompressedIDXTests {
 
   @Test("a file cut off anywhere is an error, and so is one with a bit changed")
   func damage() throws {
-    let whole = try gzip(images)
+    let whole = gzip(images)
     for length in [3, 12, 30, whole.count / 2, whole.count - 9, whole.count - 1] {
       let path = try write(Array(whole.prefix(length)))
       let error = try fault()

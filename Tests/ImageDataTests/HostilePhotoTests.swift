@@ -1,11 +1,12 @@
 import Foundation
+import Fuzzing
 import ImageData
 import Runtime
 import Testing
 
 /// Mutations of whole files. That the process survives them is the test; under the address
 /// sanitizer, that it does so without a false step and without a leak: see
-/// `Benchmarks/hostile_images.sh`.
+/// `Benchmarks/fuzz.sh photographs`.
 @Suite("Hostile photographs", .serialized)
 struct HostilePhotoTests {
   private static let environment = ProcessInfo.processInfo.environment
@@ -17,7 +18,7 @@ struct HostilePhotoTests {
     let images = (0..<6).map {
       pattern(40 + 17 * $0, 100 - 11 * $0, $0 % 3 == 2 ? 1 : 3, start: $0)
     }
-    let jpegs = try images.map(jpeg)
+    let jpegs = images.map(jpeg)
     let pngs = try images.map { try PNGEncoder.encode($0, name: "x") }
     var report = MutationReport()
     for item in 0..<300 {

@@ -1,4 +1,5 @@
 import CTurboJPEG
+import Fuzzing
 import ImageData
 import Runtime
 import Testing
@@ -39,7 +40,7 @@ struct ImageDecodingTests {
   @Test("a CMYK JPEG becomes RGB: 255 is no ink, a colour is multiplied by black")
   func cmyk() throws {
     let values = Array(repeating: [255, 128, 0, 200] as [UInt8], count: 64).flatMap { $0 }
-    let bytes = try jpeg(
+    let bytes = jpeg(
       values, width: 8, height: 8, format: TJPF_CMYK, subsampling: TJSAMP_444)
     let decoded = try EncodedImage(bytes, name: "x").decoded()
     #expect(decoded.channels == 3)
@@ -49,7 +50,7 @@ struct ImageDecodingTests {
 
   @Test("a truncated JPEG is an error that names the file")
   func truncatedJPEG() throws {
-    let bytes = try jpeg(pattern(40, 40, 3))
+    let bytes = jpeg(pattern(40, 40, 3))
     let error = try #require(
       #expect(throws: ImageError.self) {
         try EncodedImage(Array(bytes.prefix(bytes.count / 2)), name: "train/cat/7.jpg").decoded()
@@ -92,7 +93,7 @@ struct ImageDecodingTests {
 
   @Test("a JPEG header that claims more than 100 megapixels is an error, not an allocation")
   func hugeJPEG() throws {
-    var bytes = try jpeg(flat(8, 8, [1]))
+    var bytes = jpeg(flat(8, 8, [1]))
     // Start of frame: FF C0, length, precision, height, width.
     let frame = try #require(
       bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })

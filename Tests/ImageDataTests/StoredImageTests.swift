@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Testing
 
@@ -52,7 +53,7 @@ struct StoredImageTests {
 
   @Test("an image is turned upright by each of EXIF's eight values", arguments: 1...8)
   func orientation(value: Int) throws {
-    let plain = try jpeg(slope)
+    let plain = jpeg(slope)
     let straight = try EncodedImage(plain, name: "x").decoded()
     for isLittleEndian in [true, false] {
       let bytes = withEXIF(plain, orientation: value, isLittleEndian: isLittleEndian)
@@ -75,7 +76,7 @@ struct StoredImageTests {
     "a JPEG decoded to a part of its size shows means of blocks, however it was turned",
     arguments: 1...8, [1, 2, 4, 8])
   func reduced(value: Int, reduction: Int) throws {
-    let bytes = withEXIF(try jpeg(slope), orientation: value, isLittleEndian: true)
+    let bytes = withEXIF(jpeg(slope), orientation: value, isLittleEndian: true)
     let file = try EncodedImage(bytes, name: "x")
     let whole = try file.decoded()
     let image = try file.decoded(reduction: reduction)
@@ -99,7 +100,7 @@ struct StoredImageTests {
 
   @Test("an EXIF block without sense leaves the image as it is")
   func senseless() throws {
-    let plain = try jpeg(slope)
+    let plain = jpeg(slope)
     for value in [0, 9, 65535] {
       let bytes = withEXIF(plain, orientation: value, isLittleEndian: true)
       #expect(try EncodedImage(bytes, name: "x").width == 45)
@@ -124,7 +125,7 @@ struct StoredImageTests {
   func huge() throws {
     let fault = ImageError.Fault.size(width: 60_000, height: 60_000)
     let png = PNGWriter.file(width: 60_000, height: 60_000, type: PNGWriter.grey, rows: [[0]])
-    var bytes = try jpeg(slope)
+    var bytes = jpeg(slope)
     let frame = try #require(
       bytes.indices.dropLast().first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
     bytes.replaceSubrange(frame + 5..<frame + 9, with: [0xEA, 0x60, 0xEA, 0x60])

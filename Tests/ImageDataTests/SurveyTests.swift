@@ -1,3 +1,4 @@
+import Fuzzing
 import ImageData
 import Runtime
 import Testing
@@ -122,7 +123,7 @@ struct SurveyTests {
   func sample() throws {
     for (index, name) in ["a", "b"].enumerated() {
       for item in 0..<50 {
-        let bytes = try jpeg(pattern(1 + item + 50 * index, 1, 1))
+        let bytes = jpeg(pattern(1 + item + 50 * index, 1, 1))
         try folder.write("train/\(name)/\(100 + item).jpg", bytes)
       }
       try folder.write("test/\(name)/1.jpg", jpeg(pattern(1, 1, 1)))

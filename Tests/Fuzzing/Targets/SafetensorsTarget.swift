@@ -1,0 +1,90 @@
+import ImageData
+import Runtime
+import Training
+import VisionModels
+
+extension FuzzTarget {
+  /// Safetensors: the header, all tensors, the file as a checkpoint, and its quantization.
+  static func safetensors(in folder: String) throws -> FuzzTarget {
+    let path = "\(folder)/input.safetensors"
+    let output = "\(folder)/output.safetensors"
+    var seeds: [[UInt8]] = []
+    func add(_ tensors: [OutgoingTensor], _ metadata: [String: String] = [:]) throws {
+      try writeSafetensors(path, tensors: tensors, metadata: metadata)
+      seeds.append(try readFile(path))
+    }
+    try add([.floats("weight", shape: [3, 40], (0..<120).map { Float($0) / 7 })], ["a": "b\n\""])
+    try add([
+      .floats("scalar", shape: [], [1]), .integers("labels", shape: [3], [1, -2, .max]),
+      .bytes("empty", shape: [2, 0], []), .bytes("codes", shape: [2, 2], [1, 2, 3, 255]),
+      .floats("m", shape: [2, 2], [1, .nan, .infinity, -0.0]),
+      .floats("m.ema", shape: [2, 2], [1, 2, 3, 4]),
+    ])
+    for model in [
+      ModelConfiguration(imageSize: 4, patchSize: 2, width: 4, depth: 1, heads: 2, classes: 2),
+      .swin(imageSize: 8, patchSize: 2, width: 4, depths: [1, 1], heads: [1, 2], windowSize: 2),
+    ] {
+      seeds.append(try checkpoint(model, path))
+    }
+    seeds += ["F16", "BF16", "F64", "I32", "U16", "F8_E8M0"].map(ofType)
+    return FuzzTarget(
+      name: "safetensors", seeds: seeds, tokens: tokens, path: path, tables: 1 << 19,
+      repair: withLength
+    ) { _ in
+      let file = try SafetensorsFile(path: path)
+      for entry in file.entries.prefix(64) {
+        _ = try file.bytes(entry.name)
+        try tolerating { _ = try file.floats(entry.name) }
+        try tolerating { _ = try file.integers(entry.name) }
+      }
+      try tolerating { _ = try file.entry("weihgt") }
+      try tolerating { _ = try Checkpoint(path: path) }
+      try tolerating { _ = try FileQuantization().run(path, output: output) }
+      try tolerating {
+        _ = try FileQuantization(axis: .columns, writesValues: true).run(path, output: output)
+      }
+    }
+  }
+
+  private static let tokens = [
+    "\"", "{", "}", "[", "]", ",", ":", "\\u0000", "\\n", "\\ud800\\udc00", "\"__metadata__\":{",
+    "\"dtype\":\"F32\"", "\"F64\"", "\"BF16\"", "\"shape\":[0,1099511627776]",
+    "\"shape\":[1099511627776,0]", "\"shape\":[65536,65536]", "\"data_offsets\":[0,0]",
+    "\"x\":{\"dtype\":\"F32\",\"shape\":[0,9999999],\"data_offsets\":[0,0]},",
+    "\"x\":{\"dtype\":\"F32\",\"shape\":[9999999,0],\"data_offsets\":[0,0]},",
+    "\"recipe\":\"method: tetrajet+qema\",", "\"depth\":\"1024\"", "\"num_classes\":\"1048576\"",
+    "\"window_size\":\"64\"", "\"class_names\":\"[1]\"", "é", "\u{202E}",
+  ]
+
+  private static func checkpoint(_ shape: ModelConfiguration, _ path: String) throws -> [UInt8] {
+    var recipe = Recipe()
+    recipe.model = shape
+    let model = try VisionModel(shape, recipe: recipe.linear, engine: recipe.engine)
+    let weights = AlignedBuffer<Float>(count: model.parameters.count)
+    // The recipe would be nine tenths of the file.
+    try writeSafetensors(
+      path, tensors: model.parameters.tensors(of: weights),
+      metadata: shape.metadata.merging([
+        "recipe": "method: tetrajet\nmodel:\n  depth: 1\n", "class_names": "[\"a\", \"b\"]",
+      ]) { $1 })
+    return try readFile(path)
+  }
+
+  private static func ofType(_ type: String) -> [UInt8] {
+    let size = TensorType(rawValue: type)?.size ?? 1
+    let header = Array(
+      "{\"t\":{\"dtype\":\"\(type)\",\"shape\":[2,3],\"data_offsets\":[0,\(6 * size)]}}".utf8)
+    return withLength(header, content: (0..<6 * size).map { UInt8($0 * 37 & 255) })
+  }
+
+  private static func withLength(_ header: [UInt8], content: [UInt8]) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) } + header + content
+  }
+
+  /// The file with the length that its header really has: up to the last brace of the text.
+  private static func withLength(_ file: [UInt8], _ random: inout RandomSequence) -> [UInt8] {
+    let header = file.dropFirst(8).prefix { $0 >= 9 && $0 < 0x7F }
+    guard let end = header.lastIndex(of: UInt8(ascii: "}")) else { return file }
+    return withLength(Array(file[8...end]), content: Array(file[(end + 1)...]))
+  }
+}

@@ -1,0 +1,72 @@
+import CAllocationCounter
+import CTurboJPEG
+import Fuzzing
+import ImageData
+import Testing
+
+@Suite("What a file of so many bytes can hold")
+struct ImageBoundTests {
+  /// The file with another size in its frame header (FF C0, FF C2), behind length and depth.
+  private func claiming(_ width: Int, _ height: Int, _ file: [UInt8]) throws -> [UInt8] {
+    let marker = try #require(
+      file.indices.dropLast().first { file[$0] == 0xFF && [0xC0, 0xC2].contains(file[$0 + 1]) })
+    var file = file
+    let size = [height >> 8, height & 255, width >> 8, width & 255].map { UInt8($0) }
+    file.replaceSubrange(marker + 5..<marker + 9, with: size)
+    return file
+  }
+
+  private func check(_ bytes: [UInt8], width: Int, height: Int) {
+    allocation_counter_thread_start()
+    let error = #expect(throws: ImageError.self) {
+      _ = try EncodedImage(bytes, name: "x").decoded()
+    }
+    allocation_counter_thread_stop()
+    guard case .implausible(width, height, let found) = error?.fault else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(found <= bytes.count)
+    let most = allocation_counter_thread_read().live_peak
+    #expect(most < 1 << 19, "\(most) bytes")
+  }
+
+  @Test("a header that claims more pixels than the file can hold is an error and gets no memory")
+  func lies() throws {
+    let dot = try claiming(9984, 9984, jpeg(pattern(1, 1, 1)))
+    check(dot, width: 9984, height: 9984)
+    let progressive = jpeg(
+      pattern(8, 8, 3).pixels, width: 8, height: 8, format: TJPF_RGB, subsampling: TJSAMP_420,
+      flags: TJFLAG_PROGRESSIVE)
+    check(try claiming(9000, 9000, progressive), width: 9000, height: 9000)
+    for type in [PNGWriter.grey, PNGWriter.colourAlpha] {
+      let file = PNGWriter.file(width: 9984, height: 9984, type: type, rows: [[1, 2, 3, 4]])
+      check(file, width: 9984, height: 9984)
+    }
+    let squares = PNGWriter.file(width: 16384, height: 16384, type: PNGWriter.grey, rows: [[1]])
+    #expect(
+      throws: ImageError(name: "x", fault: .size(width: 16384, height: 16384)),
+      performing: { try EncodedImage(squares, name: "x") })
+  }
+
+  @Test("images of one colour, which need fewest bytes, are far from the bound", arguments: [1, 3])
+  func flat(channels: Int) throws {
+    for (width, height) in [
+      (1, 1), (8, 8), (9, 17), (1, 5000), (5000, 1), (1500, 1200), (64, 4096),
+    ] {
+      let pixels = [UInt8](repeating: 77, count: width * height * channels)
+      let image = Image(width: width, height: height, channels: channels, pixels: pixels)
+      let png = try EncodedImage(PNGEncoder.encode(image, name: "x"), name: "x")
+      #expect(png.width == width && png.height == height)
+      for subsampling in channels == 1 ? [TJSAMP_GRAY] : [TJSAMP_420, TJSAMP_444, TJSAMP_411] {
+        for flags in [0, TJFLAG_PROGRESSIVE] {
+          let file = jpeg(
+            pixels, width: width, height: height, format: channels == 1 ? TJPF_GRAY : TJPF_RGB,
+            subsampling: subsampling, quality: 1, flags: flags)
+          let decoded = try EncodedImage(file, name: "x").decoded()
+          #expect(decoded.width == width && decoded.height == height)
+        }
+      }
+    }
+  }
+}
