@@ -18,9 +18,9 @@ public protocol ReportableError: Error, CustomStringConvertible, Sendable {
   var category: ErrorCategory { get }
 }
 
-/// `text` as one line that a terminal shows as it is, whatever was quoted in it from outside: control
-/// characters, line breaks and marks of direction are written out as \u{…}, and of a text of more than
-/// 2,000 characters the middle is left out.
+/// `text` as one line that a terminal shows as it is, whatever was quoted in it from outside:
+/// control characters, line breaks and marks of direction are written out as \u{…}, and of a text
+/// of more than 2,000 characters the middle is left out.
 public func oneLine(_ text: String) -> String {
   let scalars = text.unicodeScalars
   if scalars.count <= 2000, scalars.allSatisfy({ 0x20...0x7E ~= $0.value }) { return text }
@@ -44,8 +44,8 @@ private func withoutMiddle(_ text: String.UnicodeScalarView) -> String.UnicodeSc
   return result
 }
 
-/// The name among `candidates` that is nearest to `name` by edit distance, if any is near enough to be
-/// a likely typing error. Nobody types a name of more than 200 characters.
+/// The name among `candidates` that is nearest to `name` by edit distance, if any is near enough to
+/// be a likely typing error. Nobody types a name of more than 200 characters.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {
   let length = name.count
   let limit = max(2, length / 3)

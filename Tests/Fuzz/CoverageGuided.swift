@@ -1,5 +1,5 @@
-// In a build with -DCOVERAGE_GUIDED and --sanitize=fuzzer, libFuzzer's own main runs the cases: it keeps
-// those that reach code that no other one has reached.
+// In a build with -DCOVERAGE_GUIDED and --sanitize=fuzzer, libFuzzer's own main runs the cases: it
+// keeps those that reach code that no other one has reached.
 #if COVERAGE_GUIDED
   import Foundation
   import Fuzzing

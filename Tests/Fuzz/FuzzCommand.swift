@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import Fuzzing
 
-/// Runs many hostile files of each format through its reader and prints a table of what came of them.
+/// Runs many hostile files of each format through its reader and prints a table of what came of
+/// them.
 #if !COVERAGE_GUIDED
   @main
 #endif

@@ -3,12 +3,12 @@ import Runtime
 
 /// Many cases of one format, one after the other, and what became of them.
 ///
-/// A case is a valid file, or a changed one that was still read, changed once more. The whole campaign
-/// depends on its seed alone. The file of the case that is running lies where the reader looks for it:
-/// after a crash it is still there.
+/// A case is a valid file, or a changed one that was still read, changed once more. The whole
+/// campaign depends on its seed alone. The file of the case that is running lies where the reader
+/// looks for it: after a crash it is still there.
 public struct FuzzCampaign {
-  /// What is promised of a reader's memory: beside its tables no more than this often the bytes of a
-  /// file and the bytes or pixels that it unpacks to.
+  /// What is promised of a reader's memory: beside its tables no more than this often the bytes of
+  /// a file and the bytes or pixels that it unpacks to.
   public static let allowedRatio = 16
 
   private let target: FuzzTarget
@@ -21,8 +21,8 @@ public struct FuzzCampaign {
 
   /// A campaign.
   ///
-  /// - Parameter countsThread: whether to count this thread's allocations only, as where other tests
-  ///   run beside it.
+  /// - Parameter countsThread: whether to count this thread's allocations only, as where other
+  ///   tests run beside it.
   public init(_ target: FuzzTarget, seed: UInt64, countsThread: Bool = false) {
     self.target = target
     self.countsThread = countsThread
@@ -139,8 +139,8 @@ public struct FuzzReport {
   public internal(set) var slowest = Duration.zero
   /// The largest allocation, and the most that one case had at a time, in bytes.
   public internal(set) var largest = 0, livePeak = 0
-  /// The most that one case had at a time, without what tables may take, in sizes of the file and what
-  /// it unpacks to.
+  /// The most that one case had at a time, without what tables may take, in sizes of the file and
+  /// what it unpacks to.
   public internal(set) var ratio = 0.0
   /// What should not have been.
   public internal(set) var findings: [String] = []

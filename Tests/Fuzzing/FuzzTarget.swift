@@ -1,7 +1,7 @@
 import Runtime
 
-/// One format of files that come from outside: valid files to start from, and the reader that they are
-/// given to.
+/// One format of files that come from outside: valid files to start from, and the reader that they
+/// are given to.
 public struct FuzzTarget {
   /// What tables and file names call the format.
   public let name: String
@@ -15,8 +15,8 @@ public struct FuzzTarget {
   let path: String
   /// What the reader's tables may take, in bytes, whatever the file.
   let tables: Int
-  /// How many bytes or pixels the file unpacks to by a bound that does not trust it; 0 where nothing
-  /// is packed.
+  /// How many bytes or pixels the file unpacks to by a bound that does not trust it; 0 where
+  /// nothing is packed.
   let unpacked: ([UInt8]) -> Int
   /// Reads the file by every way in which the product would, and throws what it throws.
   let read: ([UInt8]) throws -> Void

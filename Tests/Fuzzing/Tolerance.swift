@@ -5,8 +5,8 @@ struct UnexpectedError: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Why an error is none that a reader may throw, or nil where it is: a typed one whose text is one line
-/// that can be read.
+/// Why an error is none that a reader may throw, or nil where it is: a typed one whose text is one
+/// line that can be read.
 func objection(to error: any Error) -> String? {
   guard let error = error as? any ReportableError else {
     return "an error of no type: \(type(of: error)) \(error)"

@@ -4,8 +4,8 @@ import ImageData
 import Runtime
 import Testing
 
-/// Links in archives lead to files of the archive and nowhere else; links in folders are the user's own
-/// and are followed.
+/// Links in archives lead to files of the archive and nowhere else; links in folders are the user's
+/// own and are followed.
 @Suite("Links")
 struct LinkTests {
   private let folder: TemporaryFolder

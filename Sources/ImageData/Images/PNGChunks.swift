@@ -2,12 +2,12 @@ import CZlib
 
 /// The chunks of a PNG file: 4 bytes of length, 4 of name, content, 4 of checksum.
 enum PNGChunks {
-  /// What may stand beside the chunks that every reader must know, because it changes pixels or how they
-  /// are to be taken.
+  /// What may stand beside the chunks that every reader must know, because it changes pixels or how
+  /// they are to be taken.
   private static let pixelChunks = ["tRNS", "gAMA", "cHRM", "sRGB", "sBIT", "iCCP", "cICP"]
 
-  /// The file without what an image does not need: texts, times, previews and what lies behind the end.
-  /// libpng would set memory aside for them, of any length they claim, and inflate some.
+  /// The file without what an image does not need: texts, times, previews and what lies behind the
+  /// end. libpng would set memory aside for them, of any length they claim, and inflate some.
   ///
   /// - Throws: `ImageError` where a chunk claims more bytes than there are.
   static func needed(of bytes: [UInt8], name: String) throws -> [UInt8] {
@@ -38,8 +38,8 @@ enum PNGChunks {
     return result
   }
 
-  /// Whether a compressed colour profile, behind its name, claims a length that may be: libpng believes
-  /// its first four bytes. Without its profile an image is taken as one that has none.
+  /// Whether a compressed colour profile, behind its name, claims a length that may be: libpng
+  /// believes its first four bytes. Without its profile an image is taken as one that has none.
   private static func isProfile(_ content: ArraySlice<UInt8>, of fileLength: Int) -> Bool {
     guard let end = content.firstIndex(of: 0), content.endIndex - end > 2 else { return false }
     var stream = z_stream()

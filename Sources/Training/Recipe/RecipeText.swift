@@ -1,8 +1,8 @@
 /// What a recipe's text may be before it is given to the YAML parser.
 ///
 /// The parser makes a node of some 500 bytes of every two characters, calls itself for every level,
-/// and puts in place of an alias all that it stands for, so that twenty lines can stand for a million.
-/// No recipe needs more than what is allowed here.
+/// and puts in place of an alias all that it stands for, so that twenty lines can stand for a
+/// million. No recipe needs more than what is allowed here.
 enum RecipeText {
   /// The longest text, in bytes.
   static let maximumLength = 1 << 20

@@ -11,7 +11,8 @@ import Runtime
 #endif
 
 extension FuzzTarget {
-  /// IDX: the bytes as images and as labels, plain or compressed by gzip, with valid files beside them.
+  /// IDX: the bytes as images and as labels, plain or compressed by gzip, with valid files beside
+  /// them.
   static func idx(in folder: String, isCompressed: Bool) throws -> FuzzTarget {
     let ending = isCompressed ? ".gz" : ""
     let (asImages, asLabels) = ("\(folder)/idx-images\(ending)", "\(folder)/idx-labels\(ending)")
@@ -31,7 +32,8 @@ extension FuzzTarget {
         gzip(Array(images.prefix(20))) + gzip(Array(images.suffix(20))), images,
         gzip(file([0x803, 4, 100, 100], 40_000)),
       ] : plain
-    // As published, the file is there by one name: the folder of images has it, the other one links.
+    // As published, the file is there by one name: the folder of images has it, the other one
+    // links.
     let path = "\(asImages)/train-images-idx3-ubyte\(ending)"
     return FuzzTarget(
       name: isCompressed ? "IDX, gzip" : "IDX", seeds: seeds, path: path,
@@ -91,8 +93,8 @@ extension FuzzTarget {
       + (0..<count).map { UInt8($0 % 10) }
   }
 
-  /// The content with two bytes changed in its first twenty, compressed anew: so damage gets behind the
-  /// checksum.
+  /// The content with two bytes changed in its first twenty, compressed anew: so damage gets behind
+  /// the checksum.
   private static func recompressed(_ file: [UInt8], _ random: inout RandomSequence) -> [UInt8] {
     guard random.integer(below: 2) == 0 else { return file }
     var content = inflated(file, limit: 1 << 18)

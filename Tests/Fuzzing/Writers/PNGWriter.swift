@@ -1,5 +1,5 @@
-/// PNG files by the letter of the specification, stored without compression: an oracle that does not
-/// share a line with libpng.
+/// PNG files by the letter of the specification, stored without compression: an oracle that does
+/// not share a line with libpng.
 public enum PNGWriter {
   /// Colour type: grey.
   public static let grey: UInt8 = 0
@@ -31,7 +31,8 @@ public enum PNGWriter {
     return word(data.count) + body + word(Int(crc(body)))
   }
 
-  /// The same file with every checksum made right again, so that damage reaches what lies behind them.
+  /// The same file with every checksum made right again, so that damage reaches what lies behind
+  /// them.
   public static func withChecksums(_ file: [UInt8]) -> [UInt8] {
     var file = file
     var position = 8

@@ -81,8 +81,8 @@ public struct TarWriter {
 }
 
 extension TarWriter {
-  /// The archive with the checksums of its headers made right again, so that damage reaches what lies
-  /// behind them.
+  /// The archive with the checksums of its headers made right again, so that damage reaches what
+  /// lies behind them.
   public static func withChecksums(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes
     for start in stride(from: 0, to: bytes.count - 511, by: 512) {
