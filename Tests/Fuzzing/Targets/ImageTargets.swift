@@ -88,7 +88,7 @@ extension FuzzTarget {
   ) -> FuzzTarget {
     FuzzTarget(
       name: name, seeds: seeds, tokens: imageTokens, path: "\(folder)/input.\(ending)",
-      tables: 1 << (name == "WebP" ? 20 : 19),
+      tables: 1 << (name == "WebP" ? 22 : 19),
       repair: repair,
       unpacked: { bytes in
         (try? EncodedImage(bytes, name: "x")).map { $0.width * $0.height } ?? 0
