@@ -49,7 +49,10 @@ let package = Package(
     .target(name: "Oscillation", dependencies: ["MXLinear"]),
     .target(name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS]),
     .target(name: "MXFormats"),
-    .target(name: "Runtime"),
+    .target(name: "Runtime", dependencies: ["CParallelFor"]),
+    .target(
+      name: "CParallelFor",
+      linkerSettings: [.linkedLibrary("dispatch", .when(platforms: [.linux]))]),
     .target(name: "CMXKernels"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -88,14 +91,17 @@ let package = Package(
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(
       name: "tetrajetTests",
-      dependencies: ["tetrajet", "Training", "ImageData", "VisionModels", "TestSupport"]),
+      dependencies: [
+        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels",
+        "TestSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )
 
 for target in package.targets where target.type != .system {
-  if ["CMXKernels", "CAllocationCounter"].contains(target.name) {
+  if ["CMXKernels", "CParallelFor", "CAllocationCounter"].contains(target.name) {
     target.cSettings = cSettings
   } else {
     target.swiftSettings = swiftSettings

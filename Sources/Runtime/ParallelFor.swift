@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 /// How many threads `parallelFor` uses, for the whole process (as with BLAS libraries).
@@ -50,21 +49,24 @@ public func parallelFor(_ count: Int, workers: Int, _ body: (Int, _ worker: Int)
     return
   }
   let next = Atomic<Int>(0)
-  withoutActuallyEscaping(body) { body in
-    // Unchecked: slices write through pointers, which Swift cannot know to be disjoint. That they are
-    // is the contract above.
-    nonisolated(unsafe) let body = body
-    // One iteration a worker, each taking slices until none is left: slices may be uneven, and more
-    // slices than threads cost one atomic addition each.
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
-      while true {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        if index >= count { return }
-        body(index, worker)
-      }
+  // One iteration a worker, each taking slices until none is left: slices may be uneven, and more
+  // slices than threads cost one atomic addition each.
+  concurrentPerform(workers) { worker in
+    while true {
+      let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      if index >= count { return }
+      body(index, worker)
     }
   }
 }
+
+/// `DispatchQueue.concurrentPerform`, which would allocate two copies of every closure on the heap: a training step
+/// makes hundreds of them. This one (CParallelFor) leaves the closure where it is, on the caller's stack.
+///
+/// Nothing checks that `body` may run on several threads at once, for it could not be: slices write through
+/// pointers, which Swift cannot know to be disjoint. That they are is the contract of `parallelFor`.
+@_silgen_name("tj_concurrent_perform")
+private func concurrentPerform(_ count: Int, _ body: (_ index: Int) -> Void)
 
 /// Splits 0 ..< `count` into runs of `length` (the last one shorter) and calls `body` with each run,
 /// in parallel. The runs depend on `count` and `length` alone.
