@@ -362,7 +362,7 @@ public struct Kernels: Sendable {
 }
 
 /// How far weights and their quantized values moved in a step: sums over elements.
-public struct WeightMovement: Sendable {
+public struct WeightMovement: BitwiseCopyable, Sendable {
   /// Σ(Δw)² and Σw² before the step.
   public var change = 0.0, magnitude = 0.0
   /// The same of the quantized values.

@@ -58,8 +58,8 @@ public struct Linear: Sendable {
   }
 
   /// What the backward pass needs of the forward pass.
-  public struct Saved {
-    enum Input {
+  public struct Saved: BitwiseCopyable {
+    enum Input: BitwiseCopyable {
       /// What Q6 reads, [N, D]: Q1(X) or X.
       case floats(FloatMatrix)
       /// Q1(X), which Q6 reads, packed along D.
@@ -176,24 +176,23 @@ public struct Linear: Sendable {
     precondition(
       dy.columns == outputs && dx.columns == inputs && dy.rows == dx.rows, "\(name): shapes")
     try arena.scratch {
-      var targets: [Operand: PackingTarget] = [:]
-      for product in [LinearProduct.dx, .dw] where isPacked(product) {
-        let operand = product.operands.0
-        targets[operand] = target(operand, rows: dy.rows, columns: dy.columns, arena, context)
+      func target(_ operand: Operand, of product: LinearProduct) -> PackingTarget? {
+        guard isPacked(product) else { return nil }
+        count(dy, operand, context)
+        return self.target(operand, rows: dy.rows, columns: dy.columns, arena, context)
       }
-      for operand in targets.keys { count(dy, operand, context) }
+      let (q3, q5) = (target(.q3, of: .dx), target(.q5, of: .dw))
       try context.profile.measure(.quantizer) {
         try throwIfBroken(
-          packOnce(
-            dy, targets: [.q3, .q5].compactMap { targets[$0] }, sums: gradients.bias, arena: arena),
-          targets[.q3] == nil ? .q5 : .q3)
+          packOnce(dy, targets: (q3, q5), sums: gradients.bias, arena: arena),
+          q3 == nil ? .q5 : .q3)
       }
       try arena.scratch {
-        try inputGradient(dy, targets[.q3]?.out, saved, parameters, dx: dx, arena, context)
+        try inputGradient(dy, q3?.out, saved, parameters, dx: dx, arena, context)
       }
       try arena.scratch {
         let dw = FloatMatrix(gradients.weight, rows: outputs, columns: inputs)
-        try weightGradient(dy, targets[.q5]?.out, saved, dw: dw, arena, context)
+        try weightGradient(dy, q5?.out, saved, dw: dw, arena, context)
       }
     }
   }

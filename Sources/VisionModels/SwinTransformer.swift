@@ -23,11 +23,16 @@ public struct SwinTransformer: Sendable {
   private let norm: LayerNorm
   private let head: LinearLayer
 
-  private struct Stage {
+  fileprivate struct Stage {
     let merging: PatchMerging?
     let blocks: [Block]
     /// Tokens of an image, and channels of a token.
     let tokens, width: Int
+
+    struct Saved {
+      var merging: PatchMerging.Saved?
+      let blocks: UnsafeMutableBufferPointer<Block.Saved>
+    }
   }
 
   /// A model of a shape.
@@ -84,8 +89,7 @@ public struct SwinTransformer: Sendable {
   public struct Saved {
     let images: UnsafePointer<Float>
     let embedding: LayerNorm.Saved
-    let mergings: [PatchMerging.Saved?]
-    let blocks: [[Block.Saved]]
+    fileprivate let stages: UnsafeMutableBufferPointer<Stage.Saved>
     let norm: LayerNorm.Saved
     let head: Linear.Saved
   }
@@ -96,31 +100,29 @@ public struct SwinTransformer: Sendable {
   public func forward(
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
+    let saved = pass.kept.array(of: Stage.Saved.self, count: stages.count)
+    for (number, stage) in stages.enumerated() {
+      let blocks = pass.kept.array(of: Block.Saved.self, count: stage.blocks.count)
+      saved[number] = Stage.Saved(merging: nil, blocks: blocks)
+    }
     var (x, embedding) = embed(images, batch: batch, pass)
     pass.account?.note("embedding", pass)
-    var mergings: [PatchMerging.Saved?] = []
-    var blocks: [[Block.Saved]] = []
     for (number, stage) in stages.enumerated() {
       let merged = stage.merging?.forward(x, pass)
       x = merged?.y ?? x
-      mergings.append(merged?.saved)
       if merged != nil { pass.account?.note("layers.\(number).downsample", pass) }
-      var saved: [Block.Saved] = []
+      saved[number].merging = merged?.saved
       for (index, block) in stage.blocks.enumerated() {
-        let result = try block.forward(x, pass)
-        x = result.y
-        saved.append(result.saved)
+        (x, saved[number].blocks[index]) = try block.forward(x, pass)
         pass.account?.note("layers.\(number).blocks.\(index)", pass)
       }
-      blocks.append(saved)
     }
     let (logits, normSaved, headSaved) = try classify(x, pass)
     pass.account?.note("norm and head", pass)
     return (
       logits,
       Saved(
-        images: images, embedding: embedding, mergings: mergings, blocks: blocks, norm: normSaved,
-        head: headSaved)
+        images: images, embedding: embedding, stages: saved, norm: normSaved, head: headSaved)
     )
   }
 
@@ -151,11 +153,12 @@ public struct SwinTransformer: Sendable {
     let base = gradients.base
     try pass.scratch.scratch {
       var dx = try classifyBackward(dlogits, saved, gradients: base, pass)
-      for (index, stage) in stages.enumerated().reversed() {
-        for (block, saved) in zip(stage.blocks, saved.blocks[index]).reversed() {
-          try block.backward(dx, saved, gradients: base, pass)
+      for index in stages.indices.reversed() {
+        let (stage, saved) = (stages[index], saved.stages[index])
+        for index in stage.blocks.indices.reversed() {
+          try stage.blocks[index].backward(dx, saved.blocks[index], gradients: base, pass)
         }
-        if let merging = stage.merging, let saved = saved.mergings[index] {
+        if let merging = stage.merging, let saved = saved.merging {
           dx = merging.backward(dx, saved, gradients: base, pass)
         }
       }

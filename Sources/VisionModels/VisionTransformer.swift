@@ -54,7 +54,7 @@ public struct VisionTransformer: Sendable {
   /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
   public struct Saved {
     let images: UnsafePointer<Float>
-    let blocks: [Block.Saved]
+    let blocks: UnsafeMutableBufferPointer<Block.Saved>
     let norm: LayerNorm.Saved
     let head: Linear.Saved
   }
@@ -65,13 +65,11 @@ public struct VisionTransformer: Sendable {
   public func forward(
     _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
+    let saved = pass.kept.array(of: Block.Saved.self, count: blocks.count)
     var x = embedding.forward(images, batch: batch, pass)
     pass.account?.note("embedding", pass)
-    var saved: [Block.Saved] = []
-    for block in blocks {
-      let result = try block.forward(x, pass)
-      x = result.y
-      saved.append(result.saved)
+    for (index, block) in blocks.enumerated() {
+      (x, saved[index]) = try block.forward(x, pass)
       pass.account?.note("blocks.\(block.index)", pass)
     }
     let (logits, normSaved, headSaved) = try classify(x, pass)
@@ -114,8 +112,8 @@ public struct VisionTransformer: Sendable {
       for image in 0..<batch {
         dx.row(image * tokens).update(from: dClass.row(image), count: width)
       }
-      for (block, saved) in zip(blocks, saved.blocks).reversed() {
-        try block.backward(dx, saved, gradients: base, pass)
+      for index in blocks.indices.reversed() {
+        try blocks[index].backward(dx, saved.blocks[index], gradients: base, pass)
       }
       embedding.backward(dx, images: saved.images, gradients: base, pass)
     }

@@ -2,7 +2,7 @@
 ///
 /// Source: OCP Microscaling Formats specification v1.0, section 5.3.3 (E2M1); NUMERICS section 1. E3M0
 /// is the ablation of the paper's Table 7.
-public enum ElementFormat: String, CaseIterable, Sendable {
+public enum ElementFormat: String, CaseIterable, Sendable, BitwiseCopyable {
   /// Two exponent bits, one mantissa bit: 0, .5, 1, 1.5, 2, 3, 4, 6.
   case e2m1
   /// Three exponent bits, no mantissa: 0, .25, .5, 1, 2, 4, 8, 16.

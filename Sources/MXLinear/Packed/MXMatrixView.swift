@@ -10,7 +10,7 @@ import Runtime
 /// either side of a product. Lanes and elements beyond the matrix have code 0 (lanes also scale byte 0).
 ///
 /// 4.25 bits an element. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
-public struct MXMatrixView {
+public struct MXMatrixView: BitwiseCopyable {
   /// Lanes of a panel.
   static let panelLanes = 16
   /// Bytes of a block of codes: a panel's lanes times a group's elements, two a byte.
@@ -66,9 +66,6 @@ public struct MXMatrixView {
     self.format = format
   }
 }
-
-// Sound as for `FloatMatrix`: a view is numbers and addresses.
-extension MXMatrixView: @unchecked Sendable {}
 
 extension Arena {
   /// A packed matrix of undefined contents for `rows` × `columns` numbers whose groups lie along `axis`, valid

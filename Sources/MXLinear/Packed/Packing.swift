@@ -36,36 +36,37 @@ func repack(
   }
 }
 
-/// How one of several quantizers that read the same matrix writes it.
+/// How one of the quantizers that read the same matrix writes it.
 struct PackingTarget {
   let out: MXMatrixView
   let axis: GroupAxis
   let quantizer: QuantizerRecipe
   let random: RandomStream
+
+  /// Quantizes a slice of rows; see `Kernels.pack`.
+  fileprivate func pack(_ x: FloatMatrix, firstRow: Int, _ kernels: Kernels) -> Int {
+    kernels.pack(x, into: out, firstRow: firstRow, axis: axis, quantizer, random: random)
+  }
 }
 
-/// Quantizes x by several quantizers and adds its column sums to `sums`, reading x from memory once: every
+/// Quantizes x by up to two quantizers and adds its column sums to `sums`, reading x from memory once: every
 /// strip of 32 rows goes through all of them while it is in the cache.
 ///
 /// - Parameter sums: [columns]; the order of its sums depends on the number of rows alone.
 /// - Returns: how many groups hold a NaN or an infinity.
 func packOnce(
-  _ x: FloatMatrix, targets: [PackingTarget], sums: UnsafeMutablePointer<Float>, arena: Arena
+  _ x: FloatMatrix, targets: (PackingTarget?, PackingTarget?), sums: UnsafeMutablePointer<Float>,
+  arena: Arena
 ) -> Int {
   let kernels = Kernels.current
   let strip = GroupAxis.groupSize
   return countingBroken { report in
-    reduceRows(x.rows, into: [FloatMatrix(sums, rows: 1, columns: x.columns)], arena: arena) {
-      rows, partial in
+    reduceRows(x.rows, into: sums, columns: x.columns, arena: arena) { rows, partial in
       for start in stride(from: rows.lowerBound, to: rows.upperBound, by: strip) {
         let part = x.rows(start..<min(start + strip, rows.upperBound))
-        for target in targets {
-          report(
-            kernels.pack(
-              part, into: target.out, firstRow: start, axis: target.axis, target.quantizer,
-              random: target.random))
-        }
-        kernels.addColumnSums(of: part, to: partial[0].base)
+        if let target = targets.0 { report(target.pack(part, firstRow: start, kernels)) }
+        if let target = targets.1 { report(target.pack(part, firstRow: start, kernels)) }
+        kernels.addColumnSums(of: part, to: partial)
       }
     }
   }

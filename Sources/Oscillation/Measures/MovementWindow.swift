@@ -22,6 +22,8 @@ public final class MovementWindow {
   private var rateSums = (weight: 0.0, quantized: 0.0)
   private let weightBefore, quantizedBefore: AlignedBuffer<Float>
   private var scales, scalesBefore: AlignedBuffer<UInt8>
+  /// What one step moves in each of the quantizer's slices.
+  private let movements: AlignedBuffer<WeightMovement>
   private let arena: Arena
 
   /// A window that no step has entered yet.
@@ -34,6 +36,7 @@ public final class MovementWindow {
     (scales, scalesBefore) = (
       AlignedBuffer(count: quantizer.groupCount), AlignedBuffer(count: quantizer.groupCount)
     )
+    movements = AlignedBuffer(count: quantizer.slices.count)
   }
 
   /// Starts from the weights of now.
@@ -57,18 +60,14 @@ public final class MovementWindow {
     quantizer.quantize(
       weights, averages: averages, into: quantized.base, scales: scales.base, arena: arena)
     let slices = quantizer.slices
-    var movements = [WeightMovement](repeating: WeightMovement(), count: slices.count)
-    movements.withUnsafeMutableBufferPointer { movements in
-      nonisolated(unsafe) let movements = movements
-      parallelFor(slices.count) { index in
-        let start = slices[index].lowerBound
-        movements[index] = Kernels.current.trackMovement(
-          w: weights.base + start, q: quantized.base + start, wBefore: weightBefore.base + start,
-          qBefore: quantizedBefore.base + start, wPath: weightPath.base + start,
-          qPath: quantizedPath.base + start, slices[index].count)
-      }
+    parallelFor(slices.count) { index in
+      let start = slices[index].lowerBound
+      movements.base[index] = Kernels.current.trackMovement(
+        w: weights.base + start, q: quantized.base + start, wBefore: weightBefore.base + start,
+        qBefore: quantizedBefore.base + start, wPath: weightPath.base + start,
+        qPath: quantizedPath.base + start, slices[index].count)
     }
-    let movement = movements.reduce(into: WeightMovement()) { $0 += $1 }
+    let movement = movements.elements.reduce(into: WeightMovement()) { $0 += $1 }
     steps += 1
     flips += movement.flips
     rateSums.weight += Self.rate(movement.change, movement.magnitude)

@@ -50,7 +50,6 @@ public struct QuantizationConfidence: Sendable {
     let recipe = quantizer.recipe
     var summaries = [Summary](repeating: Summary(), count: quantizer.entries.count)
     summaries.withUnsafeMutableBufferPointer { summaries in
-      nonisolated(unsafe) let summaries = summaries
       parallelFor(quantizer.entries.count) { index in
         let entry = quantizer.entries[index]
         let grid = Grid(recipe.format)

@@ -54,7 +54,10 @@ public final class OsciReset: Remedy {
   /// w ← Q(w), and w_EMA ← Q(w), where R_w has reached the threshold.
   private func reset(_ training: TrainingView) {
     let quantizer = window.quantizer
-    var isReset = [Bool](repeating: false, count: quantizer.count)
+    let start = training.arena.mark
+    defer { training.arena.release(to: start) }
+    let isReset = training.arena.array(of: Bool.self, count: quantizer.count)
+    isReset.initialize(repeating: false)
     for slice in quantizer.slices {
       for place in slice where window.weightPath.base[place] > 0 {
         guard window.ratio(place) >= settings.threshold else { continue }
@@ -66,13 +69,11 @@ public final class OsciReset: Remedy {
       }
     }
     // A weight that is its group's largest can take the scale, and its neighbours' values, with it.
-    training.arena.scratch {
-      let values = training.arena.allocate(quantizer.count)
-      quantizer.quantize(
-        training.weights, averages: training.averages, into: values, arena: training.arena)
-      for slice in quantizer.slices {
-        neighbours += slice.count { !isReset[$0] && values[$0] != window.quantized.base[$0] }
-      }
+    let values = training.arena.allocate(quantizer.count)
+    quantizer.quantize(
+      training.weights, averages: training.averages, into: values, arena: training.arena)
+    for slice in quantizer.slices {
+      neighbours += slice.count { !isReset[$0] && values[$0] != window.quantized.base[$0] }
     }
   }
 

@@ -50,6 +50,16 @@ public final class Arena {
     return UnsafeMutableRawPointer(allocate((count + size - 1) / size))
   }
 
+  /// `count` elements of undefined value, valid until the arena is released to an earlier mark: for what
+  /// the layers of a pass leave to each other.
+  public func array<Element: BitwiseCopyable>(
+    of type: Element.Type, count: Int
+  ) -> UnsafeMutableBufferPointer<Element> {
+    let bytes = allocateBytes(count * MemoryLayout<Element>.stride)
+    return UnsafeMutableBufferPointer(
+      start: bytes.bindMemory(to: type, capacity: count), count: count)
+  }
+
   /// A matrix of undefined values, valid until the arena is released to an earlier mark.
   public func matrix(rows: Int, columns: Int) -> FloatMatrix {
     FloatMatrix(allocate(rows * columns), rows: rows, columns: columns)

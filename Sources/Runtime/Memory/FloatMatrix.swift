@@ -2,7 +2,7 @@
 ///
 /// The memory belongs to an `Arena` or an `AlignedBuffer` that must outlive the view. Indices are not
 /// checked in release builds: this is the currency of the hot loops.
-public struct FloatMatrix {
+public struct FloatMatrix: BitwiseCopyable {
   /// Element (0, 0).
   public let base: UnsafeMutablePointer<Float>
   /// The number of rows.
@@ -42,6 +42,3 @@ public struct FloatMatrix {
     base.update(from: other.base, count: count)
   }
 }
-
-// Sound as for `AlignedBuffer`: a view is two numbers and an address.
-extension FloatMatrix: @unchecked Sendable {}

@@ -16,6 +16,8 @@ public final class AdamW {
   private let recipe: Recipe.Optimizer
   /// Neighbouring tensors that are treated alike, cut into slices for the threads.
   private let slices: [(range: Range<Int>, decays: Bool, ramps: Bool, rate: Float)]
+  /// Σg² of each slice.
+  private let squares: AlignedBuffer<Double>
 
   /// An optimizer with zero moments.
   ///
@@ -39,6 +41,7 @@ public final class AdamW {
         return (range, entry.decays, entry.quantized, rate)
       }
     }
+    squares = AlignedBuffer(count: slices.count)
   }
 
   /// One step on all weights.
@@ -55,12 +58,11 @@ public final class AdamW {
   ) -> Double {
     precondition(periods == nil || waiting != nil, "periods for an optimizer that does not ramp")
     let kernels = Kernels.current
-    let sums = AlignedBuffer<Double>(count: slices.count)
     parallelFor(slices.count) { index in
       let range = slices[index].range
-      sums.base[index] = kernels.sumOfSquares(gradients.base + range.lowerBound, range.count)
+      squares.base[index] = kernels.sumOfSquares(gradients.base + range.lowerBound, range.count)
     }
-    let norm = sums.elements.reduce(0, +).squareRoot()
+    let norm = squares.elements.reduce(0, +).squareRoot()
     // A step on such a gradient would spoil every weight; the caller stops instead.
     guard norm.isFinite else { return norm }
     let limit = Double(recipe.clipGradientNorm)

@@ -106,24 +106,21 @@ public final class TrainingStep {
     learningRate: Float
   ) throws -> BatchScore {
     let batch = TrainingBatch(images: images, labels: labels, mixedShare: mixedShare)
-    let calibration =
-      self.calibration ?? { _ in
-        { batch }
-      }
     for remedy in remedies {
       try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
-        try trial(steps, from: step, learningRate: learningRate, calibration, observe)
+        try trial(steps, from: step, learningRate: learningRate, batch, observe)
       }
     }
     return try update(batch, step: step, learningRate: learningRate)
   }
 
-  /// Runs plain steps on calibration batches and brings everything back to the bit. Of the remedies only the
-  /// quantizer's averages take part.
+  /// Runs plain steps on calibration batches, or on the batch of the step at hand, and brings everything back to
+  /// the bit. Of the remedies only the quantizer's averages take part.
   private func trial(
-    _ steps: Int, from step: Int, learningRate: Float, _ calibration: Calibration,
+    _ steps: Int, from step: Int, learningRate: Float, _ batch: TrainingBatch,
     _ observe: (TrainingView) -> Void
   ) throws {
+    let calibration: Calibration = calibration ?? { _ in { batch } }
     let saved = Snapshot(state)
     defer {
       saved.restore()

@@ -43,13 +43,15 @@ struct LayerNorm: Sendable {
     dy: FloatMatrix, _ saved: Saved, dx: FloatMatrix, gradients: UnsafeMutablePointer<Float>,
     _ pass: Pass
   ) {
-    let totals = [weight, bias].map { FloatMatrix(gradients + $0, rows: 1, columns: width) }
     pass.profile.measure(.norm) {
-      reduceRows(dy.rows, into: totals, arena: pass.scratch) { rows, partial in
+      // The bias lies behind the weight in the table: one array of sums serves both.
+      reduceRows(
+        dy.rows, into: gradients + weight, columns: 2 * width, arena: pass.scratch
+      ) { rows, partial in
         Kernels.current.layerNormBackward(
           saved.x.rows(rows), weight: pass.weights + weight, mean: saved.mean + rows.lowerBound,
           rstd: saved.rstd + rows.lowerBound, dy: dy.rows(rows), dx: dx.rows(rows),
-          dweight: partial[0].base, dbias: partial[1].base)
+          dweight: partial, dbias: partial + width)
       }
     }
   }
