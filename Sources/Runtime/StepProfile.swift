@@ -35,9 +35,6 @@ public final class StepProfile {
   public subscript(part: StepPart) -> Double { seconds[part, default: 0] }
 }
 
-// Unchecked: only the thread that runs a step measures; worker threads never see the profile.
-extension StepProfile: @unchecked Sendable {}
-
 extension StepProfile? {
   /// Runs `body`, measured where there is a profile.
   public func measure<Result>(_ part: StepPart, _ body: () throws -> Result) rethrows -> Result {

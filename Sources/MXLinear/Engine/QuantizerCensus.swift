@@ -42,6 +42,3 @@ public final class QuantizerCensus {
     losses[operand, default: Losses()].underflowed += underflowed.load(ordering: .relaxed)
   }
 }
-
-// Unchecked: only the thread that runs a step counts; worker threads never see the census.
-extension QuantizerCensus: @unchecked Sendable {}

@@ -23,7 +23,7 @@ public struct NonFiniteTensor: ReportableError, Equatable {
 }
 
 /// Where a quantization happens: which layer of which step of which run.
-public struct StepContext: Sendable {
+public struct StepContext {
   /// The run's seed.
   public var seed: UInt64
   /// The training step.
