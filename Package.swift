@@ -65,6 +65,10 @@ let package = Package(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+    // Counts what training steps allocate; in a process of its own, which runs nothing else.
+    .executableTarget(
+      name: "count-step-allocations", dependencies: ["Training", "CAllocationCounter"],
+      path: "Tests/StepAllocations"),
     .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
     .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),

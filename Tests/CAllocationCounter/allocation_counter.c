@@ -11,6 +11,7 @@
 #endif
 
 static atomic_bool is_counting;
+static void (*_Atomic on_allocation)(void);
 static _Atomic int64_t count, bytes, largest, live, live_peak;
 
 static _Thread_local bool is_counting_thread;
@@ -60,6 +61,8 @@ static void note_call(size_t size) {
     atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&bytes, added, memory_order_relaxed);
     raise_to(&largest, asked);
+    void (*hook)(void) = atomic_load_explicit(&on_allocation, memory_order_acquire);
+    if (hook != NULL) hook();
   }
   if (is_counting_thread) {
     thread_counts.count += 1;
@@ -76,15 +79,18 @@ static void *noted(void *block, size_t size) {
   return block;
 }
 
-void *malloc(size_t size) { return noted(__libc_malloc(size), size); }
+// A call of one of these stands in the stack under its name, which shows who called the allocator.
+#define INTERPOSED __attribute__((disable_tail_calls))
 
-void *calloc(size_t items, size_t size) {
+INTERPOSED void *malloc(size_t size) { return noted(__libc_malloc(size), size); }
+
+INTERPOSED void *calloc(size_t items, size_t size) {
   size_t total;
   if (__builtin_mul_overflow(items, size, &total)) total = SIZE_MAX;
   return noted(__libc_calloc(items, size), total);
 }
 
-void *realloc(void *block, size_t size) {
+INTERPOSED void *realloc(void *block, size_t size) {
   if (!counts_anything()) return __libc_realloc(block, size);
   int64_t before = usable(block);
   void *result = __libc_realloc(block, size);
@@ -94,13 +100,13 @@ void *realloc(void *block, size_t size) {
   return result;
 }
 
-void *memalign(size_t alignment, size_t size) {
+INTERPOSED void *memalign(size_t alignment, size_t size) {
   return noted(__libc_memalign(alignment, size), size);
 }
 
-void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+INTERPOSED void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
 
-int posix_memalign(void **result, size_t alignment, size_t size) {
+INTERPOSED int posix_memalign(void **result, size_t alignment, size_t size) {
   if (alignment % sizeof(void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
     return EINVAL;
   }
@@ -128,6 +134,8 @@ void allocation_counter_reset(void) {
   atomic_store(&live, 0);
   atomic_store(&live_peak, 0);
 }
+
+void allocation_counter_on_allocation(void (*hook)(void)) { atomic_store(&on_allocation, hook); }
 
 void allocation_counter_start(void) {
   allocation_counter_reset();

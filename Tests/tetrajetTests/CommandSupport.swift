@@ -10,11 +10,14 @@ struct CommandResult {
 }
 
 /// The command as the package manager built it, beside the tests.
-let commandURL: URL = {
+let commandURL = builtProgram("tetrajet")
+
+/// A program that the package manager built beside the tests.
+private func builtProgram(_ name: String) -> URL {
   var folder = Bundle.main.executableURL!.deletingLastPathComponent()
   // Inside a bundle on macOS the command lies some folders up.
   while folder.path != "/" {
-    let candidate = folder.appendingPathComponent("tetrajet")
+    let candidate = folder.appendingPathComponent(name)
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isFolder),
       !isFolder.boolValue
@@ -23,13 +26,13 @@ let commandURL: URL = {
     }
     folder.deleteLastPathComponent()
   }
-  preconditionFailure("the built tetrajet command was not found beside the tests")
-}()
+  preconditionFailure("the built \(name) was not found beside the tests")
+}
 
-/// Starts the command; what it prints goes to files, not pipes, which nobody would read while they fill.
+/// Starts the command, or another program; what it prints goes to files, not pipes, which nobody would read while they fill.
 func start(
   _ arguments: [String], environment: [String: String] = [:], output: String? = nil,
-  errors: String? = nil
+  errors: String? = nil, program: URL = commandURL
 ) throws -> Process {
   func handle(_ path: String?) throws -> FileHandle {
     guard let path else { return .nullDevice }
@@ -37,7 +40,7 @@ func start(
     return try FileHandle(forWritingTo: URL(fileURLWithPath: path))
   }
   let process = Process()
-  process.executableURL = commandURL
+  process.executableURL = program
   process.arguments = arguments
   process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
   process.standardOutput = try handle(output)
@@ -53,9 +56,21 @@ func tetrajet(_ arguments: String..., environment: [String: String] = [:]) throw
 
 /// Runs the command to its end.
 func tetrajet(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+  try run(commandURL, arguments, environment: environment)
+}
+
+/// Runs a program that is built beside the command to its end.
+func runBuilt(_ name: String, _ arguments: [String]) throws -> CommandResult {
+  try run(builtProgram(name), arguments, environment: [:])
+}
+
+private func run(
+  _ program: URL, _ arguments: [String], environment: [String: String]
+) throws -> CommandResult {
   try withTemporaryFolder { folder in
     let (out, err) = ("\(folder)/out", "\(folder)/err")
-    let process = try start(arguments, environment: environment, output: out, errors: err)
+    let process = try start(
+      arguments, environment: environment, output: out, errors: err, program: program)
     process.waitUntilExit()
     let texts = try [out, err].map { String(decoding: try readFile($0), as: UTF8.self) }
     return CommandResult(status: process.terminationStatus, output: texts[0], errors: texts[1])

@@ -37,6 +37,10 @@ void allocation_counter_stop(void);
 // Back to zero, still counting.
 void allocation_counter_reset(void);
 
+// What is called, on the thread that allocates, for every allocation that is counted; NULL for
+// nothing.
+void allocation_counter_on_allocation(void (*hook)(void));
+
 // What all threads allocated.
 allocation_counts allocation_counter_read(void);
 int64_t allocation_counter_count(void);
