@@ -165,12 +165,14 @@ def main():
     print(
         f"\n{life} lives, {steps[-1]} steps, {len(hashes)} evaluations; steps lost to kills: "
         f"{sum(lost_steps)} in all, {max(lost_steps)} at most, checkpoints every {options.steps}")
-    if slopes:
-        weights = [1 / max(error, 1e-9) ** 2 for _, error in slopes]
-        mean = sum(w * rate for w, (rate, _) in zip(weights, slopes)) / sum(weights)
+    if len(slopes) > 1:
+        # Memory rises and falls with checkpoints and detections, so that samples of one life are not independent: the error
+        # of the mean slope is taken from how the lives differ.
+        rates = [rate for rate, _ in slopes]
         print(
-            f"memory: {statistics.median(peaks):.1f} MiB resident (median of {len(slopes)} lives); slope "
-            f"{mean:+.4f} ± {math.sqrt(1 / sum(weights)):.4f} MiB a minute, median {statistics.median(r for r, _ in slopes):+.4f}")
+            f"memory: {statistics.median(peaks):.1f} MiB resident (median of {len(slopes)} lives, {min(peaks):.1f} to "
+            f"{max(peaks):.1f}); slope {statistics.fmean(rates):+.2f} ± {statistics.stdev(rates) / math.sqrt(len(rates)):.2f} "
+            "MiB a minute")
     print(f"the weights of the first {len(done)} evaluations: " + ("the same" if not failures else "see below"))
     for failure in failures:
         print(f"FAILED: {failure}")
