@@ -72,7 +72,8 @@ struct FaultCommandTests {
       // Every line is whole, and the run can go on where there is room.
       _ = try jsonLines("\(run)/metrics.jsonl")
       let resumed = try start(["train", "--resume", run], errors: "\(folder)/resumed")
-      usleep(1_500_000)
+      let deadline = Date(timeIntervalSinceNow: 60)
+      while Date() < deadline, try readFile("\(folder)/resumed").isEmpty { usleep(1000) }
       kill(resumed.processIdentifier, SIGTERM)
       let last = try lastLine(resumed, "\(folder)/resumed")
       #expect(resumed.terminationStatus == 143 && last.contains("which is saved"), "\(last)")

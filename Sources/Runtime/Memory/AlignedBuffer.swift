@@ -8,17 +8,26 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   /// How many elements the block holds.
   public let count: Int
 
+  /// What was allocated; `base` lies in it.
+  private let block: UnsafeMutableRawPointer
+  private static var alignment: Int { 64 }
+
   /// Allocates `count` elements whose bytes are all zero.
+  ///
+  /// The start is aligned here, in a block that is a little longer, and not by the allocator: glibc (2.36) cannot put an
+  /// aligned block where one of the same size was freed, and an epoch's batches, which come and go, took a hundred megabytes.
   public init(count: Int) {
     precondition(count >= 0, "a buffer of \(count) elements")
     let bytes = max(count * MemoryLayout<Element>.stride, 1)
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    block = UnsafeMutableRawPointer.allocate(
+      byteCount: bytes + Self.alignment - 1, alignment: MemoryLayout<UInt>.alignment)
+    let raw = block.alignedUp(toMultipleOf: Self.alignment)
     raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     self.base = raw.assumingMemoryBound(to: Element.self)
     self.count = count
   }
 
-  deinit { UnsafeMutableRawPointer(base).deallocate() }
+  deinit { block.deallocate() }
 
   /// The elements, for code that is not hot and wants its indices checked.
   public var elements: UnsafeMutableBufferPointer<Element> {
