@@ -20,11 +20,7 @@ public struct Checkpoint: Sendable {
   ///
   /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
   public init(path: String) throws {
-    var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let file = try SafetensorsFile(
-      path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
-    try file.verifyChecksum()
+    let file = try Self.open(path)
     var recipe = Recipe()
     if let trained = try Self.recipe(of: file) {
       recipe = trained
@@ -55,6 +51,18 @@ public struct Checkpoint: Sendable {
         }
         return names
       } ?? []
+  }
+
+  /// Opens a file, or the `last.safetensors` of a folder, whose bytes are those that were written.
+  ///
+  /// - Throws: `FileError`, `SafetensorsError`.
+  static func open(_ path: String) throws -> SafetensorsFile {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    let file = try SafetensorsFile(
+      path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
+    try file.verifyChecksum()
+    return file
   }
 
   /// The recipe that a checkpoint carries; nil for a foreign file.

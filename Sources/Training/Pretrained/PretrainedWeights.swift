@@ -54,10 +54,7 @@ extension VisionModel {
   ) throws -> PretrainedReport {
     let suffix = (path as NSString).pathExtension.lowercased()
     if ["pth", "pt", "bin", "ckpt", "npz"].contains(suffix) { throw PretrainedError.pickle(path) }
-    var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let file = try SafetensorsFile(
-      path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
+    let file = try Checkpoint.open(path)
     guard let names = PretrainedNames(file, architecture: configuration.architecture) else {
       throw PretrainedError.nothingFits(
         path: file.path, architecture: configuration.architecture.rawValue)

@@ -54,7 +54,7 @@ public struct FileQuantization: Sendable {
   ///
   /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `FileError`.
   public func run(_ input: String, output: String) throws -> Report {
-    let file = try SafetensorsFile(path: input)
+    let file = try Checkpoint.open(input)
     let quantizer = try quantizer(of: file)
     var report = Report()
     report.rounding = quantizer.rounding
