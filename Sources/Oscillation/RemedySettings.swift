@@ -20,6 +20,11 @@ public struct RemedySettings: Equatable, Sendable {
     public var k2: Float = 5
     /// N_max; 0 for the steps of an epoch.
     public var maximumPeriod = 0
+
+    /// Steps from one detection to the next.
+    public func interval(stepsPerEpoch: Int) -> Int {
+      updateEvery > 0 ? updateEvery : stepsPerEpoch
+    }
   }
 
   /// `dampen.*` (Nagel et al. 2022, section 4.1).

@@ -41,6 +41,13 @@ public struct WeightQuantizer: Sendable {
   /// How many groups they have.
   public var groupCount: Int { scaleOffsets.last! }
 
+  /// Bytes of a buffer in the layout of the weights.
+  public var bufferBytes: Int { count * MemoryLayout<Float>.stride }
+  /// Bytes of scratch that `quantize` takes: the codes of the largest tensor.
+  public var scratchBytes: Int {
+    entries.map { MXMatrixView.byteCount(lanes: $0.shape[0], length: $0.shape[1]) }.max() ?? 0
+  }
+
   /// Groups of a row of a tensor [C, D].
   static func groups(_ entry: ParameterTable.Entry) -> Int {
     GroupAxis.rows.scaleShape(rows: 1, columns: entry.shape[1]).columns

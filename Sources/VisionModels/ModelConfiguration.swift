@@ -244,8 +244,8 @@ public enum ModelError: ReportableError, Equatable {
   case dropPath(Float)
   /// Not a positive number.
   case normEpsilon(Float)
-  /// More parameters than the machine has memory to train.
-  case memory(parameters: Int, needed: Double, available: Double)
+  /// More parameters than there is memory to train; MiB.
+  case memory(parameters: Int, needed: Double, limit: MemoryLimit)
   /// A checkpoint of a model that this package does not have.
   case architecture(path: String, found: String?)
 
@@ -275,9 +275,10 @@ public enum ModelError: ReportableError, Equatable {
         + "one to eight, each from 1 to 1024, as in [2, 2, 6, 2] and [3, 6, 12, 24]"
     case .dropPath(let found): "model.drop_path is \(found); it must be at least 0 and below 1"
     case .normEpsilon(let found): "model.norm_epsilon is \(found); it must be positive"
-    case .memory(let parameters, let needed, let available):
+    case .memory(let parameters, let needed, let limit):
       "a model of \(parameters) parameters takes \(Int(needed)) MiB for weights, gradients and "
-        + "moments alone, and this machine has \(Int(available)); lower model.width or model.depth"
+        + "moments alone, and \(limit.source) is \(Int(limit.mebibytes)) MiB; lower model.width or "
+        + "model.depth"
     case .architecture(let path, let found):
       "\(path): the checkpoint's architecture is \(found.map { "'\($0)'" } ?? "not named"); "
         + "known are 'vit' and 'swin'"

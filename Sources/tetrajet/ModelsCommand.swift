@@ -38,7 +38,7 @@ struct ModelsCommand: ParsableCommand {
     var kept: [[(layer: String, bytes: Int)]] = []
     for (name, shape) in models {
       let parameters = try VisionModel(shape, recipe: .fp32).parameters.count
-      let memories = try methods.map { ($0, try TrainingMemory(shape, $0)) }
+      let memories = try methods.map { ($0, try TrainingMemory(shape, $0.linearRecipe)) }
       kept = memories.map(\.1.kept)
       if json {
         var line = JSONLine()

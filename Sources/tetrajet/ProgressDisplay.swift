@@ -24,6 +24,7 @@ final class ProgressDisplay: TrainingObserver {
     write(
       "\(recipe.method.rawValue) on \(plan.data); \(plan.parameters) parameters, "
         + "epochs: \(recipe.training.epochs), steps an epoch: \(plan.stepsPerEpoch)\(from); "
+        + "about \(fixed(plan.memory, 0)) MiB of memory; "
         + "writing to \(plan.output)")
   }
 

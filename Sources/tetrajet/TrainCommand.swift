@@ -69,6 +69,8 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Set a recipe key: key.path=value. May be repeated.")
   var set: [String] = []
 
+  @OptionGroup var memory: MemoryOption
+
   @Option(help: "The run folder to write. (default: runs/METHOD-DATE-TIME)")
   var output: String?
 
@@ -111,7 +113,8 @@ struct TrainCommand: ParsableCommand {
       }
       let resolved = try Recipe(settings: settings())
       return try Trainer(
-        resolved, output: output ?? defaultOutput(resolved), observer: observer,
+        resolved, output: output ?? defaultOutput(resolved), memoryLimit: try memory.limit(),
+        observer: observer,
         stop: StopSignals.request)
     }
     guard output == nil else {
@@ -119,7 +122,8 @@ struct TrainCommand: ParsableCommand {
     }
     return try Trainer(
       resuming: resume, settings: settings(), isWholeRecipe: recipe != nil,
-      allowsChanges: allowChanges, observer: observer, stop: StopSignals.request)
+      allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
+      stop: StopSignals.request)
   }
 
   private func settings() throws -> [RecipeSetting] {

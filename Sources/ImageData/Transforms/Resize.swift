@@ -3,8 +3,8 @@ extension ImageContent {
   /// pixels, in `wanted` channels. An image that has the size already is not touched.
   package func fitted(size: Int, channels wanted: Int, cropRatio: Double = 1) throws -> Image {
     let shorter = min(width, height)
-    let target = max(size, Int((Double(size) / cropRatio).rounded(.down)))
-    let reduction = reduction(from: shorter, to: 2 * target)
+    let target = Self.target(size: size, cropRatio: cropRatio)
+    let reduction = fittedReduction(size: size, cropRatio: cropRatio)
     // As torchvision rounds: the longer side down, an odd remainder of the crop to the even half.
     func keep(_ length: Int) -> (target: Int, kept: Range<Int>) {
       let resized = target * length / shorter
@@ -15,6 +15,16 @@ extension ImageContent {
     return try image(reduction: reduction).resized(
       CropBox(x: 0, y: 0, width: width, height: height), reduction: reduction,
       columns: columns, rows: rows, channels: wanted)
+  }
+
+  /// What the shorter side is resized to.
+  private static func target(size: Int, cropRatio: Double) -> Int {
+    max(size, Int((Double(size) / cropRatio).rounded(.down)))
+  }
+
+  /// How much smaller a JPEG is decoded to be fitted.
+  func fittedReduction(size: Int, cropRatio: Double) -> Int {
+    reduction(from: min(width, height), to: 2 * Self.target(size: size, cropRatio: cropRatio))
   }
 
   /// A part of the image, resized to `size` × `size` pixels of `wanted` channels.

@@ -38,7 +38,7 @@ public struct MXMatrixView: BitwiseCopyable {
   }
 
   /// Bytes of codes and scales together.
-  static func byteCount(lanes: Int, length: Int) -> Int {
+  package static func byteCount(lanes: Int, length: Int) -> Int {
     panels(lanes) * groups(length) * (blockBytes + panelLanes)
   }
 

@@ -26,6 +26,11 @@ public final class MovementWindow {
   private let movements: AlignedBuffer<WeightMovement>
   private let arena: Arena
 
+  /// Bytes of a window on the weights of a model.
+  public static func bytes(_ quantizer: WeightQuantizer) -> Int {
+    5 * quantizer.bufferBytes + 2 * quantizer.groupCount
+  }
+
   /// A window that no step has entered yet.
   public init(_ quantizer: WeightQuantizer, arena: Arena) {
     func buffer() -> AlignedBuffer<Float> { AlignedBuffer(count: quantizer.count) }

@@ -13,6 +13,11 @@ public final class Dampen: Remedy {
   /// A pull that begins at 0.
   public init(_ settings: RemedySettings.Dampen) { self.settings = settings }
 
+  /// Quantized weights, as long as they are subtracted.
+  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+    RemedyMemory(scratch: quantizer.bufferBytes + quantizer.scratchBytes)
+  }
+
   /// Adds 2λ(w − Q(w)) to the gradients, λ on a cosine from 0 to its final value.
   public func beforeUpdate(_ training: TrainingView) {
     lambda = settings.lambda * Float((1 - cos(Double.pi * training.share)) / 2)

@@ -40,6 +40,13 @@ public final class Freeze: Remedy {
     ]
   }
 
+  /// Six buffers, of which four are in the state, and two of scales.
+  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+    RemedyMemory(
+      kept: 6 * quantizer.bufferBytes + 2 * quantizer.groupCount, state: 4 * quantizer.bufferBytes,
+      scratch: quantizer.scratchBytes)
+  }
+
   /// A frozen weight has no gradient.
   public func beforeUpdate(_ training: TrainingView) {
     if !isFollowing {

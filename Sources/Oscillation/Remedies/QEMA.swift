@@ -19,6 +19,11 @@ public final class QEMA: Remedy {
   /// The averages.
   public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("qema.average", averages)] }
 
+  /// The averages.
+  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+    RemedyMemory(kept: quantizer.bufferBytes, state: quantizer.bufferBytes)
+  }
+
   /// The averages go on in trials, too.
   public var takesPartInTrials: Bool { true }
 

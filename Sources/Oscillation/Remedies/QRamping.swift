@@ -26,9 +26,16 @@ public final class QRamping: Remedy {
   /// N_w.
   public var updatePeriods: AlignedBuffer<Float>? { periods }
 
+  /// The periods, and in a detection a window.
+  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+    RemedyMemory(
+      kept: quantizer.bufferBytes, state: quantizer.bufferBytes, scratch: quantizer.scratchBytes,
+      trial: MovementWindow.bytes(quantizer), ramps: true)
+  }
+
   /// Every T_update steps, measures R_w over T0 steps of a trial and sets N_w from it.
   public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
-    let every = settings.updateEvery > 0 ? settings.updateEvery : training.stepsPerEpoch
+    let every = settings.interval(stepsPerEpoch: training.stepsPerEpoch)
     guard training.step.isMultiple(of: every) else { return }
     let start = ContinuousClock.now
     let window = MovementWindow(quantizer, arena: training.arena)

@@ -11,6 +11,7 @@ public final class Arena {
   public struct Mark {
     fileprivate let chunk: Int
     fileprivate let used: Int
+    fileprivate let usedCount: Int
   }
 
   private var chunks: [AlignedFloats] = []
@@ -28,11 +29,12 @@ public final class Arena {
   public func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
     precondition(count >= 0, "an allocation of \(count) numbers")
     let rounded = (count + 15) / 16 * 16
+    usedCount += rounded
+    peakCount = max(peakCount, usedCount)
     while chunk < chunks.count {
       if used + rounded <= chunks[chunk].count {
         let base = chunks[chunk].base + used
         used += rounded
-        if usedCount > peakCount { peakCount = usedCount }
         return base
       }
       chunk += 1
@@ -40,7 +42,6 @@ public final class Arena {
     }
     chunks.append(AlignedFloats(count: max(rounded, chunkCount)))
     used = rounded
-    peakCount = max(peakCount, usedCount)
     return chunks[chunk].base
   }
 
@@ -68,11 +69,11 @@ public final class Arena {
   /// The most numbers that have been in use at once.
   package private(set) var peakCount = 0
 
-  /// Numbers from the beginning to the current position, with what was left over at the ends of chunks.
-  package var usedCount: Int { chunks.prefix(chunk).reduce(used) { $0 + $1.count } }
+  /// Numbers in use, without what is left over at the ends of chunks, whose pages are not touched.
+  package private(set) var usedCount = 0
 
   /// The current position.
-  public var mark: Mark { Mark(chunk: chunk, used: used) }
+  public var mark: Mark { Mark(chunk: chunk, used: used, usedCount: usedCount) }
 
   /// Forgets everything allocated since `mark` was taken.
   public func release(to mark: Mark) {
@@ -81,6 +82,7 @@ public final class Arena {
       "released to a mark that lies ahead")
     chunk = mark.chunk
     used = mark.used
+    usedCount = mark.usedCount
   }
 
   /// Runs `body` and forgets what it allocated.

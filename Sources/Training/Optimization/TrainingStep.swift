@@ -48,12 +48,8 @@ public final class TrainingStep {
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    // Weights, gradients and two moments, four bytes each.
-    let needed = Double(model.parameters.count) * 16 / 1_048_576
-    guard needed < ProcessUsage.physicalMemory else {
-      throw ModelError.memory(
-        parameters: model.parameters.count, needed: needed, available: ProcessUsage.physicalMemory)
-    }
+    // `RunMemory` estimates all that a run takes; whoever steps without one is kept from the worst.
+    try model.checkMemory(.ofProcess())
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
     let quantizer = WeightQuantizer(model.parameters, recipe.linear)

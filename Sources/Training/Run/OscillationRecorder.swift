@@ -13,7 +13,7 @@ final class OscillationRecorder {
   private let training: TrainingStep
   /// The fixed batch on which r(Y) is measured.
   private let batch: Batch?
-  private let totalSteps, interval: Int
+  private let totalSteps, stepsPerEpoch: Int
   private let workspace = Workspace(chunkCount: 1 << 20)
   private var open: Window?
   private var result: JSONLine?
@@ -36,7 +36,7 @@ final class OscillationRecorder {
     self.training = training
     self.batch = batch
     self.totalSteps = totalSteps
-    interval = settings.interval > 0 ? settings.interval : max(stepsPerEpoch, 12 * settings.window)
+    self.stepsPerEpoch = stepsPerEpoch
   }
 
   /// Whether a window has closed since its statistics were last taken.
@@ -48,15 +48,13 @@ final class OscillationRecorder {
     return result
   }
 
-  /// How many steps the window that covers a step has left, that one included; nil between windows.
   private func stepsLeft(_ step: Int) -> Int? {
-    let left = (totalSteps - 1 - step) % interval + 1
-    return left <= settings.window ? left : nil
+    settings.stepsLeft(step, stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
   }
 
   /// Opens a window before its first step.
   func beforeStep(_ step: Int) throws {
-    guard settings.enabled, let left = stepsLeft(step) else { return }
+    guard let left = stepsLeft(step) else { return }
     if open == nil {
       let start = ContinuousClock.now
       let movement = MovementWindow(training.weightQuantizer, arena: workspace.scratch)
@@ -72,7 +70,7 @@ final class OscillationRecorder {
 
   /// Follows the weights after a step, and closes the window after its last one.
   func afterStep(_ step: Int) throws {
-    guard settings.enabled, let left = stepsLeft(step), var window = open else { return }
+    guard let left = stepsLeft(step), var window = open else { return }
     let start = ContinuousClock.now
     let averages = training.averages(step: step + 1)
     window.movement.add(training.weights, averages: averages)

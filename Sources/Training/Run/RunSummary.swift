@@ -13,6 +13,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var imagesPerSecond: Double
   /// The largest resident memory of the process, in MiB.
   public var peakMemoryMB: Double
+  /// What that was expected to be before the run, in MiB; nil in summaries of versions that did not ask.
+  public var estimatedMemoryMB: Double?
   /// Wall-clock seconds, with evaluations.
   public var seconds: Double
   /// Trainable parameters.
@@ -43,6 +45,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
     case bestTop1 = "best_top1"
     case imagesPerSecond = "images_per_second"
     case peakMemoryMB = "peak_memory_mb"
+    case estimatedMemoryMB = "estimated_memory_mb"
     case skippedImages = "skipped_images"
     case skippedNames = "skipped_names"
     case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
@@ -94,7 +97,7 @@ extension RunSummary {
 
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
-    skipped: [String], isa: String, windows: [MetricsLine]
+    memory: Double, skipped: [String], isa: String, windows: [MetricsLine]
   ) {
     let late = windows.filter { 2 * $0.step > state.step }
     func mean(_ path: KeyPath<MetricsLine, Double?>) -> Double? {
@@ -107,7 +110,8 @@ extension RunSummary {
       evalTop5: score.top5Percent, evalLoss: score.meanLoss, bestTop1: state.bestTop1,
       imagesPerSecond: state.trainedSeconds > 0
         ? Double(state.trainedImages) / state.trainedSeconds : 0,
-      peakMemoryMB: ProcessUsage.peakMemory, seconds: state.seconds, parameters: parameters,
+      peakMemoryMB: ProcessUsage.peakMemory, estimatedMemoryMB: memory, seconds: state.seconds,
+      parameters: parameters,
       seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
       weightsSHA256: weightsSHA256,

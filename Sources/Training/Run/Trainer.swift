@@ -21,6 +21,8 @@ public struct Trainer {
   private let loader: BatchLoader
   private let schedule: LearningRateSchedule
   private let stop: StopRequest
+  /// What the run is expected to take at its peak, in MiB.
+  private let memory: Double
   private var state: ResumeState
   /// Of the running epoch.
   private var meter: Meter
@@ -34,12 +36,13 @@ public struct Trainer {
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   public init(
-    _ recipe: Recipe, output: String, observer: any TrainingObserver,
-    stop: StopRequest = StopRequest()
+    _ recipe: Recipe, output: String, memoryLimit: MemoryLimit? = nil,
+    observer: any TrainingObserver, stop: StopRequest = StopRequest()
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, pretrained: pretrained == "none" ? nil : pretrained, observer: observer, stop: stop
+      recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
+      observer: observer, stop: stop
     ) { try RunDirectory(creating: output) }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
@@ -52,7 +55,8 @@ public struct Trainer {
   /// - Throws: `RunError` where there is nothing to continue or something has changed, and as above.
   public init(
     resuming path: String, settings: [RecipeSetting] = [], isWholeRecipe: Bool = false,
-    allowsChanges: Bool = false, observer: any TrainingObserver, stop: StopRequest = StopRequest()
+    allowsChanges: Bool = false, memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
+    stop: StopRequest = StopRequest()
   ) throws {
     let directory = try RunDirectory(existing: path)
     let own = try RecipeSetting.read(directory.recipe)
@@ -60,7 +64,7 @@ public struct Trainer {
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
     let recipe = try Recipe(settings: kept + settings)
     let file = try directory.openResume { observer.warned($0) }
-    try self.init(recipe, observer: observer, stop: stop) { directory }
+    try self.init(recipe, memoryLimit: memoryLimit, observer: observer, stop: stop) { directory }
     let trained = try Checkpoint.recipe(of: file)
     let changes = RunOrigin(self.recipe, data.train).changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
@@ -83,13 +87,14 @@ public struct Trainer {
   }
 
   private init(
-    _ recipe: Recipe, pretrained: String? = nil, observer: any TrainingObserver, stop: StopRequest,
-    directory: () throws -> RunDirectory
+    _ recipe: Recipe, pretrained: String? = nil, memoryLimit: MemoryLimit?,
+    observer: any TrainingObserver, stop: StopRequest, directory: () throws -> RunDirectory
   ) throws {
     data = try ImageDatasets.open(recipe.data.path)
     var recipe = recipe
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
+    memory = try RunMemory.admit(recipe, data, limit: memoryLimit)
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
@@ -174,7 +179,7 @@ public struct Trainer {
     }
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
-      weightsSHA256: training.weightsSHA256,
+      weightsSHA256: training.weightsSHA256, memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
       windows: try directory.readMetrics())
     try summary.write(directory.summary)
@@ -301,7 +306,7 @@ public struct Trainer {
       RunPlan(
         recipe: recipe, data: data.description, parameters: training.weights.count,
         totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
-        output: directory.path))
+        memory: memory, output: directory.path))
   }
 
   private func progress() -> RunProgress {

@@ -12,6 +12,8 @@ public struct RunPlan: Sendable {
   public let totalSteps, stepsPerEpoch: Int
   /// The step the run starts at; above 0 after a resume.
   public let firstStep: Int
+  /// About how much memory it will take at its peak, in MiB.
+  public let memory: Double
   /// Where the run's files go.
   public let output: String
 }

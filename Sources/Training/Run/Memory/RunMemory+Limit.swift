@@ -1,0 +1,118 @@
+import ImageData
+import Runtime
+import VisionModels
+
+/// A run that would take more memory than it may.
+public struct RunMemoryError: ReportableError {
+  /// MiB that it would take.
+  public let needed: Double
+  /// Whether that is what it takes at the very least, and not an estimate.
+  public let isLeast: Bool
+  /// The parts, largest first.
+  public let parts: [RunMemory.Part]
+  /// What it may take.
+  public let limit: MemoryLimit
+  /// Settings with which it would fit.
+  public let advice: [String]
+
+  /// Usage: another recipe would do.
+  public var category: ErrorCategory { .usage }
+
+  /// One line.
+  public var description: String {
+    let parts = parts.prefix(5).map { "\($0.name) \(Self.text($0.mebibytes))" }
+    return "the run takes \(isLeast ? "at least" : "about") \(Self.text(needed)) MiB of memory "
+      + "(\(parts.joined(separator: ", "))), and \(limit.source) is \(Self.text(limit.mebibytes)) MiB; "
+      + (advice.isEmpty
+        ? "try a smaller model: model.width, model.depth or model.image_size"
+        : "try " + advice.joined(separator: ", or "))
+  }
+
+  private static func text(_ mebibytes: Double) -> String { "\(Int(mebibytes.rounded(.up)))" }
+}
+
+extension RunMemory {
+  /// The MiB that a run is expected to take at its peak, if it may.
+  ///
+  /// - Parameter limit: nil for what the process has (`MemoryLimit.ofProcess`).
+  /// - Throws: `RunMemoryError` and `ModelError` where it takes more; what `init` throws.
+  static func admit(_ recipe: Recipe, _ data: ImageDatasets, limit: MemoryLimit?) throws -> Double {
+    let limit = limit ?? .ofProcess(reserved: reserved(recipe))
+    let memory = try RunMemory(recipe, data, limit: limit)
+    try memory.check(limit)
+    return memory.mebibytes
+  }
+
+  /// MiB of addresses that are set aside and stay empty: the ends of chunks of two workspaces, and
+  /// malloc's own for each thread.
+  private static func reserved(_ recipe: Recipe) -> Double {
+    64 * Double(4 + Threads.count + recipe.data.workers)
+  }
+
+  /// - Throws: `RunMemoryError` where the run takes more than it may.
+  public func check(_ limit: MemoryLimit) throws {
+    guard mebibytes > limit.mebibytes else { return }
+    throw RunMemoryError(
+      needed: mebibytes, isLeast: false, parts: largestParts, limit: limit, advice: advice(limit))
+  }
+
+  /// The settings that are most easily changed, each by as little as makes the run fit; all of them
+  /// where no one does.
+  func advice(_ limit: MemoryLimit) -> [String] {
+    func fits(batch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil) -> Bool {
+      Self.sum(parts(batch: batch, cacheMegabytes: cacheMegabytes, workers: workers))
+        <= limit.mebibytes
+    }
+    /// The largest value below `current` that fits; nil where not even `least` does.
+    func largest(_ range: Range<Int>, fits: (Int) -> Bool) -> Int? {
+      guard let least = range.first, fits(least) else { return nil }
+      var (good, bad) = (least, range.upperBound)
+      while bad - good > 1 {
+        let middle = (good + bad) / 2
+        if fits(middle) { good = middle } else { bad = middle }
+      }
+      return good
+    }
+    let (batches, cache) = (1..<recipe.training.batchSize, 0..<recipe.data.cacheMegabytes)
+    var advice: [String] = []
+    if let batch = largest(batches, fits: { fits(batch: $0) }) {
+      advice.append("training.batch_size=\(batch)")
+    }
+    if let cache = largest(cache, fits: { fits(cacheMegabytes: $0) }) {
+      advice.append("data.cache_megabytes=\(cache)")
+    }
+    if recipe.data.workers > 1, fits(workers: 1) { advice.append("data.workers=1") }
+    if advice.isEmpty,
+      let batch = largest(batches, fits: { fits(batch: $0, cacheMegabytes: 0, workers: 1) })
+    {
+      advice = ["training.batch_size=\(batch) with data.cache_megabytes=0 and data.workers=1"]
+    }
+    return advice
+  }
+
+  /// Refuses a batch of which the tokens alone, queries, keys, values and two sums a block in
+  /// single precision, take more than there is, before one image is tried.
+  ///
+  /// - Throws: `RunMemoryError`.
+  static func checkActivations(_ recipe: Recipe, images: Int, _ limit: MemoryLimit) throws {
+    let shape = recipe.model
+    let batch = min(recipe.training.batchSize, images)
+    let blocks = shape.architecture == .swin ? shape.stageDepths[0] : shape.depth
+    let perImage = Double(shape.patches) * Double(shape.width) * Double(blocks * 5 * 4) / 1_048_576
+    guard Double(batch) * perImage > limit.mebibytes else { return }
+    let fitting = Int(limit.mebibytes / perImage / 2)
+    throw RunMemoryError(
+      needed: Double(batch) * perImage, isLeast: true,
+      parts: [("activations", Double(batch) * perImage)], limit: limit,
+      advice: fitting > 0 ? ["training.batch_size=\(fitting)"] : [])
+  }
+}
+
+extension VisionModel {
+  /// - Throws: `ModelError.memory` where weights, gradients and moments alone take more than there is.
+  func checkMemory(_ limit: MemoryLimit) throws {
+    let needed = 16 * Double(parameters.count) / 1_048_576
+    guard needed > limit.mebibytes else { return }
+    throw ModelError.memory(parameters: parameters.count, needed: needed, limit: limit)
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Runtime
+
+/// The option that bounds what a run may take of memory.
+struct MemoryOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Refuse a run that would take more memory than this, before it begins: \(MemoryLimit.expectedSize). "
+        + "(default: what the machine, the control group and 'ulimit' leave)",
+      valueName: "size"))
+  var memoryLimit: String?
+
+  /// The limit that was asked for; nil for the process's own.
+  func limit() throws -> MemoryLimit? {
+    guard let memoryLimit else { return nil }
+    guard let mebibytes = MemoryLimit.mebibytes(memoryLimit) else {
+      throw ValidationError(
+        "--memory-limit is '\(memoryLimit)'; it must be \(MemoryLimit.expectedSize)")
+    }
+    return MemoryLimit(mebibytes: mebibytes, source: "--memory-limit")
+  }
+}

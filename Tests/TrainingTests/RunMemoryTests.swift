@@ -1,0 +1,58 @@
+import Testing
+
+@testable import Training
+
+@Suite("The moments at which a run's memory can peak")
+struct RunMemoryTests {
+  /// Ten steps an epoch.
+  private func moments(_ change: (inout Recipe) -> Void) -> Set<RunMoment> {
+    var recipe = Recipe.digits
+    (recipe.training.epochs, recipe.training.batchSize) = (10, 10)
+    change(&recipe)
+    return RunMoment.all(recipe, imageCount: 95)
+  }
+
+  @Test("one epoch is tested after its last step only, and no window is open then")
+  func oneEpoch() {
+    #expect(
+      moments { $0.training.epochs = 1 } == [
+        RunMoment(kind: .step, isTested: false, hasWindow: true),
+        RunMoment(kind: .evaluation, isTested: true, hasWindow: false),
+      ])
+  }
+
+  @Test("windows that are longer than an epoch are open at evaluations")
+  func longWindows() {
+    #expect(
+      moments { _ in } == [
+        RunMoment(kind: .step, isTested: true, hasWindow: true),
+        RunMoment(kind: .evaluation, isTested: true, hasWindow: false),
+        RunMoment(kind: .evaluation, isTested: true, hasWindow: true),
+      ])
+    #expect(
+      moments { $0.statistics.enabled = false } == [
+        RunMoment(kind: .step, isTested: true, hasWindow: false),
+        RunMoment(kind: .evaluation, isTested: true, hasWindow: false),
+      ])
+  }
+
+  @Test("trials run before the first test and after it, beside a window where one is open")
+  func trials() {
+    let trials = moments {
+      $0.method = Method(rawValue: "tetrajet+qramping")!
+      ($0.remedies.qramping.updateEvery, $0.statistics.window) = (0, 4)
+    }
+    .filter { $0.kind == .trial }
+    #expect(
+      trials == [
+        RunMoment(kind: .trial, isTested: false, hasWindow: false),
+        RunMoment(kind: .trial, isTested: true, hasWindow: false),
+      ])
+    let beside = moments {
+      $0.method = Method(rawValue: "tetrajet+qramping")!
+      ($0.remedies.qramping.updateEvery, $0.statistics.window) = (33, 4)
+    }
+    // Step 99 lies in the last window.
+    #expect(beside.contains(RunMoment(kind: .trial, isTested: true, hasWindow: true)))
+  }
+}
