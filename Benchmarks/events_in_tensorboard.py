@@ -47,7 +47,7 @@ def tag(key):
 def values(line):
     """(tag, number or list of counts) of a line of metrics."""
     for key, value in line.items():
-        if key in ("step", "trajectories"):
+        if key in ("step", "trajectories", "weights_sha256"):
             continue
         if key in HISTOGRAMS:
             yield HISTOGRAMS[key], value

@@ -85,7 +85,7 @@ struct EventCommandTests {
       let step = line["step"] as! Int
       return line.flatMap { key, value -> [Point] in
         switch (key, value) {
-        case ("step", _), ("trajectories", _): return []
+        case ("step", _), ("trajectories", _), ("weights_sha256", _): return []
         case ("confidence_histogram", let counts as [Int]):
           return [Point(step: step, tag: "confidence/all", counts: counts.map(Double.init))]
         case ("latent_histogram", let counts as [Int]):
