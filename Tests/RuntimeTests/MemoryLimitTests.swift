@@ -1,8 +1,7 @@
 import Foundation
+import Runtime
 import TestSupport
 import Testing
-
-@testable import Runtime
 
 @Suite("Limits on memory are read as they are written")
 struct MemoryLimitTests {

@@ -1,6 +1,5 @@
 import Testing
-
-@testable import Training
+import Training
 
 @Suite("The moments at which a run's memory can peak")
 struct RunMemoryTests {

@@ -62,7 +62,7 @@ public struct MemoryLimit: Sendable, Equatable {
   /// - Parameters:
   ///   - groups: /proc/self/cgroup: "0::PATH" of version 2, "N:memory:PATH" of version 1.
   ///   - root: where the groups are mounted.
-  static func controlGroup(_ groups: String, root: String) -> Double? {
+  package static func controlGroup(_ groups: String, root: String) -> Double? {
     var limits: [Double] = []
     for line in groups.split(separator: "\n") {
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)

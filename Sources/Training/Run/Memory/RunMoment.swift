@@ -1,18 +1,27 @@
 import Oscillation
 
 /// A moment of a run at which its memory can be at its peak.
-struct RunMoment: Hashable {
-  /// What goes on.
-  enum Kind { case step, trial, evaluation }
+package struct RunMoment: Hashable, Sendable {
+  /// What can go on.
+  package enum Kind: Sendable {
+    /// A step of training, one of a trial, an evaluation.
+    case step, trial, evaluation
+  }
 
-  let kind: Kind
+  /// What goes on.
+  package let kind: Kind
   /// Whether there has been an evaluation, whose workspace and decoded images stay.
   let isTested: Bool
   /// Whether a window of statistics is open.
   let hasWindow: Bool
 
+  /// A moment.
+  package init(kind: Kind, isTested: Bool, hasWindow: Bool) {
+    (self.kind, self.isTested, self.hasWindow) = (kind, isTested, hasWindow)
+  }
+
   /// The moments of a run that differ in what is there.
-  static func all(_ recipe: Recipe, imageCount: Int) -> Set<RunMoment> {
+  package static func all(_ recipe: Recipe, imageCount: Int) -> Set<RunMoment> {
     let stepsPerEpoch = (imageCount - 1) / recipe.training.batchSize + 1
     let epochs = recipe.training.epochs
     let totalSteps = epochs * stepsPerEpoch
