@@ -41,7 +41,8 @@ struct BadInputTests {
       64, ["parameters takes", "model.width"],
       ["train", "--set", "model.width=65536", "--set", "model.depth=1024"])
     try expect(64, ["key.path=value"], ["train", "--set", "nothing"])
-    try expect(64, ["--resume", "digits"], ["train", "--resume", "x", "--data", "digits"])
+    try expect(64, ["--resume", "--output"], ["train", "--resume", "x", "--output", "y"])
+    try expect(64, ["--allow-changes", "--resume"], ["train", "--allow-changes"])
     try expect(
       64, ["TETRAJET_ISA", "'mmx'", "portable"], ["train"], environment: ["TETRAJET_ISA": "mmx"])
     try expect(

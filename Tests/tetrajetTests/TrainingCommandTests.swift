@@ -18,7 +18,7 @@ struct TrainingCommandTests {
       #expect(
         names == [
           "best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.yaml",
-          "resume.safetensors",
+          "resume.previous.safetensors", "resume.safetensors",
           "summary.json",
         ])
       let metrics = try jsonLines("\(run)/metrics.jsonl")
