@@ -56,7 +56,7 @@ struct FaultCommandTests {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/bin/sh")
       process.arguments = [
-        "-c", "ulimit -f 128; exec \"$0\" \"$@\"", commandURL.path, "train", "--data", "digits",
+        "-c", "ulimit -f 500; exec \"$0\" \"$@\"", commandURL.path, "train", "--data", "digits",
         "--epochs", "1000", "--output", run, "--set", "training.log_every=1", "--set",
         "model.width=32", "--set", "model.depth=1", "--set", "statistics.enabled=false",
       ]
