@@ -90,21 +90,18 @@ extension RunMemory {
     return advice
   }
 
-  /// Refuses a batch of which the tokens alone, queries, keys, values and two sums a block in
-  /// single precision, take more than there is, before one image is tried.
+  /// Refuses a model of which the tokens of two images alone, queries, keys, values and two sums a block in
+  /// single precision, take more than there is, before two images are tried.
   ///
   /// - Throws: `RunMemoryError`.
-  static func checkActivations(_ recipe: Recipe, images: Int, _ limit: MemoryLimit) throws {
+  static func checkActivations(_ recipe: Recipe, _ limit: MemoryLimit) throws {
     let shape = recipe.model
-    let batch = min(recipe.training.batchSize, images)
     let blocks = shape.architecture == .swin ? shape.stageDepths[0] : shape.depth
-    let perImage = Double(shape.patches) * Double(shape.width) * Double(blocks * 5 * 4) / 1_048_576
-    guard Double(batch) * perImage > limit.mebibytes else { return }
-    let fitting = Int(limit.mebibytes / perImage / 2)
+    let two =
+      2 * Double(shape.patches) * Double(shape.width) * Double(blocks * 5 * 4) / 1_048_576
+    guard two > limit.mebibytes else { return }
     throw RunMemoryError(
-      needed: Double(batch) * perImage, isLeast: true,
-      parts: [("activations", Double(batch) * perImage)], limit: limit,
-      advice: fitting > 0 ? ["training.batch_size=\(fitting)"] : [])
+      needed: two, isLeast: true, parts: [("activations", two)], limit: limit, advice: [])
   }
 }
 

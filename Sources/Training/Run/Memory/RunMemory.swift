@@ -38,7 +38,7 @@ public struct RunMemory: Sendable {
     test = try ImageSizes(data.test, recipe.preprocessing, recipe.loaderOptions(training: false))
     let whole = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     try whole.checkMemory(limit)
-    try Self.checkActivations(recipe, images: data.train.count, limit)
+    try Self.checkActivations(recipe, limit)
     quantizer = WeightQuantizer(whole.parameters, recipe.linear)
     let before = ProcessUsage.residentMemory
     model = try TrainingMemory(
