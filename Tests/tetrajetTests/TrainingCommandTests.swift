@@ -63,52 +63,6 @@ struct TrainingCommandTests {
     }
   }
 
-  @Test(
-    "a run that is killed and resumed ends with the same bytes as one that is not, in every method",
-    arguments: [
-      ["tetrajet"], ["microscaling+qema"], ["tetrajet+dampen"],
-      // Periods that are not epochs, so that the resume falls into the middle of one.
-      ["tetrajet+qramping", "qramping.update_every=70", "qramping.detection_steps=10"],
-      ["tetrajet+qema+qramping", "qramping.update_every=200", "qramping.detection_steps=10"],
-      ["tetrajet+freeze", "freeze.start=0.02", "freeze.momentum=0.1"],
-      [
-        "tetrajet+qema+oscireset", "oscireset.start=0.02", "oscireset.period=70",
-        "oscireset.window=60",
-      ],
-    ])
-  func resume(method: [String]) throws {
-    try withTemporaryFolder { folder in
-      let arguments =
-        [
-          "train", "--data", "digits", "--epochs", "10", "--set", "training.log_every=7",
-          "--method", method[0],
-        ] + method.dropFirst().flatMap { ["--set", $0] }
-      let whole = try start(arguments + ["--output", "\(folder)/whole"])
-      whole.waitUntilExit()
-      let run = "\(folder)/killed"
-      let process = try start(arguments + ["--output", run])
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors"), Date() < deadline
-      {
-        usleep(1000)
-      }
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
-      try #require(
-        !FileManager.default.fileExists(atPath: "\(run)/summary.json"),
-        "it was too fast to be killed")
-      let resumed = try tetrajet("train", "--resume", run)
-      #expect(
-        resumed.status == 0 && resumed.errors.contains("resumed at step"), "\(resumed.errors)")
-      #expect(
-        try readFile("\(run)/last.safetensors") == readFile("\(folder)/whole/last.safetensors"))
-      let steps = try [run, "\(folder)/whole"].map { path in
-        try jsonLines("\(path)/metrics.jsonl").map { $0["step"] as! Int }
-      }
-      #expect(steps[0] == steps[1])
-    }
-  }
-
   @Test("metrics say how the weights oscillate, and the summary what they did in the second half")
   func statistics() throws {
     try withTemporaryFolder { folder in
