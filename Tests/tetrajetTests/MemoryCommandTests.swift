@@ -82,7 +82,7 @@ struct MemoryCommandTests {
   }
 
   @Test(
-    "a size that is none is named", arguments: ["", "lots", "-5", "0", "4 apples", "99999999T"])
+    "a size that is none is named", arguments: ["lots", "-5", "0", "4 apples", "99999999T"])
   func nonsense(_ size: String) throws {
     try withTemporaryFolder { folder in
       let run = "\(folder)/run"
