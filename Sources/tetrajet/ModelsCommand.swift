@@ -11,8 +11,8 @@ struct ModelsCommand: ParsableCommand {
     discussion: """
       The names are what 'train --set model.preset=NAME' and 'bench --model NAME' take. Multiply-adds are \
       those of one image's forward pass. With --memory, also what training takes in MiB at a batch of 1 \
-      and of 32, by the model's own account (images and the process itself come on top), which takes about a \
-      minute; for one model by name, also what each layer keeps of an image for the backward pass.
+      and of 32, by the model's own account (images and the process itself come on top), which takes some \
+      seconds; for one model by name, also what each layer keeps of an image for the backward pass.
 
         tetrajet models
         tetrajet models deit_tiny_patch16_224 --memory

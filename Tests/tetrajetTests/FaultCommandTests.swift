@@ -123,7 +123,9 @@ struct FaultCommandTests {
       let run = "\(folder)/run"
       let process = try start(
         ["train", "--data", "\(folder)/data", "--epochs", "100000", "--output", run]
-          + ["model.width=32", "model.depth=1", "data.cache_megabytes=0"].flatMap { ["--set", $0] },
+          + ["model.width=32", "model.depth=1", "model.heads=2", "data.cache_megabytes=0"].flatMap {
+            ["--set", $0]
+          },
         errors: "\(folder)/errors")
       let deadline = Date(timeIntervalSinceNow: 60)
       while Date() < deadline, !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors")
