@@ -10,7 +10,6 @@ hash of weights in metrics.jsonl the same. The exit status is 1 where they are n
 """
 
 import argparse
-import json
 import random
 import shutil
 import signal
@@ -18,6 +17,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from run_folder import metrics
 
 # Periods that are not epochs: a digits epoch has 45 steps.
 METHODS = {
@@ -35,17 +36,9 @@ METHODS = {
 COMPARED = ("step", "epoch", "train_loss", "learning_rate", "eval_loss", "eval_top1", "weights_sha256")
 
 
-def metrics(run):
-    """The lines that are whole, of what must repeat."""
-    lines = []
-    path = run / "metrics.jsonl"
-    for text in path.read_text().splitlines() if path.exists() else []:
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        lines.append({key: line[key] for key in COMPARED if key in line})
-    return lines
+def compared(run):
+    """Of every line of the metrics what must repeat."""
+    return [{key: line[key] for key in COMPARED if key in line} for line in metrics(run)]
 
 
 def wait(process, condition, seconds=60):
@@ -121,7 +114,7 @@ def main():
             if not (killed / "summary.json").exists():
                 subprocess.run([options.tetrajet, "train", "--resume", str(killed)], stdout=log, stderr=log, check=True)
             same = (whole / "last.safetensors").read_bytes() == (killed / "last.safetensors").read_bytes()
-            lines = metrics(whole) == metrics(killed)
+            lines = compared(whole) == compared(killed)
             failed += not (same and lines)
             total += len(hits)
             where = ", ".join(f"{hits.count(kind)} {kind}" for kind in dict.fromkeys(hits))

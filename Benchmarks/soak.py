@@ -28,6 +28,8 @@ import sys
 import time
 from pathlib import Path
 
+from run_folder import metrics
+
 RECIPE = Path(__file__).resolve().parent.parent / "Recipes" / "cifar10.yaml"
 
 
@@ -41,17 +43,6 @@ def checkpoint_step(run):
         except FileNotFoundError:
             continue
     return None
-
-
-def metrics(run):
-    """The lines of the metrics that are whole: the last one may be cut off while the run goes on."""
-    lines = []
-    for text in (run / "metrics.jsonl").read_text().splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            pass
-    return lines
 
 
 def resident(pid):
@@ -155,7 +146,7 @@ def main():
         process = subprocess.Popen(first + ["--output", str(twin)], stdout=log, stderr=log)
         while process.poll() is None:
             time.sleep(1)
-            done = [l for l in metrics(twin) if "weights_sha256" in l] if (twin / "metrics.jsonl").exists() else []
+            done = [line for line in metrics(twin) if "weights_sha256" in line]
             if len(done) >= options.check:
                 process.terminate()
                 process.wait()

@@ -361,7 +361,8 @@ public struct Kernels: Sendable {
   }
 }
 
-/// How far weights and their quantized values moved in a step: sums over elements.
+/// How far weights and their quantized values moved in one step: sums over the elements of a slice, in double
+/// precision; squares, and so the weights' unit squared, but for the count of flips. From them come r(W), r(W_Q) and the flips of the paper's Appendix A.
 public struct WeightMovement: BitwiseCopyable, Sendable {
   /// Σ(Δw)² and Σw² before the step.
   public var change = 0.0, magnitude = 0.0

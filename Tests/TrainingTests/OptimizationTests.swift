@@ -1,6 +1,7 @@
 import Foundation
 import ImageData
 import MXLinear
+import Oscillation
 import Runtime
 import TestSupport
 import Testing
@@ -202,5 +203,46 @@ struct OptimizationTests {
       _ = try training.run(images, labels: [0], step: 7, learningRate: 1e-3)
     }
     #expect(Array(training.weights.elements) == before)
+  }
+
+  /// Puts an infinity into the gradient of the last weight, which nothing quantizes.
+  private final class Spoiler: Remedy {
+    func beforeUpdate(_ training: TrainingView) {
+      training.gradients.base[training.gradients.count - 1] = .infinity
+    }
+  }
+
+  @Test("a gradient that is not finite is named, before the weights or the moments take it over")
+  func nonFiniteGradient() throws {
+    var recipe = Recipe.digits
+    recipe.model.classes = 4
+    let training = try TrainingStep(recipe, extraRemedies: { _ in [Spoiler()] })
+    let last = try #require(training.model.parameters.entries.last?.name)
+    let before = training.weightsSHA256
+    #expect(throws: NonFiniteTensor(tensor: "the gradient of \(last)", step: 3)) {
+      _ = try training.run(
+        [Float](repeating: 0.5, count: 64), labels: [1], step: 3, learningRate: 1e-3)
+    }
+    #expect(training.weightsSHA256 == before)
+    try training.checkIsFinite(step: 3)
+  }
+
+  @Test("weights and moments that are not finite are kept out of checkpoints, by name")
+  func nonFiniteState() throws {
+    var recipe = Recipe.digits
+    recipe.model.classes = 4
+    let training = try TrainingStep(recipe)
+    let entry = training.model.parameters.entries[3]
+    for (kind, buffer) in [
+      ("the weight", training.weights), ("the first moment of", training.optimizer.m),
+      ("the second moment of", training.optimizer.v),
+    ] {
+      buffer.base[entry.offset + entry.count - 1] = .nan
+      #expect(throws: NonFiniteTensor(tensor: "\(kind) \(entry.name)", step: 9)) {
+        try training.checkIsFinite(step: 9)
+      }
+      buffer.base[entry.offset + entry.count - 1] = 0
+    }
+    try training.checkIsFinite(step: 9)
   }
 }

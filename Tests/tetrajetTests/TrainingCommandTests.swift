@@ -36,6 +36,13 @@ struct TrainingCommandTests {
       #expect(summary.evalTop1 > 80, "learnt to \(summary.evalTop1) %")
       #expect(summary.evalTop1 == evaluations.last!["eval_top1"] as! Double)
 
+      // The hash is that of the file's data, which anybody can take.
+      let bytes = try readFile("\(run)/last.safetensors")
+      let header = (0..<8).reduce(0) { $0 | Int(bytes[$1]) << (8 * $1) }
+      let hash = bytes.dropFirst(8 + header).withUnsafeBytes { SHA256.digits(of: $0) }
+      #expect(summary.weightsSHA256 == hash)
+      #expect(evaluations.last!["weights_sha256"] as? String == hash)
+
       let eval = try tetrajet("eval", run, "--json")
       let scored = try JSONSerialization.jsonObject(with: Data(eval.output.utf8)) as! [String: Any]
       #expect(scored["eval_top1"] as! Double == summary.evalTop1)

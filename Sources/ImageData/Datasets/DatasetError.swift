@@ -72,6 +72,6 @@ public struct DatasetError: ReportableError, Equatable {
   /// Bad data, always.
   public var category: ErrorCategory { .badData }
 
-  /// One line: the path, what was found, what was expected, what to try.
+  /// One line of at most 2,000 characters (`oneLine`): the path, what was found, what was expected, what to try.
   public var description: String { oneLine("\(path): \(fault.text)") }
 }

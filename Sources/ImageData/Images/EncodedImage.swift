@@ -8,7 +8,7 @@ public struct EncodedImage: Sendable {
   public let width: Int
   /// Rows of the image held upright.
   public let height: Int
-  /// The file's length.
+  /// The length of the file as it is stored, in bytes.
   public let byteCount: Int
 
   private let bytes: [UInt8]

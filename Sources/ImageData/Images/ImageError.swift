@@ -36,7 +36,7 @@ public struct ImageError: ReportableError, Equatable {
   /// Bad data, always.
   public var category: ErrorCategory { .badData }
 
-  /// One line: the name, what was found, what was expected, what to try.
+  /// One line of at most 2,000 characters (`oneLine`): the name, what was found, what was expected, what to try.
   public var description: String { oneLine("\(name): \(reason)") }
 
   /// The text without the name.

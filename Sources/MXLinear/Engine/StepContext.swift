@@ -22,7 +22,10 @@ public struct NonFiniteTensor: ReportableError, Equatable {
   }
 }
 
-/// Where a quantization happens: which layer of which step of which run.
+/// Where a quantization happens: which step of which run. With a layer's number it keys the random bits of stochastic
+/// rounding (`RandomStream`).
+///
+/// It belongs to the thread that runs the step, as its profile and its census do: worker threads get numbers only.
 public struct StepContext {
   /// The run's seed.
   public var seed: UInt64

@@ -3,12 +3,12 @@ import Runtime
 
 extension TrainingStep {
   /// The SHA-256 of the weights as they lie in `last.safetensors`: single precision, in the order of the model.
-  var weightsSHA256: String { SHA256.digits(of: UnsafeRawBufferPointer(weights.elements)) }
+  package var weightsSHA256: String { SHA256.digits(of: UnsafeRawBufferPointer(weights.elements)) }
 
   /// Checks that what a checkpoint would hold is worth going on from.
   ///
   /// - Throws: `NonFiniteTensor` naming the first weight or moment that holds a NaN or an infinity.
-  func checkIsFinite(step: Int) throws {
+  package func checkIsFinite(step: Int) throws {
     for (kind, buffer) in [
       ("the weight", weights), ("the first moment of", optimizer.m),
       ("the second moment of", optimizer.v),
