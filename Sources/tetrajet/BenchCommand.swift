@@ -45,17 +45,19 @@ struct BenchCommand: ParsableCommand {
     /// Applies the threads and runs a benchmark, with a heading for people.
     func run(
       method: Method = .tetrajet,
-      _ benchmark: (Benchmarks, (BenchmarkResult) -> Void) throws -> Void
+      _ benchmark: (Benchmarks, (BenchmarkResult) throws -> Void) throws -> Void
     ) throws {
       try threading.apply()
       let benchmarks = try Benchmarks(
         model: model, batch: batch, method: method, engine: engine, repeats: repeats)
-      if !json { print("threads \(Threads.count), instruction set \(Kernels.current.name)") }
+      if !json {
+        try printLine("threads \(Threads.count), instruction set \(Kernels.current.name)")
+      }
       try benchmark(benchmarks) { result in
         if json {
-          print(result.line.text)
+          try printLine(result.line.text)
         } else {
-          print(
+          try printLine(
             "\(padded(result.text, 48))  \(fixed(result.seconds * 1e3, 3)) ms  \(result.rate)")
         }
       }
@@ -74,7 +76,7 @@ struct BenchCommand: ParsableCommand {
 
     @OptionGroup var common: Common
 
-    func run() throws { try common.run { $0.products($1) } }
+    func run() throws { try common.run { try $0.products($1) } }
   }
 
   struct Quantizers: ParsableCommand {
@@ -89,7 +91,7 @@ struct BenchCommand: ParsableCommand {
 
     @OptionGroup var common: Common
 
-    func run() throws { try common.run { $0.quantizers($1) } }
+    func run() throws { try common.run { try $0.quantizers($1) } }
   }
 
   struct Step: ParsableCommand {
@@ -110,12 +112,12 @@ struct BenchCommand: ParsableCommand {
       try common.run(method: method) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
         let seconds = try benchmarks.step(profile: parts, report)
-        if let parts { show(benchmarks.table(of: parts, seconds: seconds)) }
+        if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
-      if !common.json { print("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }
+      if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }
     }
 
-    private func show(_ table: [(part: String, milliseconds: Double, percent: Double)]) {
+    private func show(_ table: [(part: String, milliseconds: Double, percent: Double)]) throws {
       for (part, milliseconds, percent) in table {
         if common.json {
           var line = JSONLine()
@@ -123,9 +125,9 @@ struct BenchCommand: ParsableCommand {
           line.add("part", part)
           line.add("milliseconds", milliseconds)
           line.add("percent", percent)
-          print(line.text)
+          try printLine(line.text)
         } else {
-          print(
+          try printLine(
             "  \(padded(part, 12))\(fixed(milliseconds, 1)) ms  \(fixed(percent, 1)) %")
         }
       }
@@ -171,7 +173,7 @@ struct BenchCommand: ParsableCommand {
           RecipeSetting("data.workers", "\(threads)", flag: "--threads"),
         ] + (try set.map(RecipeSetting.init(assignment:)))
       let result = try LoaderBenchmark(Recipe(settings: settings)).run(repeats: repeats)
-      print(json ? result.line.text : "\(result.text): \(result.rate)")
+      try printLine(json ? result.line.text : "\(result.text): \(result.rate)")
     }
   }
 }

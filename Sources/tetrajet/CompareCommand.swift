@@ -23,9 +23,9 @@ struct CompareCommand: ParsableCommand {
     let records = try runs.map(RunRecord.init(path:))
     let comparison = Comparison(RunGroup.grouped(records))
     if json {
-      for row in comparison.rows { print(Comparison.line(row).text) }
+      for row in comparison.rows { try printLine(Comparison.line(row).text) }
     } else {
-      print(table(Comparison.header, comparison.rows.map(Comparison.cells)))
+      try printLine(table(Comparison.header, comparison.rows.map(Comparison.cells)))
     }
     writeNotes(records)
   }

@@ -49,6 +49,6 @@ struct DataCommand: ParsableCommand {
       display.progressed($0, of: $1)
     }
     display.finished()
-    print(json ? survey.json : survey.text)
+    try printLine(json ? survey.json : survey.text)
   }
 }

@@ -44,9 +44,7 @@ struct DemoCommand: ParsableCommand {
       try train(method, into: run)
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
       if json {
-        print(try summary.line(output: output == nil ? nil : run))
-        // Whoever reads a pipe need not wait for the last method.
-        fflush(nil)
+        try printLine(summary.line(output: output == nil ? nil : run))
       }
       rows.append([
         summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),
@@ -56,20 +54,19 @@ struct DemoCommand: ParsableCommand {
         fixed(summary.seconds, 1),
       ])
     }
-    if !json { show(rows) }
+    if !json { try show(rows) }
     if let output { writeError("The runs are in \(output).\n") }
   }
 
-  private func show(_ rows: [[String]]) {
+  private func show(_ rows: [[String]]) throws {
     writeError("\n")
-    print("Digits, \(Threads.count) threads, seed \(seed):")
-    print(
+    try printLine("Digits, \(Threads.count) threads, seed \(seed):")
+    try printLine(
       table(
         [
           "method", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
           "seconds",
         ], rows))
-    fflush(nil)
   }
 
   private func train(_ method: Method, into run: String) throws {

@@ -40,9 +40,9 @@ struct EvalCommand: ParsableCommand {
       line.add("eval_top5", score.top5Percent)
       line.add("eval_loss", score.meanLoss)
       line.add("skipped_images", skipped)
-      print(line.text)
+      try printLine(line.text)
     } else {
-      print(
+      try printLine(
         """
         \(score.count) images, method \(model.recipe.method.rawValue)
         top-1 \(fixed(score.top1Percent, 2)) %

@@ -58,7 +58,7 @@ struct ModelsCommand: ParsableCommand {
               return object
             })
         }
-        print(line.text)
+        try printLine(line.text)
       }
       rows.append(
         [name, "\(parameters)", fixed(Double(shape.multiplyAdds) / 1e9, 2)]
@@ -70,15 +70,15 @@ struct ModelsCommand: ParsableCommand {
     let columns = methods.flatMap { method in
       [1, 32].map { "\(method.rawValue), \($0)" }
     }
-    print(table(["model", "parameters", "10⁹ multiply-adds"] + columns, rows))
+    try printLine(table(["model", "parameters", "10⁹ multiply-adds"] + columns, rows))
     guard memory else { return }
-    print("MiB of memory in training, by method and batch.")
+    try printLine("MiB of memory in training, by method and batch.")
     if name != nil {
-      print("\nKiB kept of one image for the backward pass, with the quantized weights:")
+      try printLine("\nKiB kept of one image for the backward pass, with the quantized weights:")
       let layers = kept[0].indices.map { index in
         [kept[0][index].layer] + kept.map { fixed(Double($0[index].bytes) / 1024, 1) }
       }
-      print(table(["layer"] + methods.map(\.rawValue), layers))
+      try printLine(table(["layer"] + methods.map(\.rawValue), layers))
     }
   }
 }

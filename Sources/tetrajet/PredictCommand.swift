@@ -40,19 +40,22 @@ struct PredictCommand: ParsableCommand {
     let model = try Checkpoint(path: checkpoint)
     var status: Int32 = 0
     for image in images {
+      let predictions: [Prediction]
       do {
-        show(try model.predict(image, count: top), of: image)
+        predictions = try model.predict(image, count: top)
       } catch let error as any ReportableError
         where error.category == .badData || error.category == .inputOutput
       {
         writeError("tetrajet: \(error)\n")
         status = max(status, error.category.rawValue)
+        continue
       }
+      try show(predictions, of: image)
     }
     if status != 0 { throw ExitCode(status) }
   }
 
-  private func show(_ predictions: [Prediction], of image: String) {
+  private func show(_ predictions: [Prediction], of image: String) throws {
     if json {
       var line = JSONLine()
       line.add("image", image)
@@ -65,12 +68,13 @@ struct PredictCommand: ParsableCommand {
           object.add("probability", prediction.probability)
           return object
         })
-      print(line.text)
+      try printLine(line.text)
     } else {
-      print(image)
+      try printLine(image)
       let width = predictions.map(\.name.count).max() ?? 0
       for prediction in predictions {
-        print("  \(padded(prediction.name, width))  \(fixed(100 * prediction.probability, 2)) %")
+        try printLine(
+          "  \(padded(prediction.name, width))  \(fixed(100 * prediction.probability, 2)) %")
       }
     }
   }

@@ -75,7 +75,7 @@ struct QuantizeCommand: ParsableCommand {
     if report.brokenGroups > 0 {
       writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
     }
-    if json { print(line(report).text) } else { show(report) }
+    if json { try printLine(line(report).text) } else { try show(report) }
   }
 
   private func line(_ report: FileQuantization.Report) -> JSONLine {
@@ -92,9 +92,9 @@ struct QuantizeCommand: ParsableCommand {
     return line
   }
 
-  private func show(_ report: FileQuantization.Report) {
+  private func show(_ report: FileQuantization.Report) throws {
     let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
-    print(
+    try printLine(
       "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
         + "\(report.copied) other tensors copied")
   }

@@ -33,6 +33,7 @@ struct Tetrajet: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    occupyClosedStandardStreams()
     // A reader that goes away (`| head`) must not kill a training; writes report the error instead.
     signal(SIGPIPE, SIG_IGN)
     // Nor must the shell's limit on the size of files.
@@ -49,7 +50,11 @@ enum Main {
       if let silent = error as? ExitCode { exit(silent.rawValue) }
       if code == .success {
         // Help was asked for.
-        print(Tetrajet.fullMessage(for: error))
+        do {
+          try printLine(Tetrajet.fullMessage(for: error))
+        } catch {
+          fail("\(error)", ErrorCategory.inputOutput.rawValue)
+        }
       } else {
         let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
         let known = Tetrajet.configuration.subcommands.compactMap { $0.configuration.commandName }
@@ -64,11 +69,6 @@ enum Main {
     writeError("tetrajet: \(message)\n")
     exit(status)
   }
-}
-
-/// Writes to standard error, which is not buffered.
-func writeError(_ text: String) {
-  FileHandle.standardError.write(Data(text.utf8))
 }
 
 /// The option that all subcommands share.

@@ -90,7 +90,7 @@ struct TrainCommand: ParsableCommand {
     var trainer = try trainer(ProgressDisplay())
     do {
       let summary = try trainer.run()
-      if json { print(try summary.line(output: trainer.output)) }
+      if json { try printLine(summary.line(output: trainer.output)) }
     } catch let stopped as RunStopped {
       writeError(
         "stopped after step \(stopped.step) of \(stopped.totalSteps), which is saved; go on with: "

@@ -69,21 +69,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
 
   /// Writes all of `bytes` at the current position.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
-    var done = 0
-    while done < bytes.count {
-      #if canImport(Darwin)
-        let put = Darwin.write(handle, bytes.baseAddress! + done, bytes.count - done)
-      #elseif canImport(Glibc)
-        let put = Glibc.write(handle, bytes.baseAddress! + done, bytes.count - done)
-      #else
-        let put = Musl.write(handle, bytes.baseAddress! + done, bytes.count - done)
-      #endif
-      if put < 0 {
-        if errno == EINTR { continue }
-        throw FileError("write", path)
-      }
-      done += put
-    }
+    guard writeWhole(handle, bytes) else { throw FileError("write", path) }
   }
 
   /// Appends `text` whole or not at all: after a failure the file is as long as it was before.

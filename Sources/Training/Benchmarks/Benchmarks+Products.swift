@@ -6,7 +6,7 @@ extension Benchmarks {
   ///
   /// Under the packed engine the operands are packed 4-bit codes, and the processor's dot-product peak is
   /// measured in turn with every product.
-  public func products(_ report: (BenchmarkResult) -> Void) {
+  public func products(_ report: (BenchmarkResult) throws -> Void) throws {
     for layer in shape.layerShapes {
       let (n, d, c) = (batch * layer.rows, layer.inputs, layer.outputs)
       let (x, w, dy) = (Sample(n, d, seed: 1), Sample(c, d, seed: 2), Sample(n, c, seed: 3))
@@ -44,7 +44,7 @@ extension Benchmarks {
           line.add("share_of_peak", share)
           rate += ", \(twoDigits(share)) of the peak of \(twoDigits(median(peaks)))"
         }
-        report(
+        try report(
           result(
             line, time, text: "\(layer.name) \(product.rawValue) [\(n), \(d), \(c)]", rate: rate))
       }

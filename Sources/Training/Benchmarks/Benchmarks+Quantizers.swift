@@ -5,13 +5,15 @@ import Runtime
 extension Benchmarks {
   /// The quantizers on batch · tokens × hidden numbers: every rounding along both axes, and under the packed
   /// engine the requantization of 4-bit codes along the other axis.
-  public func quantizers(_ report: (BenchmarkResult) -> Void) {
+  public func quantizers(_ report: (BenchmarkResult) throws -> Void) throws {
     // The largest activation is the input of the first fc2.
     let layer = shape.layerShapes.first { $0.name.hasSuffix("fc2") }!
     let (rows, columns) = (batch * layer.rows, layer.inputs)
     let x = Sample(rows, columns, seed: 1)
     let random = RandomStream(seed: 0, purpose: .benchmark)
-    func measure(_ rounding: Rounding, _ axis: GroupAxis, from source: String, _ body: () -> Void) {
+    func measure(_ rounding: Rounding, _ axis: GroupAxis, from source: String, _ body: () -> Void)
+      throws
+    {
       let seconds = medianSeconds(warmups: 1, repeats: repeats, body)
       let rate = Double(rows * columns) / seconds / 1e9
       var line = line("quantize")
@@ -22,7 +24,7 @@ extension Benchmarks {
       line.add("rows", rows)
       line.add("columns", columns)
       line.add("gops", rate)
-      report(
+      try report(
         result(
           line, seconds, text: "\(rounding.rawValue) along \(axis.rawValue), from \(source)",
           rate: "\(twoDigits(rate)) 10⁹ elements/s"))
@@ -32,12 +34,12 @@ extension Benchmarks {
       for axis in GroupAxis.allCases {
         if engine == .packed {
           var out = MXMatrix(rows: rows, columns: columns, axis: axis)
-          measure(rounding, axis, from: "floats") {
+          try measure(rounding, axis, from: "floats") {
             out.quantize(x.matrix, ema: x.matrix.base, quantizer, random: random)
           }
         } else {
           let out = Sample(rows, columns, seed: 2)
-          measure(rounding, axis, from: "floats") {
+          try measure(rounding, axis, from: "floats") {
             _ = fakeQuantize(
               x.matrix, ema: x.matrix.base, into: out.matrix, axis: axis, quantizer, random: random)
           }
@@ -46,7 +48,7 @@ extension Benchmarks {
       if engine == .packed, rounding != .ema {
         let source = x.quantized(.rows)
         var out = MXMatrix(rows: rows, columns: columns, axis: .columns)
-        measure(rounding, .columns, from: "codes") {
+        try measure(rounding, .columns, from: "codes") {
           out.requantize(source, quantizer, random: random)
         }
       }

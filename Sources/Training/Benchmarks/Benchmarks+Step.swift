@@ -8,7 +8,7 @@ extension Benchmarks {
   /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
   @discardableResult
   public func step(
-    profile: StepProfile? = nil, _ report: (BenchmarkResult) -> Void
+    profile: StepProfile? = nil, _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()
     recipe.method = method
@@ -37,7 +37,7 @@ extension Benchmarks {
     line.add("peak_memory_mb", ProcessUsage.peakMemory)
     line.add("images_per_second", Double(batch) / time)
     for (key, value) in training.remedies.flatMap(\.report) { line.add(key, value) }
-    report(
+    try report(
       result(
         line, time, text: "\(name) batch \(batch) \(method.rawValue)",
         rate: "\(twoDigits(Double(batch) / time)) images/s"))
