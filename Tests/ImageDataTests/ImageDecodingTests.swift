@@ -57,7 +57,7 @@ struct ImageDecodingTests {
       })
     #expect(error.description.hasPrefix("train/cat/7.jpg: damaged or unreadable JPEG ("))
     #expect(error.category == .badData)
-    guard case .jpeg(let message) = error.fault else {
+    guard case .damaged(.jpeg, let message?) = error.fault else {
       Issue.record("\(error.fault)")
       return
     }
@@ -78,10 +78,10 @@ struct ImageDecodingTests {
   func unrecognized() throws {
     let error = try #require(
       #expect(throws: ImageError.self) {
-        try EncodedImage([0x47, 0x49, 0x46, 0x38, 0x39], name: "a.jpg").decoded()
+        try EncodedImage([0x25, 0x50, 0x44, 0x46, 0x39], name: "a.jpg").decoded()
       })
-    #expect(error.fault == .unrecognized(firstBytes: [0x47, 0x49, 0x46, 0x38]))
-    #expect(error.description.contains("starts with 47 49 46 38"))
+    #expect(error.fault == .unrecognized(firstBytes: [0x25, 0x50, 0x44, 0x46]))
+    #expect(error.description.contains("starts with 25 50 44 46"))
   }
 
   @Test("an empty file is an error")

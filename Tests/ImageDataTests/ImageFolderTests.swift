@@ -34,6 +34,24 @@ struct ImageFolderTests {
     #expect(sets.description.contains("4 training and 3 test images of 3 classes"))
   }
 
+  @Test(
+    "all endings that people give images are known, and kinds that are never read have their names")
+  func endings() {
+    for name in [
+      "a.jpg", "a.JPEG", "a.jfif", "a.jpe", "b/a.png", "a.x.webp", "a.gif", "a.BMP", "a.dib",
+      "a.tif", "a.tiff",
+      "a.HEIC", "a.heif", "a.avif",
+    ] {
+      #expect(ImageFormat.isImage(name) && ImageFormat.unreadKind(name) == nil, "\(name)")
+    }
+    for name in ["jpg", "a.jpg.txt", "notes", "a.mp4", ""] {
+      #expect(!ImageFormat.isImage(name) && ImageFormat.unreadKind(name) == nil, "\(name)")
+    }
+    #expect(
+      ImageFormat.unreadKind("IMG_1.CR2") == "camera raw" && !ImageFormat.isImage("IMG_1.CR2"))
+    #expect(ImageFormat.unreadKind("a.jp2") == "JPEG 2000")
+  }
+
   @Test("val/ serves where there is no test/, and test/ comes first")
   func validation() throws {
     try write("train/a/1.png", "val/a/1.png")

@@ -61,7 +61,7 @@ struct PNGDecodingTests {
     bad[50] ^= 1
     for bytes in [Array(good.prefix(good.count / 2)), bad] {
       let error = try #require(#expect(throws: ImageError.self) { try decode(bytes) })
-      guard case .png(let message) = error.fault else {
+      guard case .damaged(.png, let message?) = error.fault else {
         Issue.record("\(error.fault)")
         continue
       }

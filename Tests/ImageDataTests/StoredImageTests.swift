@@ -156,7 +156,7 @@ struct StoredImageTests {
     #expect(file.format == .webp && file.width == 5 && file.height == 3)
     let isSame = try file.decoded() == pattern(5, 3, 3)
     #expect(isSame)
-    #expect(throws: ImageError(name: "x", fault: .webp)) {
+    #expect(throws: ImageError(name: "x", fault: .damaged(.webp, nil))) {
       try EncodedImage(Array(webp.prefix(40)), name: "x").decoded()
     }
   }

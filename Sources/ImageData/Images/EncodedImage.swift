@@ -32,6 +32,8 @@ public struct EncodedImage: Sendable {
       case .jpeg: try JPEGDecoder.size(bytes, name: name)
       case .png: try PNGDecoder.size(bytes, name: name)
       case .webp: try WebPDecoder.size(bytes, name: name)
+      case .gif, .bmp, .tiff, .heic, .avif:
+        throw ImageError(name: name, fault: .libraryMissing(format))
       }
     let (pixels, overflow) = size.width.multipliedReportingOverflow(by: size.height)
     guard size.width > 0, size.height > 0, !overflow, pixels <= Image.maximumPixels else {
@@ -67,6 +69,8 @@ public struct EncodedImage: Sendable {
         try JPEGDecoder.decode(bytes, reduction: isAligned ? reduction : 1, name: name)
       case .png: try PNGDecoder.decode(bytes, name: name)
       case .webp: try WebPDecoder.decode(bytes, name: name)
+      case .gif, .bmp, .tiff, .heic, .avif:
+        throw ImageError(name: name, fault: .libraryMissing(format))
       }
     let upright = image.turned(orientation)
     return format == .jpeg && !isAligned ? upright.reduced(by: reduction) : upright

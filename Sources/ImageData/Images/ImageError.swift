@@ -12,14 +12,10 @@ public struct ImageError: ReportableError, Equatable {
     case size(width: Int, height: Int)
     /// The header claims more pixels than a file of so many bytes can hold.
     case implausible(width: Int, height: Int, bytes: Int)
-    /// The JPEG library refused the data, in its own words.
-    case jpeg(String)
-    /// The PNG library refused the data, in its own words.
-    case png(String)
-    /// The WebP library refused the data.
-    case webp
-    /// There is no WebP library on this system.
-    case webpLibraryMissing
+    /// The reader of the format refused the data, in its own words, where it has any.
+    case damaged(ImageFormat, String?)
+    /// There is no library for the format on this system.
+    case libraryMissing(ImageFormat)
   }
 
   /// What the data set calls the image: its path, or "file.bin record 17".
@@ -44,20 +40,18 @@ public struct ImageError: ReportableError, Equatable {
     switch fault {
     case .empty: "the file is empty; fetch it again or remove it"
     case .unrecognized(let bytes):
-      "neither JPEG (FF D8), PNG (89 50 4E 47) nor WebP (RIFF): the file starts with \(hexadecimal(bytes)); "
-        + "convert it or remove it"
+      "none of \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")): the file starts with "
+        + "\(hexadecimal(bytes)); convert it or remove it"
     case .size(let width, let height):
       "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
         + "make the image smaller or remove it"
     case .implausible(let width, let height, let bytes):
       "the header claims \(width) x \(height) pixels, more than a file of \(bytes) bytes can hold: "
         + "it is damaged or cut off; fetch it again or remove it"
-    case .jpeg(let message): "damaged or unreadable JPEG (\(message)); fetch it again or remove it"
-    case .webp: "damaged or unreadable WebP; fetch it again or remove it"
-    case .webpLibraryMissing:
-      "a WebP image, and libwebp was not found; install it (Debian: libwebp7, Homebrew: webp) or "
-        + "convert the image"
-    case .png(let message): "damaged or unreadable PNG (\(message)); fetch it again or remove it"
+    case .damaged(let format, let message):
+      "damaged or unreadable \(format.rawValue)\(message.map { " (\($0))" } ?? ""); fetch it again or remove it"
+    case .libraryMissing(let format):
+      "\(format.article) \(format.rawValue) image, and \(format.advice) or convert the image"
     }
   }
 

@@ -19,7 +19,7 @@ extension ImageFormat {
       let samples = [0: 1, 2: 3, 3: 1, 4: 2, 6: 4][bytes[25]] ?? 1
       let row = 1 + (width * samples * Int(bytes[24]) + 7) / 8
       return row * height <= GzipReader.largestRatio * bytes.count
-    case .webp: return true
+    case .webp, .gif, .bmp, .tiff, .heic, .avif: return true
     }
   }
 }

@@ -63,7 +63,7 @@ enum JPEGDecoder {
 
   private static func decompressor(_ name: String) throws -> Decompressor {
     guard let decompressor = Decompressor() else {
-      throw ImageError(name: name, fault: .jpeg(message(nil)))
+      throw ImageError(name: name, fault: .damaged(.jpeg, message(nil)))
     }
     return decompressor
   }
@@ -92,7 +92,7 @@ enum JPEGDecoder {
     let isHarmless =
       tjGetErrorCode(decompressor.handle) == TJERR_WARNING.rawValue
       && harmlessWarnings.contains { message.contains($0) } && hasEnd(bytes)
-    if !isHarmless { throw ImageError(name: name, fault: .jpeg(message)) }
+    if !isHarmless { throw ImageError(name: name, fault: .damaged(.jpeg, message)) }
   }
 
   /// Whether the end marker FF D9 stands in the last kilobyte; some cameras append notes of their own.

@@ -18,7 +18,7 @@ enum PNGChunks {
       let chunk = String(decoding: bytes[position + 4..<position + 8], as: UTF8.self)
       guard length <= bytes.count - position - 12 else {
         let text = "a chunk at byte \(position) claims \(length) bytes of \(bytes.count)"
-        throw ImageError(name: name, fault: .png(text))
+        throw ImageError(name: name, fault: .damaged(.png, text))
       }
       let range = position..<position + 12 + length
       position = range.upperBound

@@ -25,7 +25,7 @@ enum PNGDecoder {
       ) { buffer, count in
         // A stride of 0 is the smallest one that fits: no padding between rows.
         guard png_image_finish_read(&header, &black, buffer.baseAddress, 0, nil) != 0 else {
-          throw ImageError(name: name, fault: .png(message(header)))
+          throw ImageError(name: name, fault: .damaged(.png, message(header)))
         }
         count = width * height * channels
       }
@@ -42,7 +42,7 @@ enum PNGDecoder {
     defer { png_image_free(&header) }
     return try bytes.withUnsafeBytes { file in
       guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else {
-        throw ImageError(name: name, fault: .png(message(header)))
+        throw ImageError(name: name, fault: .damaged(.png, message(header)))
       }
       return try body(&header)
     }

@@ -17,7 +17,7 @@ public enum PNGEncoder {
     func write(to memory: UnsafeMutableRawPointer?, _ length: inout Int) throws {
       // A stride of 0 is the smallest one that fits: no padding between rows.
       guard png_image_write_to_memory(&header, memory, &length, 0, image.pixels, 0, nil) != 0 else {
-        throw ImageError(name: name, fault: .png(message(header)))
+        throw ImageError(name: name, fault: .damaged(.png, message(header)))
       }
     }
     var length = 0

@@ -45,12 +45,12 @@ package enum WebPDecoder {
   /// What the header claims.
   static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {
     guard let library = Library.shared else {
-      throw ImageError(name: name, fault: .webpLibraryMissing)
+      throw ImageError(name: name, fault: .libraryMissing(.webp))
     }
     var width: Int32 = 0
     var height: Int32 = 0
     guard library.getInfo(bytes, bytes.count, &width, &height) != 0 else {
-      throw ImageError(name: name, fault: .webp)
+      throw ImageError(name: name, fault: .damaged(.webp, nil))
     }
     return (Int(width), Int(height))
   }
@@ -62,7 +62,7 @@ package enum WebPDecoder {
     let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       let result = Library.shared?.decodeInto(
         bytes, bytes.count, buffer.baseAddress, count, Int32(3 * width))
-      if result == nil { throw ImageError(name: name, fault: .webp) }
+      if result == nil { throw ImageError(name: name, fault: .damaged(.webp, nil)) }
       initialized = count
     }
     return Image(width: width, height: height, channels: 3, pixels: pixels)
