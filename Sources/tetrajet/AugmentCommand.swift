@@ -22,7 +22,7 @@ struct AugmentCommand: ParsableCommand {
   @Argument(help: "An image file.")
   var image: String
 
-  @Argument(help: "The PNG file to write.")
+  @Argument(help: "The PNG file to write ('-' for standard output).")
   var output: String
 
   @Option(help: "Apply an operation, NAME or NAME=VALUE. May be repeated; done in order.")
@@ -43,6 +43,8 @@ struct AugmentCommand: ParsableCommand {
   @Option(help: "The seed of the samples.")
   var seed: UInt64 = 0
 
+  @OptionGroup var outputs: OutputOption
+
   func validate() throws {
     if evaluation, !operation.isEmpty {
       throw ValidationError("--operation and --evaluation do not go together")
@@ -57,6 +59,7 @@ struct AugmentCommand: ParsableCommand {
   }
 
   func run() throws {
+    let output = try outputs.file(output, inputs: [image])
     // The defaults of images of one's own, not of the digits.
     let folder = RecipeSetting("data.path", ".", flag: "--data")
     let recipe = try Recipe(settings: [folder] + set.map { try RecipeSetting(assignment: $0) })

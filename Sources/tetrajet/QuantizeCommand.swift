@@ -37,7 +37,7 @@ struct QuantizeCommand: ParsableCommand {
   @Argument(help: "The file to read.")
   var input: String
 
-  @Argument(help: "The file to write.")
+  @Argument(help: "The file to write ('-' for standard output).")
   var output: String
 
   @Option(help: "mxfp4 (E2M1 elements) or e3m0. (default: the checkpoint's, or mxfp4)")
@@ -63,19 +63,23 @@ struct QuantizeCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var outputs: OutputOption
+
   func run() throws {
+    let target = try outputs.file(output, inputs: [input])
     let report = try FileQuantization(
       format: format?.format, scaleRule: scale, rounding: rounding, axis: axis,
       writesValues: values,
       seed: seed
-    ).run(input, output: output)
+    ).run(input, output: target)
     if report.matrices == 0 {
       writeError("\(input) has no 2-D floating-point tensor: nothing was quantized\n")
     }
     if report.brokenGroups > 0 {
       writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
     }
-    if json { try printLine(line(report).text) } else { try show(report) }
+    let text = json ? line(report).text : sentence(report)
+    if target.isStandardOutput { writeError(text + "\n") } else { try printLine(text) }
   }
 
   private func line(_ report: FileQuantization.Report) -> JSONLine {
@@ -92,11 +96,11 @@ struct QuantizeCommand: ParsableCommand {
     return line
   }
 
-  private func show(_ report: FileQuantization.Report) throws {
+  private func sentence(_ report: FileQuantization.Report) -> String {
     let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
-    try printLine(
+    return
       "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
-        + "\(report.copied) other tensors copied")
+      + "\(report.copied) other tensors copied"
   }
 
   private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Reports
 import Runtime
+import Training
 
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,15 +18,18 @@ struct ReportCommand: ParsableCommand {
   @Argument(help: "Run folders.")
   var runs: [String]
 
-  @Option(name: [.short, .long], help: "The page to write.")
+  @Option(name: [.short, .long], help: "The page to write ('-' for standard output).")
   var output = "report.html"
 
   @Option(help: "The heading of the page.")
   var title = "Training runs"
 
+  @OptionGroup var outputs: OutputOption
+
   func run() throws {
+    let target = try outputs.file(output, inputs: runs.flatMap(RunDirectory.files(of:)))
     let records = try runs.map(RunRecord.init(path:))
-    try writeFileAtomically(output, text: ReportPage(records, title: title).html)
+    try target.write(text: ReportPage(records, title: title).html)
     writeNotes(records)
     writeError("runs on the page: \(records.count); \(output)\n")
   }

@@ -26,7 +26,7 @@ struct TraceCommand: ParsableCommand {
   @Argument(help: "The file with model, images and labels.")
   var input: String
 
-  @Argument(help: "The file to write.")
+  @Argument(help: "The file to write ('-' for standard output).")
   var output: String
 
   @Option(help: "The method whose quantizers are used.")
@@ -41,6 +41,7 @@ struct TraceCommand: ParsableCommand {
   @Option(help: "The seed of stochastic rounding.")
   var seed: UInt64 = 0
 
+  @OptionGroup var outputs: OutputOption
   @OptionGroup var threading: ThreadOption
 
   func validate() throws {
@@ -52,6 +53,7 @@ struct TraceCommand: ParsableCommand {
   func run() throws {
     try threading.apply()
     try method.validate()
+    let output = try outputs.file(output, inputs: [input])
     let recipe =
       backwardRounding.map(method.linearRecipe.withBackwardRounding) ?? method.linearRecipe
     try traceStep(input, output: output, recipe: recipe, engine: engine, seed: seed)

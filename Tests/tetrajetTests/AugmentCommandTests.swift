@@ -53,7 +53,7 @@ struct AugmentCommandTests {
       var sheets: [Image] = []
       for seed in ["1", "1", "2"] {
         result = try tetrajet(
-          "augment", file, out, "--size", "16", "--count", "5", "--seed", seed, "--set",
+          "augment", file, out, "--force", "--size", "16", "--count", "5", "--seed", seed, "--set",
           "augmentation.crop=resized", "--set", "augmentation.policy=rand-m9-mstd0.5-inc1",
           "--set", "augmentation.erasing_probability=0.5")
         #expect(result.status == 0, "\(result)")

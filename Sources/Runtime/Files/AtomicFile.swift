@@ -71,7 +71,8 @@ private func synchronizeFolder(of path: String) {
   _ = close(handle)
 }
 
-private func folderAndName(_ path: String) -> (folder: String, name: Substring) {
+/// A path's folder, "." where it names none, and the rest.
+func folderAndName(_ path: String) -> (folder: String, name: Substring) {
   guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
   return (
     slash == path.startIndex ? "/" : String(path[..<slash]), path[path.index(after: slash)...]

@@ -43,6 +43,20 @@ public struct FileDescriptor: ~Copyable, Sendable {
     _ = lseek(handle, 0, SEEK_END)
   }
 
+  /// Opens a device or a named pipe to write from beginning to end; a pipe waits for its reader.
+  init(writingThrough path: String) throws {
+    handle = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+    self.path = path
+    guard handle >= 0 else { throw FileError("write", path) }
+  }
+
+  /// Writes on where another open file of the process stands, as standard output.
+  init(duplicating number: Int32, path: String) throws {
+    handle = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    self.path = path
+    guard handle >= 0 else { throw FileError("write", path) }
+  }
+
   deinit { _ = close(handle) }
 
   /// The file's length in bytes.

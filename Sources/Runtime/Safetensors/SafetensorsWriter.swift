@@ -62,29 +62,54 @@ public func writeSafetensors(
   _ path: String, tensors: [OutgoingTensor], metadata: [String: String] = [:],
   checksum: Bool = false, place: ((_ finished: String) throws -> Void)? = nil
 ) throws {
-  precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name")
-  let ordered = tensors.enumerated()
-    .sorted { ($1.element.type.size, $0.offset) < ($0.element.type.size, $1.offset) }
-    .map(\.element)
-  var metadata = metadata
-  if checksum { metadata[SafetensorsChecksum.key] = SafetensorsChecksum.blank }
-  var header = safetensorsHeader(ordered, metadata)
-  if checksum {
-    var hash = SHA256()
-    hash.update(header)
-    for tensor in ordered { try tensor.withBytes { hash.update($0) } }
-    SafetensorsChecksum.replace(in: &header, by: hash.digits())
+  let content = try SafetensorsContent(tensors, metadata, checksum: checksum)
+  try writeFileAtomically(path, check: content.check, place: place, content.write)
+}
+
+/// Writes a safetensors file that a user has named.
+///
+/// - Throws: What the other way of writing throws, and `OutputError`.
+public func writeSafetensors(
+  _ output: OutputFile, tensors: [OutgoingTensor], metadata: [String: String] = [:],
+  checksum: Bool = false
+) throws {
+  let content = try SafetensorsContent(tensors, metadata, checksum: checksum)
+  try output.write(check: content.check, content.write)
+}
+
+/// The bytes of a file to be written.
+private struct SafetensorsContent {
+  private let header: [UInt8]
+  private let tensors: [OutgoingTensor]
+  private let checksum: Bool
+
+  init(_ tensors: [OutgoingTensor], _ metadata: [String: String], checksum: Bool) throws {
+    precondition(Set(tensors.map(\.name)).count == tensors.count, "two tensors of one name")
+    let ordered = tensors.enumerated()
+      .sorted { ($1.element.type.size, $0.offset) < ($0.element.type.size, $1.offset) }
+      .map(\.element)
+    var metadata = metadata
+    if checksum { metadata[SafetensorsChecksum.key] = SafetensorsChecksum.blank }
+    var header = safetensorsHeader(ordered, metadata)
+    if checksum {
+      var hash = SHA256()
+      hash.update(header)
+      for tensor in ordered { try tensor.withBytes { hash.update($0) } }
+      SafetensorsChecksum.replace(in: &header, by: hash.digits())
+    }
+    (self.header, self.tensors, self.checksum) = (header, ordered, checksum)
   }
-  try writeFileAtomically(
-    path,
-    check: { finished in
-      if checksum { try SafetensorsFile(path: finished).verifyChecksum(onDisk: true) }
-    }, place: place
-  ) { file in
+
+  func write(_ file: borrowing FileDescriptor) throws {
     try header.withUnsafeBytes { try file.write($0) }
-    for tensor in ordered {
+    for tensor in tensors {
       try tensor.withBytes { try file.write($0) }
     }
+  }
+
+  /// Reads a finished file once more, where it carries its hash.
+  func check(_ finished: String) throws {
+    if checksum { try SafetensorsFile(path: finished).verifyChecksum(onDisk: true) }
   }
 }
 

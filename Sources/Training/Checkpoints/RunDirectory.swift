@@ -29,6 +29,15 @@ public struct RunDirectory: Sendable {
   /// The summary of the run in a folder.
   public static func summary(of path: String) -> String { "\(path)/summary.json" }
 
+  /// The files that a run writes in its folder, whether they are there or not.
+  public static func files(of path: String) -> [String] {
+    let run = RunDirectory(reading: path)
+    return [
+      run.recipe, run.metrics, run.summary, run.last, run.best, run.average, run.resume,
+      run.previousResume,
+    ]
+  }
+
   /// The folder of a run of which nothing is expected.
   public init(reading path: String) { self.path = path }
 

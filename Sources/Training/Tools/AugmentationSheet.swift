@@ -66,10 +66,10 @@ public struct AugmentationSheet: Sendable {
   }
 }
 
-/// Writes an image as a PNG file, atomically.
+/// Writes an image as a PNG file.
 ///
-/// - Throws: `FileError`, `ImageError`.
-public func writePNG(_ image: Image, to path: String) throws {
-  let bytes = try PNGEncoder.encode(image, name: path)
-  try writeFileAtomically(path) { file in try bytes.withUnsafeBytes { try file.write($0) } }
+/// - Throws: `FileError`, `OutputError`, `ImageError`.
+public func writePNG(_ image: Image, to output: OutputFile) throws {
+  let bytes = try PNGEncoder.encode(image, name: output.path)
+  try output.write { file in try bytes.withUnsafeBytes { try file.write($0) } }
 }

@@ -53,7 +53,7 @@ public struct FileQuantization: Sendable {
   /// quantized itself.
   ///
   /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `FileError`.
-  public func run(_ input: String, output: String) throws -> Report {
+  public func run(_ input: String, output: OutputFile) throws -> Report {
     let file = try Checkpoint.open(input)
     let quantizer = try quantizer(of: file)
     var report = Report()

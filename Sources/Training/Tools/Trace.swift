@@ -8,9 +8,9 @@ import VisionModels
 /// width] and `labels` [B], and for Q-EMA `model.NAME.ema` beside the quantized weights (without them, they round to the
 /// nearest, as in the first steps); writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`.
 ///
-/// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `NonFiniteTensor`.
+/// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `OutputError`, `NonFiniteTensor`.
 public func traceStep(
-  _ input: String, output: String, recipe: LinearRecipe, engine: Engine, seed: UInt64
+  _ input: String, output: OutputFile, recipe: LinearRecipe, engine: Engine, seed: UInt64
 ) throws {
   let file = try SafetensorsFile(path: input)
   let model = try VisionModel(
