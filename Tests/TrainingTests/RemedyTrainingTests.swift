@@ -106,7 +106,9 @@ struct RemedyTrainingTests {
       let (score, _) = try checkpoint.evaluate(data: "digits") { _ in }
       #expect(abs(score.loss - deployed.loss) < 1e-9 && score.top1 == deployed.top1)
       let report = try FileQuantization(writesValues: true)
-        .run("\(folder)/model", output: "\(folder)/codes")
+        .run(
+          "\(folder)/model",
+          output: OutputFile("\(folder)/codes", inputs: [], replaces: false))
       #expect(report.rounding == .ema && report.matrices == 13)
       let file = try SafetensorsFile(path: "\(folder)/codes")
       let values = AlignedBuffer<Float>(count: training.weights.count)

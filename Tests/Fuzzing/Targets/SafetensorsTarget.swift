@@ -39,9 +39,12 @@ extension FuzzTarget {
       }
       try tolerating { _ = try file.entry("weihgt") }
       try tolerating { _ = try Checkpoint(path: path) }
-      try tolerating { _ = try FileQuantization().run(path, output: output) }
-      try tolerating {
-        _ = try FileQuantization(axis: .columns, writesValues: true).run(path, output: output)
+      for quantization in [
+        FileQuantization(), FileQuantization(axis: .columns, writesValues: true),
+      ] {
+        try tolerating {
+          _ = try quantization.run(path, output: OutputFile(output, inputs: [path], replaces: true))
+        }
       }
     }
   }
