@@ -40,8 +40,9 @@ public struct ImageError: ReportableError, Equatable {
     switch fault {
     case .empty: "the file is empty; fetch it again or remove it"
     case .unrecognized(let bytes):
-      "none of \(ImageFormat.allCases.map(\.rawValue).joined(separator: ", ")): the file starts with "
-        + "\(hexadecimal(bytes)); convert it or remove it"
+      "neither \(ImageFormat.allCases.dropLast().map(\.rawValue).joined(separator: ", ")) nor "
+        + "\(ImageFormat.allCases.last!.rawValue): the file starts with \(hexadecimal(bytes)); "
+        + "convert it or remove it"
     case .size(let width, let height):
       "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
         + "make the image smaller or remove it"
