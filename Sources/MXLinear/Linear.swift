@@ -92,8 +92,10 @@ public struct Linear: Sendable {
   /// - Parameters:
   ///   - x: [N, D]. Its memory belongs to the layer from here on, and must last until the backward pass
   ///     where `keepsInput`: where Q6 reads Q1(X), Q1(X) takes its place.
+  ///   - parameters: W and b.
   ///   - y: [N, C], overwritten.
   ///   - workspace: what the backward pass needs is left on its stack `kept`.
+  ///   - context: the step, which keys the random bits.
   /// - Throws: `NonFiniteTensor` where X or W cannot be quantized.
   public func forward(
     _ x: FloatMatrix, _ parameters: Parameters, y: FloatMatrix, workspace: Workspace,
@@ -111,14 +113,14 @@ public struct Linear: Sendable {
         ? try packed(x, .q1, keepsQuantizedInput ? workspace.kept : workspace.scratch, context)
         : nil
       if let weight, let codes {
-        context.profile.measure(.product) {
+        context.compute(.y, by: .packed) {
           multiply(codes, weight, bias: parameters.bias, into: y, arena: workspace.scratch)
         }
       } else {
         let weight = try quantizedWeight(parameters, workspace.scratch, context)
         let xq = try quantized(
           x, .q1, workspace.scratch, context, inPlace: q6ReadsQuantized && keepsInput)
-        context.profile.measure(.product) {
+        context.compute(.y, by: .simulated) {
           SimulatedProducts.forward(xq, weight, bias: parameters.bias, y: y)
         }
       }
@@ -135,14 +137,19 @@ public struct Linear: Sendable {
 
   /// Y once more, from the saved codes: to the bit what `forward` computed, so that nobody need keep it.
   ///
-  /// - Parameter y: [N, C], overwritten.
+  /// - Parameters:
+  ///   - saved: what `forward` returned.
+  ///   - parameters: W and b.
+  ///   - y: [N, C], overwritten.
+  ///   - arena: scratch.
+  ///   - context: the step of the forward pass.
   public func output(
     _ saved: Saved, _ parameters: Parameters, y: FloatMatrix, arena: Arena, context: StepContext
   ) {
     guard case .quantized(let codes) = saved.input, let weight = saved.weight else {
       preconditionFailure("\(name): the operands were not saved as codes")
     }
-    context.profile.measure(.product) {
+    context.compute(.y, by: .packed) {
       multiply(codes, weight, bias: parameters.bias, into: y, arena: arena)
     }
   }
@@ -167,7 +174,12 @@ public struct Linear: Sendable {
   ///
   /// - Parameters:
   ///   - dy: [N, C].
+  ///   - saved: what `forward` returned.
+  ///   - parameters: those of the forward pass.
   ///   - dx: [N, D], overwritten.
+  ///   - gradients: what dW and db are added to.
+  ///   - arena: scratch.
+  ///   - context: the step of the forward pass.
   /// - Throws: `NonFiniteTensor` where dY cannot be quantized.
   public func backward(
     dy: FloatMatrix, _ saved: Saved, _ parameters: Parameters, dx: FloatMatrix,
@@ -209,14 +221,16 @@ public struct Linear: Sendable {
       } else {
         weight = try packed(weightMatrix(parameters), .q4, arena, context)
       }
-      context.profile.measure(.product) { multiply(codes, weight, into: dx, arena: arena) }
+      context.compute(.dx, by: .packed) { multiply(codes, weight, into: dx, arena: arena) }
     } else {
       let source =
         recipe.q4ReadsQuantized
         ? try quantizedWeight(parameters, arena, context) : weightMatrix(parameters)
       let weight = try quantized(source, .q4, arena, context)
       let dyq = try quantized(dy, .q3, arena, context)
-      context.profile.measure(.product) { SimulatedProducts.inputGradient(dyq, weight, dx: dx) }
+      context.compute(.dx, by: .simulated) {
+        SimulatedProducts.inputGradient(dyq, weight, dx: dx)
+      }
     }
   }
 
@@ -232,7 +246,7 @@ public struct Linear: Sendable {
         case .floats: preconditionFailure("\(name): floats kept for a packed product")
         }
       let product = arena.matrix(rows: outputs, columns: inputs)
-      context.profile.measure(.product) {
+      context.compute(.dw, by: .packed) {
         multiply(codes, input, into: product, arena: arena)
         parallelRanges(product.count, length: 1 << 15) { range in
           let sum = dw.base + range.lowerBound
@@ -251,7 +265,7 @@ public struct Linear: Sendable {
       }
       let xq = try quantized(source, .q6, arena, context)
       let dyq = try quantized(dy, .q5, arena, context)
-      context.profile.measure(.product) { SimulatedProducts.weightGradient(dyq, xq, dw: dw) }
+      context.compute(.dw, by: .simulated) { SimulatedProducts.weightGradient(dyq, xq, dw: dw) }
     }
   }
 

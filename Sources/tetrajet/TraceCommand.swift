@@ -15,8 +15,8 @@ struct TraceCommand: ParsableCommand {
       names; its shape in the metadata: architecture, img_size, patch_size, embed_dim, depth, \
       num_heads, mlp_ratio, num_classes, norm_eps), images [B, channels, height, width] and labels \
       [B]; for qema also model.NAME.ema, the moving averages of the quantized weights. The output holds \
-      logits, loss (mean cross entropy) and grad.NAME. Of a method's remedies only qema touches a single \
-      step.
+      logits, loss (mean cross entropy) and grad.NAME, and in the metadata how many products of linear layers each \
+      engine computed (products_packed, products_simulated). Of a method's remedies only qema touches a single step.
 
         tetrajet trace in.safetensors out.safetensors --method tetrajet
         tetrajet trace in.safetensors out.safetensors --method tetrajet \\

@@ -14,8 +14,8 @@ struct LinearEngineTests {
     let x, w, b, dy, ema: [Float]
 
     init(_ random: inout TestRandom) {
-      // Sums of 4-bit products are mostly exact in single precision, and then the engines agree to the
-      // bit. Numbers of very different sizes make them round.
+      // Sums of 4-bit products are mostly exact in single precision. Numbers of very different sizes make
+      // them round.
       func spread(_ count: Int) -> [Float] {
         (0..<count).map { _ in
           random.normal()
@@ -27,15 +27,26 @@ struct LinearEngineTests {
       ema = zip(w, random.normals(c * d)).map { $0 + 0.1 * $1 }
     }
 
+    /// The results of an engine, which is expected to compute what the recipe lets it.
+    ///
+    /// Counted and not seen by the bits: where BLAS adds in the order of the packed engine, as some kernels do
+    /// for short sums, both engines give the same.
     func result(_ recipe: LinearRecipe, _ engine: Engine, step: Int) throws -> LinearResult {
-      try LinearResult(
+      let products = ProductCensus()
+      let result = try LinearResult(
         x: x, w: w, b: b, dy: dy, ema: ema, n: n, d: d, c: c, recipe: recipe, engine: engine,
-        context: StepContext(seed: 6, step: step))
+        context: StepContext(seed: 6, step: step, products: products))
+      for product in LinearProduct.allCases {
+        let (a, b) = product.operands
+        let isPacked = engine == .packed && recipe[a] != nil && recipe[b] != nil
+        #expect(products[product, .packed] == (isPacked ? 1 : 0), "\(product) of \(recipe)")
+        #expect(products[product, .simulated] == (isPacked ? 0 : 1), "\(product) of \(recipe)")
+      }
+      return result
     }
 
-    /// Expects both engines to give the same results to the rounding of single precision, and returns
-    /// whether they are not the same bits.
-    func expectAgreement(_ recipe: LinearRecipe, step: Int, _ label: String) throws -> Bool {
+    /// Expects both engines to give the same results to the rounding of single precision.
+    func expectAgreement(_ recipe: LinearRecipe, step: Int, _ label: String) throws {
       let packed = try result(recipe, .packed, step: step)
       let simulated = try result(recipe, .simulated, step: step)
       for ((name, values), (_, expected)) in zip(packed.all, simulated.all) {
@@ -43,7 +54,6 @@ struct LinearEngineTests {
         #expect(error <= 1e-6, "\(name) of \(label): \(error)")
         #expect(values.contains { $0 != 0 }, "\(name) of \(label)")
       }
-      return zip(packed.all, simulated.all).contains { $0.values != $1.values }
     }
   }
 
@@ -53,7 +63,6 @@ struct LinearEngineTests {
   func subsets(rounding: Rounding) throws {
     var random = TestRandom(seed: 100)
     let sample = Sample(&random)
-    var different = 0
     for subset in 0..<64 {
       let on = Operand.allCases.enumerated().filter { subset >> $0.offset & 1 == 1 }.map(\.element)
       let quantizers = on.map { ($0, QuantizerRecipe(rounding: rounding)) }
@@ -62,11 +71,9 @@ struct LinearEngineTests {
           quantizers: Dictionary(uniqueKeysWithValues: quantizers), q4ReadsQuantized: q4,
           q6ReadsQuantized: q6)
         let label = "\(on), reading quantized \(q4) \(q6)"
-        if try sample.expectAgreement(recipe, step: subset, label) { different += 1 }
+        try sample.expectAgreement(recipe, step: subset, label)
       }
     }
-    // Two engines, not one under two names.
-    #expect(different > 0)
   }
 
   @Test("agrees with the simulated one for mixed formats, scale rules and roundings")
@@ -85,7 +92,7 @@ struct LinearEngineTests {
           scaleRule: ScaleRule.allCases[random.integer(below: 4)],
           rounding: roundings[random.integer(below: roundings.count)])
       }
-      _ = try sample.expectAgreement(recipe, step: step, "\(recipe)")
+      try sample.expectAgreement(recipe, step: step, "\(recipe)")
     }
   }
 
@@ -106,12 +113,15 @@ struct LinearEngineTests {
       let parameters = Linear.Parameters(weight: w.buffer.base, bias: b.buffer.base)
       let workspace = Workspace(chunkCount: 1 << 12)
       try withExtendedLifetime((w, b)) {
+        let products = ProductCensus()
+        let context = StepContext(products: products)
         let saved = try linear.forward(
-          x.matrix, parameters, y: y.matrix, workspace: workspace, context: StepContext())
+          x.matrix, parameters, y: y.matrix, workspace: workspace, context: context)
         // The layer reads its own codes, not x.
         x.matrix.base.update(repeating: .nan, count: n * d)
         linear.output(
-          saved, parameters, y: again.matrix, arena: workspace.scratch, context: StepContext())
+          saved, parameters, y: again.matrix, arena: workspace.scratch, context: context)
+        #expect(products[.y, .packed] == 2 && products[.packed] == 2)
       }
       #expect(y.values == again.values && y.values.allSatisfy(\.isFinite))
     }

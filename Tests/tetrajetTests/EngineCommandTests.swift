@@ -19,7 +19,7 @@ struct EngineCommandTests {
 
   @Test(
     "a run's weights are the same bytes on every instruction set that multiplies and adds at once",
-    .enabled(if: fusedSets.count > 1))
+    .enabled(if: fusedSets.count > 1, "this processor has one such instruction set"))
   func instructionSets() throws {
     try withTemporaryFolder { folder in
       var weights: [Data] = []
@@ -84,8 +84,8 @@ struct EngineCommandTests {
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     model.initialize(weights, seed: 1)
     for index in 0..<weights.count { weights.base[index] += 0.1 * random.normal() }
-    // Sums of 4-bit products are mostly exact in single precision, and then the engines agree to the bit.
-    // Groups of very different scales make them round.
+    // Sums of 4-bit products are mostly exact in single precision. Groups of very different scales make them
+    // round.
     for entry in model.parameters.entries where entry.name.contains("norm") {
       for index in 32..<64 { weights.base[entry.offset + index] *= 0x1p-16 }
     }
@@ -110,8 +110,14 @@ struct EngineCommandTests {
           try packed.floats(entry.name), try simulated.floats(entry.name))
         #expect(error <= 1e-5, "\(entry.name): \(error)")
       }
-      // Two engines, not one under two names.
-      #expect(try readFile("\(folder)/packed") != readFile("\(folder)/simulated"))
+      // Two engines, not one under two names: the three products of a block's four layers, and of the head, which
+      // is not quantized. One output is not kept but computed again where its codes are there. (The bits need not
+      // differ: some BLAS kernels add in the packed engine's order.)
+      let again = method[1] == "tetrajet" ? 1 : 0
+      #expect(packed.metadata["products_packed"] == "\(12 + again)")
+      #expect(packed.metadata["products_simulated"] == "3")
+      #expect(simulated.metadata["products_packed"] == "0")
+      #expect(simulated.metadata["products_simulated"] == "15")
     }
   }
 }

@@ -25,7 +25,7 @@ public struct NonFiniteTensor: ReportableError, Equatable {
 /// Where a quantization happens: which step of which run. With a layer's number it keys the random bits of stochastic
 /// rounding (`RandomStream`).
 ///
-/// It belongs to the thread that runs the step, as its profile and its census do: worker threads get numbers only.
+/// It belongs to the thread that runs the step, as its profile and its censuses do: worker threads get numbers only.
 public struct StepContext {
   /// The run's seed.
   public var seed: UInt64
@@ -35,15 +35,19 @@ public struct StepContext {
   public var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
   public var census: QuantizerCensus?
+  /// Where it is counted which engine computes the products; nil for nowhere.
+  public var products: ProductCensus?
 
   /// A step of a run.
   public init(
-    seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil, census: QuantizerCensus? = nil
+    seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil, census: QuantizerCensus? = nil,
+    products: ProductCensus? = nil
   ) {
     self.seed = seed
     self.step = step
     self.profile = profile
     self.census = census
+    self.products = products
   }
 
   /// The random bits of one operand of a layer.

@@ -6,7 +6,8 @@ import VisionModels
 ///
 /// Reads a model (`model.*` under timm's names, its shape in the metadata), `images` [B, channels, height,
 /// width] and `labels` [B], and for Q-EMA `model.NAME.ema` beside the quantized weights (without them, they round to the
-/// nearest, as in the first steps); writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`.
+/// nearest, as in the first steps); writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`, and in the
+/// metadata how many products of linear layers each engine computed (`products_packed`, `products_simulated`).
 ///
 /// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `OutputError`, `NonFiniteTensor`.
 public func traceStep(
@@ -32,8 +33,10 @@ public func traceStep(
   }
 
   let workspace = Workspace()
+  let products = ProductCensus()
   let pass = Pass(
-    weights: weights, weightEMA: averages, workspace: workspace, context: StepContext(seed: seed))
+    weights: weights, weightEMA: averages, workspace: workspace,
+    context: StepContext(seed: seed, products: products))
   let gradients = AlignedBuffer<Float>(count: weights.count)
   let results = try images.withUnsafeMutableBufferPointer { images in
     let (logits, saved) = try model.forward(images.baseAddress!, batch: batch, pass)
@@ -48,5 +51,7 @@ public func traceStep(
       .floats("logits", shape: [batch, shape.classes], results.logits),
       .floats("loss", shape: [1], [results.loss]),
     ] + model.parameters.tensors(of: gradients, prefix: "grad."),
-    metadata: shape.metadata)
+    metadata: shape.metadata.merging(
+      Engine.allCases.map { ("products_\($0.rawValue)", "\(products[$0])") }
+    ) { $1 })
 }
