@@ -39,9 +39,15 @@ struct DemoCommand: ParsableCommand {
       .appendingPathComponent("tetrajet-demo-\(ProcessInfo.processInfo.processIdentifier)").path
     defer { if output == nil { try? FileManager.default.removeItem(atPath: folder) } }
     var rows: [[String]] = []
+    var progress = DemoProgress(
+      methods: Method.allCases.count, epochs: epochs ?? Recipe.digits.training.epochs)
+    writeError("\(progress.announcement)\n")
     for method in Method.allCases {
       let run = "\(folder)/\(method.rawValue)"
+      writeError("\n\(progress.heading(method))\n")
+      let start = ContinuousClock.now
       try train(method, into: run)
+      progress.finished(seconds: start.duration(to: .now).inSeconds)
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
       if json {
         try printLine(summary.line(output: output == nil ? nil : run))
@@ -56,6 +62,7 @@ struct DemoCommand: ParsableCommand {
     }
     if !json { try show(rows) }
     if let output { writeError("The runs are in \(output).\n") }
+    if !json { showNextStep() }
   }
 
   private func show(_ rows: [[String]]) throws {
@@ -67,6 +74,19 @@ struct DemoCommand: ParsableCommand {
           "method", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
           "seconds",
         ], rows))
+  }
+
+  /// By the name that this command was called by.
+  private func showNextStep() {
+    let command = CommandLine.arguments[0]
+    writeError(
+      """
+
+      Next, your own photos, one folder a class:
+        \(command) data FOLDER                              what is there
+        \(command) train --data FOLDER --output runs/first  trains on it
+
+      """)
   }
 
   private func train(_ method: Method, into run: String) throws {

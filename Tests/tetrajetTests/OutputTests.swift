@@ -43,6 +43,20 @@ struct OutputTests {
     }
   }
 
+  @Test("demo says how long it will take, which method of how many runs, and what to do next")
+  func demoProgress() throws {
+    let lines = try tetrajet("demo", "--epochs", "1").errors.split(separator: "\n").map(String.init)
+    let count = Method.allCases.count
+    #expect(lines[0].hasPrefix("\(count) methods train") && lines[0].contains("less than a minute"))
+    for (index, method) in Method.allCases.enumerated() {
+      let heading = try #require(lines.first { $0.hasPrefix("\(index + 1) of \(count): ") })
+      #expect(heading.hasPrefix("\(index + 1) of \(count): \(method.rawValue)"))
+      #expect(heading.contains(" left in all") == (index > 0), "\(heading)")
+    }
+    let next = try #require(lines.last)
+    #expect(next.contains("\(commandURL.path) train --data FOLDER --output "), "\(lines)")
+  }
+
   @Test("quantize tells what it did, in a sentence or in JSON; trace prints nothing")
   func tools() throws {
     try withTemporaryFolder { folder in
