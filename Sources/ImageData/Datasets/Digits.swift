@@ -1,33 +1,28 @@
-import Foundation
-import Runtime
+import CDigits
 
-/// The handwritten digits that ship with the package: 8 × 8 pixels, 1437 for training, 360 for test.
-/// Where they come from is said in Digits/README.md.
+/// The handwritten digits that are built into the program: 8 × 8 pixels, 1437 for training, 360 for test.
+/// Where they come from is said in Sources/CDigits/Data/README.md.
 enum Digits {
   /// The values of the files run from 0 to this one.
   private static let maximumValue = 16
 
   static func pair() throws -> (train: IDXFiles, test: IDXFiles) {
-    let listing = try FolderListing(folder())
-    guard let names = IDXFiles.Names(listing) else {
-      throw DatasetError(path: listing.path, fault: .unrecognized(archive: nil))
-    }
-    return try IDXFiles.pair(listing, names, maximumValue: maximumValue)
+    (
+      try side("train", tj_digits_train_images(), tj_digits_train_labels()),
+      try side("test", tj_digits_test_images(), tj_digits_test_labels())
+    )
   }
 
-  /// The folder that the package manager copies next to the program, or else the one in the sources.
-  ///
-  /// Not `Bundle.module`: where neither folder is there (a program copied without its resources), that
-  /// one stops the process, and this one ends in a `FileError` that names the missing folder.
-  private static func folder() -> String {
-    let beside = [
-      "\(Bundle.main.bundlePath)/TetraJet_ImageData.resources/Digits",
-      "\(Bundle.main.bundlePath)/TetraJet_ImageData.bundle/Digits",
-      "\(Bundle.main.resourcePath ?? "")/TetraJet_ImageData.bundle/Digits",
-      "\(Bundle.main.resourcePath ?? "")/TetraJet_ImageData.bundle/Contents/Resources/Digits",
-    ]
-    let source = URL(fileURLWithPath: #filePath)
-      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Digits").path
-    return (beside + [source]).first { FileManager.default.fileExists(atPath: $0) } ?? beside[0]
+  private static func side(_ name: String, _ images: tj_file, _ labels: tj_file) throws -> IDXFiles
+  {
+    func block(_ file: tj_file, _ content: String, dimensions: Int) throws -> IDXBlock {
+      try IDXBlock(
+        Array(UnsafeBufferPointer(start: file.bytes, count: file.count)),
+        path: "digits/\(name)-\(content)", dimensions: dimensions)
+    }
+    return try IDXFiles(
+      images: block(images, "images", dimensions: 3),
+      labels: block(labels, "labels", dimensions: 1),
+      classes: 10, maximumValue: maximumValue)
   }
 }

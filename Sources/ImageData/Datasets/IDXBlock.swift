@@ -3,6 +3,8 @@ import Runtime
 /// An IDX file of bytes, whole: 4 bytes 0, 0, 8 (unsigned byte), the number of dimensions; then
 /// each extent as a big-endian 32-bit number; then the values. It may be compressed by gzip.
 struct IDXBlock: Sendable {
+  /// The file's name in messages.
+  let path: String
   let bytes: [UInt8]
   let extents: [Int]
   /// Where the values start.
@@ -15,7 +17,14 @@ struct IDXBlock: Sendable {
   ///
   /// - Throws: `FileError`, `DatasetError`.
   init(_ path: String, dimensions: Int) throws {
-    let file = try readFile(path)
+    try self.init(readFile(path), path: path, dimensions: dimensions)
+  }
+
+  /// Reads the bytes of a file, which messages call `path`.
+  ///
+  /// - Throws: `DatasetError`.
+  init(_ file: [UInt8], path: String, dimensions: Int) throws {
+    self.path = path
     start = 4 + 4 * dimensions
     if file.starts(with: GzipReader.signature) {
       let reader = try GzipReader(file, path: path)

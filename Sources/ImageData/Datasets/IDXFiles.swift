@@ -3,7 +3,6 @@ import Runtime
 /// One side of a data set of IDX files (MNIST's format): 8-bit grey images of one size, and labels.
 struct IDXFiles: ImageDataset {
   let classNames: [String]
-  private let path: String
   private let width: Int
   private let height: Int
   private let images: IDXBlock
@@ -11,23 +10,28 @@ struct IDXFiles: ImageDataset {
   private let valueTable: [UInt8]
 
   /// Reads a pair of files. `classes` is how many there are; nil for what the largest label asks
-  /// for. Values in 0…`maximumValue` are scaled to 0…255.
-  init(images path: String, labels labelPath: String, classes: Int?, maximumValue: Int = 255) throws
-  {
-    images = try IDXBlock(path, dimensions: 3)
-    labels = try IDXBlock(labelPath, dimensions: 1)
+  /// for.
+  init(images path: String, labels labelPath: String, classes: Int?) throws {
+    try self.init(
+      images: IDXBlock(path, dimensions: 3), labels: IDXBlock(labelPath, dimensions: 1),
+      classes: classes)
+  }
+
+  /// A pair of blocks, the images of 3 and the labels of 1 dimension. Values in 0…`maximumValue` are scaled
+  /// to 0…255.
+  init(images: IDXBlock, labels: IDXBlock, classes: Int?, maximumValue: Int = 255) throws {
+    (self.images, self.labels) = (images, labels)
     guard images.count == labels.count else {
       throw DatasetError(
-        path: labelPath, fault: .itemCount(images: images.count, labels: labels.count))
+        path: labels.path, fault: .itemCount(images: images.count, labels: labels.count))
     }
-    self.path = path
     height = images.extents[1]
     width = images.extents[2]
     let labelRange = labels.bytes[labels.start...]
     let classes = classes ?? Int(labelRange.max() ?? 0) + 1
     if let offset = labelRange.firstIndex(where: { Int($0) >= classes }) {
       throw DatasetError(
-        path: labelPath,
+        path: labels.path,
         fault: .label(found: Int(labels.bytes[offset]), offset: offset, classes: classes))
     }
     classNames = (0..<classes).map(String.init)
@@ -62,14 +66,14 @@ struct IDXFiles: ImageDataset {
 
   /// Both sides of the data set in a folder.
   static func pair(
-    _ listing: FolderListing, _ names: Names, maximumValue: Int = 255
+    _ listing: FolderListing, _ names: Names
   ) throws -> (train: IDXFiles, test: IDXFiles) {
     let train = try IDXFiles(
       images: listing.path(names.train.images), labels: listing.path(names.train.labels),
-      classes: nil, maximumValue: maximumValue)
+      classes: nil)
     let test = try IDXFiles(
       images: listing.path(names.test.images), labels: listing.path(names.test.labels),
-      classes: train.classNames.count, maximumValue: maximumValue)
+      classes: train.classNames.count)
     return (train, test)
   }
 
@@ -77,7 +81,7 @@ struct IDXFiles: ImageDataset {
 
   func label(_ index: Int) -> Int { Int(labels.bytes[labels.start + index]) }
 
-  func name(_ index: Int) -> String { "\(path) record \(index)" }
+  func name(_ index: Int) -> String { "\(images.path) record \(index)" }
 
   func content(_ index: Int) throws -> ImageContent {
     let start = images.start + index * width * height
