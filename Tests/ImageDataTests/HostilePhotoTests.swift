@@ -34,7 +34,7 @@ struct HostilePhotoTests {
 
   @Test(
     "mutated photographs are images or typed errors, within a second each",
-    .enabled(if: photos != nil))
+    .enabled(if: photos != nil, "TETRAJET_PHOTOS names no folder of photographs"))
   func photographs() throws {
     let folder = Self.photos ?? ""
     let names = (FileManager.default.enumerator(atPath: folder)?.allObjects as? [String] ?? [])

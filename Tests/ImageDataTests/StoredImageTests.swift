@@ -150,7 +150,9 @@ struct StoredImageTests {
       + "91b66d0c3753707a226ddb18ae84d17bfafc930d5014368fb407c0e5369ffd005443b642cddcdf97610e29"
       + "c490422c3146f43fbab8933f00")
 
-  @Test("WebP is read where the library is there", .enabled(if: WebPDecoder.isAvailable))
+  @Test(
+    "WebP is read where the library is there",
+    .enabled(if: WebPDecoder.isAvailable, "libwebp is not installed"))
   func webpFile() throws {
     let file = try EncodedImage(webp, name: "x.jpg")
     #expect(file.format == .webp && file.width == 5 && file.height == 3)
@@ -162,7 +164,8 @@ struct StoredImageTests {
   }
 
   @Test(
-    "without the library, the error says what to install", .enabled(if: !WebPDecoder.isAvailable))
+    "without the library, the error says what to install",
+    .enabled(if: !WebPDecoder.isAvailable, "libwebp is installed"))
   func webpMissing() {
     let error = #expect(throws: ImageError.self) { try EncodedImage(webp, name: "x") }
     #expect(error?.description.contains("libwebp") == true)

@@ -250,7 +250,8 @@ struct TarArchiveTests {
 
   @Test(
     "archives of the system's tar are read, in its formats",
-    .enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/tar")),
+    .enabled(
+      if: FileManager.default.fileExists(atPath: "/usr/bin/tar"), "there is no /usr/bin/tar"),
     arguments: systemFormats)
   func systemTar(format: String) throws {
     // Within ustar's 155 and 100 bytes, and beyond.

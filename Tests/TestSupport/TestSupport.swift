@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import Testing
 
 /// Golden vectors that other implementations agree with. They are too large for the repository: the
 /// tests that need them run where `TETRAJET_GOLDEN` names their folder, or where a folder
@@ -14,6 +15,9 @@ public enum Golden {
 
   /// Whether the vectors are there.
   public static var isAvailable: Bool { folder != nil }
+
+  /// Why tests that need them are skipped.
+  public static let absence: Comment = "TETRAJET_GOLDEN names no folder of golden vectors"
 
   /// The path of a file of vectors.
   public static func path(_ name: String) -> String { "\(folder ?? ".")/\(name).safetensors" }

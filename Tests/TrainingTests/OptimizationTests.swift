@@ -12,7 +12,7 @@ import VisionModels
 struct OptimizationTests {
   @Test(
     "Q-Ramping's AdamW agrees with the golden trajectory, and where the period is 1 so does plain AdamW",
-    .enabled(if: Golden.isAvailable), arguments: [true, false])
+    .enabled(if: Golden.isAvailable, Golden.absence), arguments: [true, false])
   func goldenAdamW(ramps: Bool) throws {
     let file = try Golden.open("ramping_adamw")
     let initial = try file.floats("initial")

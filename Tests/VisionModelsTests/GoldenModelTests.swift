@@ -38,7 +38,7 @@ struct ModelStep {
   }
 }
 
-@Suite("The models agree with timm's", .enabled(if: Golden.isAvailable))
+@Suite("The models agree with timm's", .enabled(if: Golden.isAvailable, Golden.absence))
 struct GoldenModelTests {
   @Test(
     "in logits, loss and every gradient, by either engine",
