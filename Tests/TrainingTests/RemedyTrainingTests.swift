@@ -7,6 +7,7 @@ import Runtime
 import TestSupport
 import Testing
 import Training
+import own_remedy
 
 @Suite("Remedies in training", .serialized)
 struct RemedyTrainingTests {
@@ -141,15 +142,16 @@ struct RemedyTrainingTests {
     }
   }
 
-  @Test("the documentation's own remedy is the one tested here, in under forty lines")
-  func documentedRemedy() throws {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    let code = try readFile(folder.appendingPathComponent("Reluctance.swift").path)
-    let page = try readFile(
-      folder.appendingPathComponent("../../Documentation/Oscillation.md").standardized.path)
-    let text = String(decoding: code, as: UTF8.self)
-    #expect(String(decoding: page, as: UTF8.self).contains(text))
-    #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 41)
+  @Test(
+    "the documentation shows the example's files whole",
+    arguments: ["Reluctance.swift", "main.swift"])
+  func documentedRemedy(file: String) throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../..").standardized.path
+    let code = String(decoding: try readFile("\(root)/Examples/OwnRemedy/\(file)"), as: UTF8.self)
+    let page = String(decoding: try readFile("\(root)/Documentation/Oscillation.md"), as: UTF8.self)
+    #expect(page.contains("```swift\n\(code)```\n"))
+    #expect(code.split(separator: "\n", omittingEmptySubsequences: false).count <= 41)
   }
 
   @Test("a remedy of one's own is called at every step, and its changes count")

@@ -1,6 +1,7 @@
 import Foundation
 import ImageData
 import MXLinear
+import Oscillation
 import Runtime
 
 /// A run from its recipe to its summary.
@@ -32,17 +33,20 @@ public struct Trainer {
 
   /// Prepares a new run in a new folder.
   ///
-  /// - Parameter stop: through which the run can be asked to stop.
+  /// - Parameters:
+  ///   - stop: through which the run can be asked to stop.
+  ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   public init(
     _ recipe: Recipe, output: String, memoryLimit: MemoryLimit? = nil,
-    observer: any TrainingObserver, stop: StopRequest = StopRequest()
+    observer: any TrainingObserver, stop: StopRequest = StopRequest(),
+    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
       recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
-      observer: observer, stop: stop
+      observer: observer, stop: stop, extraRemedies: extraRemedies
     ) { try RunDirectory(creating: output) }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
@@ -88,7 +92,9 @@ public struct Trainer {
 
   private init(
     _ recipe: Recipe, pretrained: String? = nil, memoryLimit: MemoryLimit?,
-    observer: any TrainingObserver, stop: StopRequest, directory: () throws -> RunDirectory
+    observer: any TrainingObserver, stop: StopRequest,
+    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] },
+    directory: () throws -> RunDirectory
   ) throws {
     data = try ImageDatasets.open(recipe.data.path)
     var recipe = recipe
@@ -98,7 +104,8 @@ public struct Trainer {
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
-    training = try TrainingStep(recipe, stepsPerEpoch: loader.batchesPerEpoch)
+    training = try TrainingStep(
+      recipe, stepsPerEpoch: loader.batchesPerEpoch, extraRemedies: extraRemedies)
     if let pretrained {
       observer.initialized(
         try training.model.loadPretrained(pretrained, into: training.weights))

@@ -51,3 +51,23 @@ public protocol TrainingObserver: Sendable {
   /// The run is complete.
   func finished(_ summary: RunSummary)
 }
+
+/// An observer says only what it is interested in.
+extension TrainingObserver {
+  /// Says nothing.
+  public func started(_ plan: RunPlan) {}
+  /// Says nothing.
+  public func initialized(_ report: PretrainedReport) {}
+  /// Says nothing.
+  public func progressed(_ progress: RunProgress) {}
+  /// Says nothing.
+  public func evaluated(
+    epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double
+  ) {}
+  /// Says nothing.
+  public func warned(_ message: String) {}
+  /// Says nothing.
+  public func skipped(_ image: SkippedImage) {}
+  /// Says nothing.
+  public func finished(_ summary: RunSummary) {}
+}
