@@ -56,6 +56,8 @@ public struct Kernels: Sendable {
   ///   - ema: the moving averages in the same layout; needed by `Rounding.ema`.
   ///   - out: as `x`, and may be `x`.
   ///   - firstRow: the number of the slice's first row in the whole matrix, a multiple of 32.
+  ///   - axis: where the groups lie.
+  ///   - quantizer: format, scale rule and rounding.
   ///   - random: where the random bits of stochastic rounding come from.
   /// - Returns: how many groups hold a NaN or an infinity; their output is NaN.
   public func fakeQuantize(
@@ -239,7 +241,10 @@ public struct Kernels: Sendable {
 
   /// o = softmax(scale · q·kᵀ + bias + mask)·v of one head.
   ///
-  /// - Parameter scratch: `attentionScratch` numbers.
+  /// - Parameters:
+  ///   - head: q, k and v, and how they lie.
+  ///   - o: T × K, `outputStride` numbers from token to token, overwritten.
+  ///   - scratch: `attentionScratch` numbers.
   public func attention(
     _ head: AttentionHead, o: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
@@ -307,8 +312,15 @@ public struct Kernels: Sendable {
   /// takes one step on their mean with the learning rate times their number (the paper's Algorithm 2).
   ///
   /// - Parameters:
+  ///   - step: rates, decays and the step's number.
+  ///   - period: how many gradients an element waits for.
   ///   - sum: the gradients that an element waits with, added up.
   ///   - count: how many they are.
+  ///   - gradient: of this step.
+  ///   - weight: what is trained.
+  ///   - m: the first moment.
+  ///   - v: the second moment.
+  ///   - n: elements.
   public func rampingAdamW(
     _ step: AdamWCoefficients, period: UnsafePointer<Float>, sum: UnsafeMutablePointer<Float>,
     count: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,

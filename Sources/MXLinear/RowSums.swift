@@ -10,7 +10,10 @@ public func addColumnSums(of x: FloatMatrix, to sums: UnsafeMutablePointer<Float
 /// Lets slices of rows add into partial sums of their own, and adds those to `totals` in order.
 ///
 /// - Parameters:
+///   - rows: how many there are.
 ///   - totals: [columns], which the partial sums are added to.
+///   - columns: of the sums.
+///   - arena: scratch.
 ///   - body: adds the contribution of its rows to partial sums [columns] that start at zero.
 public func reduceRows(
   _ rows: Int, into totals: UnsafeMutablePointer<Float>, columns: Int, arena: Arena,

@@ -30,6 +30,8 @@ public struct Quantizer: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - values: `rows` · `columns` numbers.
+  ///   - rows: of the matrix.
+  ///   - columns: of the matrix.
   ///   - ema: the moving averages of `values`; needed by `Rounding.ema`, ignored by others.
   ///   - randomBits: the 16 random bits of element (row, column); needed by `Rounding.stochastic`.
   /// - Complexity: O(rows · columns).

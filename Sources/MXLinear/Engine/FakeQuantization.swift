@@ -6,6 +6,11 @@ import Runtime
 /// - Parameters:
 ///   - x: rows × columns.
 ///   - ema: moving averages in the layout of x, for `Rounding.ema`.
+///   - out: rows × columns, overwritten.
+///   - axis: where the groups lie.
+///   - quantizer: format, scale rule and rounding.
+///   - random: where the random bits of stochastic rounding come from.
+///   - kernels: the instruction set; the result is the same for all.
 /// - Returns: how many groups hold a NaN or an infinity; their output is NaN.
 public func fakeQuantize(
   _ x: FloatMatrix, ema: UnsafePointer<Float>? = nil, into out: FloatMatrix, axis: GroupAxis,

@@ -44,7 +44,10 @@ public struct MXMatrix: ~Copyable {
   ///
   /// - Parameters:
   ///   - values: row-major.
+  ///   - rows: of the matrix.
+  ///   - columns: of the matrix.
   ///   - axis: where the groups lie: along the contraction of the product to come.
+  ///   - quantizer: format, scale rule and rounding.
   ///   - ema: the moving averages of `values`, which `Rounding.ema` needs.
   ///   - random: what `Rounding.stochastic` draws from.
   ///   - kernels: the instruction set; the result is the same for all.
@@ -174,9 +177,11 @@ public struct MXMatrix: ~Copyable {
   /// The same product into memory of the caller's, which is what a loop wants.
   ///
   /// - Parameters:
-  ///   - c: A's lanes × B's lanes, overwritten.
+  ///   - b: the right operand, of the same contraction.
   ///   - bias: one number a lane of B, added to every row at the end; nil for none.
+  ///   - c: A's lanes × B's lanes, overwritten.
   ///   - arena: scratch.
+  ///   - kernels: the instruction set; the result is the same for all.
   public func product(
     _ b: borrowing MXMatrix, bias: UnsafePointer<Float>? = nil, into c: FloatMatrix, arena: Arena,
     kernels: Kernels = .current
