@@ -42,12 +42,14 @@ let package = Package(
     ),
     .target(
       name: "ImageData",
-      dependencies: ["Runtime", "CTurboJPEG", "CPNG", "CZlib"],
-      resources: [.copy("Digits")]
-    ),
+      dependencies: ["Runtime", "CDigits", "CTurboJPEG", "CPNG", "CZlib"]),
+    .target(name: "CDigits", exclude: ["Data"]),
     .target(name: "VisionModels", dependencies: ["MXLinear"]),
     .target(name: "Oscillation", dependencies: ["MXLinear"]),
-    .target(name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS]),
+    .target(
+      name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS],
+      // What the compiler's importer of C sees: Accelerate's present interface, and not the one it has given up.
+      cSettings: [.define("ACCELERATE_NEW_LAPACK", .when(platforms: [.macOS]))]),
     .target(name: "MXFormats"),
     .target(name: "Runtime", dependencies: ["CParallelFor"]),
     .target(
@@ -63,6 +65,10 @@ let package = Package(
       name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    // The article on oscillation shows it whole: a remedy of one's own, and a program that trains by it.
+    .executableTarget(
+      name: "own-remedy", dependencies: ["Training", "Oscillation", "Runtime"],
+      path: "Examples/OwnRemedy"),
     .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     // Counts what training steps allocate; in a process of its own, which runs nothing else.
@@ -91,7 +97,7 @@ let package = Package(
     .testTarget(
       name: "ImageDataTests",
       dependencies: ["ImageData", "Runtime", "Fuzzing", "CAllocationCounter", "CTurboJPEG"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "own-remedy", "TestSupport"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
     .testTarget(
       name: "tetrajetTests",
@@ -105,7 +111,7 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-  if ["CMXKernels", "CParallelFor", "CAllocationCounter"].contains(target.name) {
+  if ["CMXKernels", "CParallelFor", "CDigits", "CAllocationCounter"].contains(target.name) {
     target.cSettings = cSettings
   } else {
     target.swiftSettings = swiftSettings

@@ -8,14 +8,19 @@ import Runtime
 
 /// Single-precision matrix products by the system's BLAS, one call on the calling thread.
 ///
-/// Row-major; a leading dimension is the distance between two rows. OpenBLAS's own threads are switched
-/// off: they would compete with `parallelFor`, and their slices depend on how many there are.
+/// Row-major; a leading dimension is the distance between two rows. The library's own threads are switched off: they
+/// would compete with `parallelFor`, and their slices depend on how many there are.
 public enum BLAS {
-  private static let singleThreaded: Void = {
-    #if !canImport(Accelerate)
-      openblas_set_num_threads(1)
-    #endif
-  }()
+  #if canImport(Accelerate)
+    /// Accelerate remembers it for each thread, and slices run on threads that come and go: so before every call. A call
+    /// sets a thread-local variable.
+    private static func useOneThread() { _ = BLASSetThreading(BLAS_THREADING_SINGLE_THREADED) }
+  #else
+    /// OpenBLAS remembers it for the process: once.
+    private static func useOneThread() { _ = singleThreaded }
+
+    private static let singleThreaded: Void = openblas_set_num_threads(1)
+  #endif
 
   /// C = alpha · op(A)·op(B) + beta · C with op(A) m × k and op(B) k × n.
   public static func gemm(
@@ -23,7 +28,7 @@ public enum BLAS {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, beta: Float = 0,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    _ = singleThreaded
+    useOneThread()
     if m == 0 || n == 0 { return }
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
