@@ -1,29 +1,35 @@
 # make demo and make test are all a newcomer needs; both install what is missing.
-.PHONY: demo test build lint format documentation dependencies
+.PHONY: demo test build install uninstall lint format documentation dependencies
 
 # Every method on the built-in digits, and a table of what came out.
 demo: build
 	.build/release/tetrajet demo
 
-# Release mode: C is not optimized in debug builds, and the numeric suites would take minutes.
+# All tests, with what failed and what was skipped in the last lines. What `make build` has built is not built again.
 test: dependencies
-	swift test -c release
+	@.ci/test $(TESTS)
 
 build: dependencies
 	swift build -c release --product tetrajet
 
+# The command in PREFIX/bin, with its manual page and completions for bash, zsh and fish; `make uninstall PREFIX=...`
+# takes them away. The command needs nothing of this folder, nor Swift. (A shell leaves the ~ of PREFIX=~/.local alone.)
+PREFIX ?= /usr/local
+install: dependencies
+	@.ci/install install "$(patsubst ~/%,$(HOME)/%,$(PREFIX))"
+
+uninstall:
+	@.ci/install uninstall "$(patsubst ~/%,$(HOME)/%,$(PREFIX))"
+
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Examples
 
 format:
-	swift format --in-place --recursive Package.swift Sources Tests
+	swift format --in-place --recursive Package.swift Sources Tests Examples
 
-# The articles as web pages, in .build/documentation.
-documentation:
-	@mkdir -p .build
-	docc convert Documentation --allow-arbitrary-catalog-directories --warnings-as-errors \
-	  --fallback-display-name TetraJet --fallback-bundle-identifier TetraJet \
-	  --output-path .build/documentation
+# The articles and the libraries' symbols as web pages, in .build/documentation.
+documentation: dependencies
+	@.ci/documentation
 
 # OpenBLAS (Linux only: macOS has Accelerate), libjpeg-turbo, libpng and zlib, from the system's packages.
 dependencies:

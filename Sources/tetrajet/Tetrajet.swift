@@ -22,10 +22,12 @@ struct Tetrajet: ParsableCommand {
       143: a training was stopped by Ctrl-C or SIGTERM, and saved.
       Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
       """,
+    version: "tetrajet \(Version.current)",
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
       CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
       ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
+      ManualCommand.self,
     ])
 }
 

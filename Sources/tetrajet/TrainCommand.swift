@@ -41,16 +41,19 @@ struct TrainCommand: ParsableCommand {
       \(keyList)
       """)
 
-  @Argument(help: "A recipe in YAML.")
+  @Argument(help: "A recipe in YAML.", completion: .file(extensions: ["yaml", "yml"]))
   var recipe: String?
 
   @Option(help: "'digits' (built in), a folder of images, or a tar archive.")
   var data: String?
 
-  @Option(help: "Quantizers and remedies, as in tetrajet+qema; see above.")
+  @Option(
+    help: "Quantizers and remedies, as in tetrajet+qema; see above.", completion: .methods)
   var method: String?
 
-  @Option(help: "How products are computed: packed, simulated.")
+  @Option(
+    help: "How products are computed: packed, simulated.",
+    completion: .list(["packed", "simulated"]))
   var engine: String?
 
   @Option(
@@ -66,7 +69,7 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var threading: ThreadOption
 
-  @Option(help: "Set a recipe key: key.path=value. May be repeated.")
+  @Option(help: "Set a recipe key: key.path=value. May be repeated.", completion: .assignments)
   var set: [String] = []
 
   @OptionGroup var memory: MemoryOption

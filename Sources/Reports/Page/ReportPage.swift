@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 
 /// The report: one page of HTML that needs nothing from elsewhere.
 public struct ReportPage {
@@ -25,6 +26,7 @@ public struct ReportPage {
     ]
     return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
       + "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+      + "<meta name='generator' content='TetraJet \(Version.current)'>"
       + "<title>\(escaped(title))</title><style>\(PageStyle.css)</style></head>"
       + "<body><main>\(body.joined(separator: "\n"))</main>"
       + "<div id='readout' role='status'></div><script>\(PageStyle.script)</script></body></html>\n"
@@ -297,7 +299,8 @@ public struct ReportPage {
             "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB",
             "\(fixed(summary.seconds, 0)) s", "\(summary.threads) threads, \(summary.isa)",
             "engine \(summary.engine)",
-          ] + (summary.skippedImages > 0 ? ["images skipped: \(summary.skippedImages)"] : [])
+          ] + (summary.version.map { ["TetraJet \($0)"] } ?? [])
+            + (summary.skippedImages > 0 ? ["images skipped: \(summary.skippedImages)"] : [])
         } ?? []
       let lines = (run.notes + facts).map { "<li>\(escaped($0))</li>" }.joined()
       let recipe =

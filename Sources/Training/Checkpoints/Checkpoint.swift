@@ -86,13 +86,16 @@ public struct Checkpoint: Sendable {
       metadata: metadata(model, recipe, classNames), checksum: true)
   }
 
-  /// Keys that change no result stay out of the recipe: the same training gives the same bytes.
+  /// The metadata's key of the version that wrote a file.
+  static let versionKey = "tetrajet.version"
+
+  /// Keys that change no result stay out of the recipe: the same training by the same version gives the same bytes.
   static func metadata(
     _ model: VisionModel, _ recipe: Recipe, _ classNames: [String]
   ) -> [String: String] {
     model.configuration.metadata.merging([
       "method": recipe.method.rawValue, "recipe": recipe.yaml(where: \.changesResult),
-      "class_names": jsonArray(classNames),
+      "class_names": jsonArray(classNames), versionKey: Version.current,
     ]) { $1 }
   }
 }

@@ -17,7 +17,10 @@ struct RunOrigin {
 
   /// For a checkpoint's metadata.
   var metadata: [String: String] {
-    ["recipe": recipe.yaml, "train_images": "\(images)", "class_names": jsonArray(classNames)]
+    [
+      "recipe": recipe.yaml, "train_images": "\(images)", "class_names": jsonArray(classNames),
+      Checkpoint.versionKey: Version.current,
+    ]
   }
 
   /// What can change the result and is not what it was when a checkpoint was written; one of a version that carried

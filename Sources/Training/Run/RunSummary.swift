@@ -36,9 +36,11 @@ public struct RunSummary: Codable, Sendable, Equatable {
   /// Of the weights, means over the windows of statistics in the second half of training: r(W_Q), r(Y) and the share
   /// with R_w > 16. Nil where nothing was measured.
   public var rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
+  /// The version of the program that finished the run; nil in summaries of versions that did not say.
+  public var version: String?
 
   enum CodingKeys: String, CodingKey {
-    case method, engine, seconds, parameters, seed, epochs, steps, threads, isa
+    case method, engine, seconds, parameters, seed, epochs, steps, threads, isa, version
     case evalTop1 = "eval_top1"
     case evalTop5 = "eval_top5"
     case evalLoss = "eval_loss"
@@ -116,6 +118,7 @@ extension RunSummary {
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
       weightsSHA256: weightsSHA256,
       rateOfChangeQuantizedWeight: mean(\.rateOfChangeQuantizedWeight),
-      rateOfChangeOutput: mean(\.rateOfChangeOutput), oscillatingShare: mean(\.oscillatingShare))
+      rateOfChangeOutput: mean(\.rateOfChangeOutput), oscillatingShare: mean(\.oscillatingShare),
+      version: Version.current)
   }
 }
