@@ -63,28 +63,15 @@ public struct MemoryLimit: Sendable, Equatable {
   ///   - groups: /proc/self/cgroup: "0::PATH" of version 2, "N:memory:PATH" of version 1.
   ///   - root: where the groups are mounted.
   package static func controlGroup(_ groups: String, root: String) -> Double? {
-    var limits: [Double] = []
-    for line in groups.split(separator: "\n") {
-      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard fields.count == 3 else { continue }
-      let isSecond = fields[0] == "0" && fields[1].isEmpty
-      guard isSecond || fields[1].split(separator: ",").contains("memory") else { continue }
-      let (mount, file) =
-        isSecond ? (root, "memory.max") : ("\(root)/memory", "memory.limit_in_bytes")
-      var parts = fields[2].split(separator: "/")
-      while true {
-        let folder = ([Substring(mount)] + parts).joined(separator: "/")
-        if let bytes = try? readStream("\(folder)/\(file)"),
-          // "max" is no number, and version 1 writes almost 2⁶³ for it.
-          let limit = Double(String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }),
-          limit < 0x1p60
-        {
-          limits.append(limit)
-        }
-        if parts.popLast() == nil { break }
-      }
-    }
-    return limits.min()
+    ControlGroups.folders(groups, root: root, controller: "memory").compactMap { folder, version in
+      let file = version == 2 ? "memory.max" : "memory.limit_in_bytes"
+      guard let bytes = try? readStream("\(folder)/\(file)"),
+        // "max" is no number, and version 1 writes almost 2⁶³ for it.
+        let limit = Double(String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }),
+        limit < 0x1p60
+      else { return nil }
+      return limit
+    }.min()
   }
 }
 
