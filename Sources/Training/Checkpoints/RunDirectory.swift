@@ -7,6 +7,10 @@ public struct RunDirectory: Sendable {
 
   /// The folder.
   public let path: String
+  /// Keeps others from writing to the folder; nil for one that is only read, or cannot be locked.
+  private let lock: FolderLock?
+  /// Why the folder could not be locked, in one line.
+  let lockWarning: String?
 
   /// The resolved recipe.
   public var recipe: String { "\(path)/recipe.yaml" }
@@ -39,36 +43,69 @@ public struct RunDirectory: Sendable {
   }
 
   /// The folder of a run of which nothing is expected.
-  public init(reading path: String) { self.path = path }
+  public init(reading path: String) { (self.path, lock, lockWarning) = (path, nil, nil) }
+
+  /// A folder for a new run under a name that nothing has yet: `base`, or the first of `base-2`, `base-3` and so on.
+  ///
+  /// - Throws: `FileError` where the folder cannot be made.
+  public init(numbering base: String) throws {
+    var (path, number) = (base, 1)
+    try Self.createFolders((base as NSString).deletingLastPathComponent)
+    while mkdir(path, 0o755) != 0 {
+      guard errno == EEXIST else { throw FileError("create", path) }
+      number += 1
+      path = "\(base)-\(number)"
+    }
+    try self.init(creating: path)
+  }
 
   /// A folder for a new run.
   ///
-  /// - Throws: `RunError.exists` where a run has left a checkpoint there, `FileError` where the folder
-  ///   cannot be made. A run that stopped before its first checkpoint may be started over.
+  /// - Throws: `RunError.exists` where a run has left a checkpoint there, `RunError.busy` where another process writes
+  ///   one, `FileError` where the folder cannot be made. A run that stopped before its first checkpoint may be started over.
   public init(creating path: String) throws {
-    self.path = path
-    let files = FileManager.default
-    // Weights beside a recipe and no checkpoint: the run was killed while it saved its first epoch.
-    let isUnfinished = files.fileExists(atPath: recipe)
-    if [resume, previousResume, summary].contains(where: files.fileExists)
-      || !isUnfinished && [last, best].contains(where: files.fileExists)
-    {
-      throw RunError.exists(path)
-    }
+    if Self(reading: path).holdsRun { throw RunError.exists(path) }
     try Self.createFolders(path)
+    self.path = path
+    (lock, lockWarning) = try Self.lock(path)
+    // Another process may have left one before the lock was free.
+    if holdsRun { throw RunError.exists(path) }
     removePartialFiles()
-    if files.fileExists(atPath: metrics) { try writeFileAtomically(metrics, text: "") }
+    if FileManager.default.fileExists(atPath: metrics) {
+      try writeFileAtomically(metrics, text: "")
+    }
     try EventFile.rewind(in: path, toStep: 0)
   }
 
   /// The folder of an earlier run.
   ///
-  /// - Throws: `RunError` where there is no run, or none that has saved a checkpoint.
+  /// - Throws: `RunError` where there is no run, none that has saved a checkpoint, or one that goes on in another process.
   public init(existing path: String) throws {
+    guard FileManager.default.fileExists(atPath: Self(reading: path).recipe) else {
+      throw RunError.notARun(path)
+    }
     self.path = path
-    guard FileManager.default.fileExists(atPath: recipe) else { throw RunError.notARun(path) }
+    (lock, lockWarning) = try Self.lock(path)
     guard hasCheckpoint else { throw RunError.nothingToResume(path) }
     removePartialFiles()
+  }
+
+  private static func lock(_ path: String) throws -> (FolderLock?, warning: String?) {
+    switch FolderLock.attempt(path) {
+    case .held(let lock): (lock, nil)
+    case .taken(let holder): throw RunError.busy(path, holder)
+    case .impossible(let error):
+      (nil, "\(error); see to it that no other process writes to this run")
+    }
+  }
+
+  /// Whether a run has left a checkpoint here.
+  private var holdsRun: Bool {
+    let files = FileManager.default
+    // Weights beside a recipe and no checkpoint: the run was killed while it saved its first epoch.
+    let isUnfinished = files.fileExists(atPath: recipe)
+    return [resume, previousResume, summary].contains(where: files.fileExists)
+      || !isUnfinished && [last, best].contains(where: files.fileExists)
   }
 
   /// Whether there is something to go on from.

@@ -4,6 +4,8 @@ import Runtime
 public enum RunError: ReportableError, Equatable {
   /// A run lies in the folder that a new one was to be written to.
   case exists(String)
+  /// Another process writes to the folder: which.
+  case busy(String, String)
   /// There is no recipe in the folder.
   case notARun(String)
   /// The run was stopped before its first checkpoint.
@@ -18,7 +20,7 @@ public enum RunError: ReportableError, Equatable {
   /// What kind of fault it is.
   public var category: ErrorCategory {
     switch self {
-    case .exists, .changed: .usage
+    case .exists, .busy, .changed: .usage
     case .notARun, .nothingToResume, .bothDamaged, .classes: .badData
     }
   }
@@ -28,6 +30,8 @@ public enum RunError: ReportableError, Equatable {
     switch self {
     case .exists(let path):
       "\(path) already holds a run; choose another --output, or continue it with --resume \(path)"
+    case .busy(let path, let holder):
+      "\(path) is being written by \(holder); wait for its end or stop it, or choose another --output"
     case .notARun(let path):
       "\(path) is not the folder of a run: it has no recipe.yaml"
     case .nothingToResume(let path):
