@@ -22,3 +22,11 @@ static const tj_kernels *const list[] = {
 const tj_kernels *tj_kernels_at(size_t index) {
   return index < sizeof list / sizeof *list ? list[index] : NULL;
 }
+
+int tj_is_optimized(void) {
+#if defined(__OPTIMIZE__)
+  return 1;
+#else
+  return 0;
+#endif
+}

@@ -47,6 +47,9 @@ public struct Kernels: Sendable {
     do { return try chosen() } catch { preconditionFailure("\(error)") }
   }()
 
+  /// Whether the compiler optimized the kernels; a debug build does not.
+  public static var isOptimized: Bool { tj_is_optimized() != 0 }
+
   // MARK: - Quantizers
 
   /// Quantizes and de-quantizes a slice of rows: out = Q(x).

@@ -48,6 +48,7 @@ struct BenchCommand: ParsableCommand {
       _ benchmark: (Benchmarks, (BenchmarkResult) throws -> Void) throws -> Void
     ) throws {
       try threading.apply()
+      noteDebugBuild()
       let benchmarks = try Benchmarks(
         model: model, batch: batch, method: method, engine: engine, repeats: repeats)
       if !json {
@@ -167,6 +168,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+      noteDebugBuild()
       let settings =
         [
           RecipeSetting("data.path", data, flag: "--data"),

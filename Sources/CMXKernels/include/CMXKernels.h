@@ -198,6 +198,9 @@ typedef struct {
                        int32_t along_columns, const tj_quantizer *quantizer, tj_losses *losses);
 } tj_kernels;
 
+/// 1 where the compiler optimized the kernels, 0 in a debug build.
+int tj_is_optimized(void);
+
 /// The tables compiled into this build, best first; null from the first index beyond them.
 const tj_kernels *tj_kernels_at(size_t index);
 
