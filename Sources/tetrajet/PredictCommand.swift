@@ -71,7 +71,7 @@ struct PredictCommand: ParsableCommand {
       try printLine(line.text)
     } else {
       try printLine(image)
-      let width = predictions.map(\.name.count).max() ?? 0
+      let width = predictions.map(\.name.displayWidth).max() ?? 0
       for prediction in predictions {
         try printLine(
           "  \(padded(prediction.name, width))  \(fixed(100 * prediction.probability, 2)) %")

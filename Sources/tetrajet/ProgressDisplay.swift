@@ -7,15 +7,13 @@ import Training
 /// Shows a run on standard error: a bar that moves on a terminal, a line an epoch elsewhere.
 final class ProgressDisplay: TrainingObserver {
   private let canRedraw = Terminal.canRedraw
-  private let bar = Mutex(Bar())
+  private let state = Mutex(State())
 
-  private struct Bar {
-    /// When it was last drawn.
+  private struct State {
+    /// When the bar was last drawn.
     var drawn = ContinuousClock.now
-    /// Whether it stands on the line now.
-    var isVisible = false
     /// What it says of the last evaluation.
-    var accuracy = ""
+    var accuracy: String?
   }
 
   func started(_ plan: RunPlan) {
@@ -32,17 +30,29 @@ final class ProgressDisplay: TrainingObserver {
 
   func progressed(_ progress: RunProgress) {
     guard canRedraw else { return }
-    bar.withLock { bar in
+    let accuracy: String?? = state.withLock { state in
       // Ten times a second is as much as an eye can read.
       let now = ContinuousClock.now
-      guard bar.drawn.duration(to: now) > .milliseconds(100) else { return }
-      let share = Double(progress.step) / Double(progress.totalSteps)
-      writeError(
-        "\r\u{1B}[Kepoch \(progress.epoch + 1)/\(progress.epochs) \(progressBar(share))  "
-          + "loss \(fixed(progress.loss, 3))  \(bar.accuracy)\(fixed(progress.imagesPerSecond, 0)) images/s  "
-          + "\(duration(progress.secondsLeft)) left" + starved(progress.loaderWaitShare))
-      (bar.drawn, bar.isVisible) = (now, true)
+      guard state.drawn.duration(to: now) > .milliseconds(100) else { return nil }
+      state.drawn = now
+      return .some(state.accuracy)
     }
+    if let accuracy { StatusLine.draw(parts(progress, accuracy: accuracy)) }
+  }
+
+  private func parts(_ progress: RunProgress, accuracy: String?) -> [StatusPart] {
+    let share = Double(progress.step) / Double(progress.totalSteps)
+    let starved = progress.loaderWaitShare
+    return [
+      .text("epoch \(progress.epoch + 1)/\(progress.epochs)", rank: 7),
+      .bar(share, rank: 6),
+      .text("\(fixed(100 * share, 0)) %", rank: 9),
+      .text("loss \(fixed(progress.loss, 3))", rank: 5),
+      accuracy.map { .text($0, rank: 4) },
+      .text("\(fixed(progress.imagesPerSecond, 0)) images/s", rank: 2),
+      .text("\(duration(progress.secondsLeft)) left", rank: 8),
+      starved < Self.starvation ? nil : .text("starved \(fixed(100 * starved, 0)) %", rank: 3),
+    ].compactMap { $0 }
   }
 
   func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double) {
@@ -50,15 +60,21 @@ final class ProgressDisplay: TrainingObserver {
       "epoch \(epoch + 1): train loss \(fixed(trainLoss, 4)), test loss \(fixed(score.meanLoss, 4)), "
         + "top-1 \(fixed(score.top1Percent, 2)) %, top-5 \(fixed(score.top5Percent, 2)) %"
         + starved(loaderWaitShare))
-    bar.withLock { $0.accuracy = "top-1 \(fixed(score.top1Percent, 2)) %  " }
+    state.withLock { $0.accuracy = "top-1 \(fixed(score.top1Percent, 2)) %" }
   }
 
-  /// Says so where training waits for images a tenth of the time; nothing elsewhere.
+  /// From which share of the time on waiting for images is worth a word.
+  private static let starvation = 0.1
+
+  /// Says so where training waits for images; nothing elsewhere.
   private func starved(_ share: Double) -> String {
-    share < 0.1 ? "" : "  (starved: waited \(fixed(100 * share, 0)) % of the time for images)"
+    share < Self.starvation
+      ? "" : "  (starved: waited \(fixed(100 * share, 0)) % of the time for images)"
   }
 
   func warned(_ message: String) { write("warning: \(message)") }
+
+  func saved(step: Int) { write("saved after step \(step), as asked; going on") }
 
   func skipped(_ image: SkippedImage) { write("skipped: \(image)") }
 
@@ -70,10 +86,5 @@ final class ProgressDisplay: TrainingObserver {
         + "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB\(skipped)")
   }
 
-  private func write(_ line: String) {
-    bar.withLock { bar in
-      writeError((bar.isVisible ? "\r\u{1B}[K" : "") + line + "\n")
-      bar.isVisible = false
-    }
-  }
+  private func write(_ line: String) { writeError("\(line)\n") }
 }

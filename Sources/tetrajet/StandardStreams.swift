@@ -6,16 +6,22 @@ import Runtime
 /// - Throws: `FileError` (exit status 74) where the line cannot be written whole: standard output is closed, full, or a pipe
 ///   that nobody reads any more.
 func printLine(_ text: String) throws {
-  guard write(text + "\n", to: STDOUT_FILENO) else { throw FileError("write", "standard output") }
+  let error = StatusLine.without {
+    writeWhole(text + "\n", to: STDOUT_FILENO) ? nil : FileError("write", "standard output")
+  }
+  if let error { throw error }
 }
 
 /// Writes to standard error as it is, without a line break.
 ///
 /// Where nobody can read it (closed, full, a broken pipe, a terminal that was hung up) the text is lost and nothing
 /// else: a message is not worth a night's training.
-func writeError(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+func writeError(_ text: String) {
+  StatusLine.without { _ = writeWhole(text, to: STDERR_FILENO) }
+}
 
-private func write(_ text: String, to handle: Int32) -> Bool {
+/// Writes a text to a standard stream; returns whether all of it was written, or leaves the reason in `errno`.
+func writeWhole(_ text: String, to handle: Int32) -> Bool {
   var text = text
   return text.withUTF8 { writeWhole(handle, UnsafeRawBufferPointer($0)) }
 }

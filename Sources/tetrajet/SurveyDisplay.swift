@@ -6,7 +6,7 @@ import Synchronization
 /// Shows on standard error how far a survey is: a bar that moves on a terminal, elsewhere a line at
 /// the start, every ten seconds, and at the end.
 final class SurveyDisplay: Sendable {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let canRedraw = Terminal.canRedraw
   private let start = ContinuousClock.now
   private let state = Mutex(State())
 
@@ -24,23 +24,26 @@ final class SurveyDisplay: Sendable {
       state.done = done
       let now = ContinuousClock.now
       // Ten times a second is as much as an eye can read.
-      let pause: Duration = isTerminal ? .milliseconds(100) : .seconds(10)
+      let pause: Duration = canRedraw ? .milliseconds(100) : .seconds(10)
       guard state.drawn.duration(to: now) > pause else { return }
       state.drawn = now
       let share = Double(done) / Double(total)
       let left = duration(seconds / share - seconds)
-      writeError(
-        isTerminal
-          ? "\r\u{1B}[K\(progressBar(share))  \(done) of \(total) images  \(left) left"
-          : "\(done) of \(total) images looked at, \(left) left\n")
+      if canRedraw {
+        StatusLine.draw([
+          .bar(share, rank: 1), .text("\(fixed(100 * share, 0)) %", rank: 4),
+          .text("\(done) of \(total) images", rank: 2), .text("\(left) left", rank: 3),
+        ])
+      } else {
+        writeError("\(done) of \(total) images looked at, \(left) left\n")
+      }
     }
   }
 
   func finished() {
     let done = state.withLock { $0.done }
     writeError(
-      (isTerminal ? "\r\u{1B}[K" : "")
-        + "\(done) images looked at in \(duration(seconds)), "
+      "\(done) images looked at in \(duration(seconds)), "
         + "\(fixed(Double(done) / max(seconds, 1e-9), 0)) images/s\n")
   }
 

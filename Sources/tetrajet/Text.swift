@@ -3,30 +3,23 @@ import Reports
 
 /// Text with spaces behind it, up to a width.
 func padded(_ text: String, _ width: Int) -> String {
-  text + String(repeating: " ", count: max(0, width - text.count))
+  text + String(repeating: " ", count: max(0, width - text.displayWidth))
 }
 
 /// Rows under a header: the first column to the left, numbers to the right.
 func table(_ header: [String], _ rows: [[String]]) -> String {
   let widths = header.indices.map { column in
-    ([header] + rows).map { $0[column].count }.max() ?? 0
+    ([header] + rows).map { $0[column].displayWidth }.max() ?? 0
   }
   func line(_ cells: [String]) -> String {
     zip(cells, widths).enumerated().map { index, cell in
       index == 0
         ? padded(cell.0, cell.1)
-        : String(repeating: " ", count: cell.1 - cell.0.count) + cell.0
+        : String(repeating: " ", count: cell.1 - cell.0.displayWidth) + cell.0
     }.joined(separator: "  ")
   }
   let rule = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")
   return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
-}
-
-/// How much is done, as a bar of twenty cells and in per cent.
-func progressBar(_ share: Double) -> String {
-  let filled = Int(min(max(share, 0), 1) * 20)
-  return String(repeating: "█", count: filled) + String(repeating: "░", count: 20 - filled)
-    + " \(fixed(100 * share, 0)) %"
 }
 
 /// Seconds as people read them: 45 s, 3:07, 2:03:10.

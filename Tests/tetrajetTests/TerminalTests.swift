@@ -4,64 +4,100 @@ import Testing
 
 @Suite("On a terminal the command draws what the terminal can show", .serialized)
 struct TerminalTests {
-  /// The two ends of a new pseudo-terminal: what is written to the second is read from the first.
-  ///
-  /// The C library's functions are looked up by name: its module on Linux leaves them out.
-  private static func pseudoTerminal() throws -> (master: Int32, slave: Int32) {
-    typealias OfDescriptor = @convention(c) (Int32) -> Int32
-    typealias Name = @convention(c) (Int32) -> UnsafePointer<CChar>?
-    let library = dlopen(nil, RTLD_NOW)
-    func function<Function>(_ name: String, _: Function.Type) throws -> Function {
-      unsafeBitCast(try #require(dlsym(library, name)), to: Function.self)
-    }
-    let master = try function("posix_openpt", OfDescriptor.self)(O_RDWR | O_NOCTTY)
-    try #require(master >= 0)
-    for name in ["grantpt", "unlockpt"] {
-      try #require(try function(name, OfDescriptor.self)(master) == 0)
-    }
-    let slave = open(
-      String(cString: try #require(try function("ptsname", Name.self)(master))), O_RDWR | O_NOCTTY)
-    try #require(slave >= 0)
-    return (master, slave)
+  private static func training(_ folder: String, epochs: Int) -> [String] {
+    ["train", "--epochs", "\(epochs)", "--method", "fp32", "--output", "\(folder)/run"]
   }
 
-  /// What a short training writes to a terminal (a pseudo-terminal on its standard error).
-  static func training(environment: [String: String]) throws -> String {
+  /// What a short training writes to a terminal.
+  private static func training(
+    columns: Int? = nil, environment: [String: String]
+  ) throws -> String {
     try withTemporaryFolder { folder in
-      let (master, slave) = try pseudoTerminal()
-      let process = Process()
-      process.executableURL = commandURL
-      process.arguments = [
-        "train", "--epochs", "12", "--method", "fp32", "--output", "\(folder)/run",
-      ]
-      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle(fileDescriptor: slave, closeOnDealloc: false)
-      try process.run()
-      close(slave)
-      var text: [UInt8] = []
-      var buffer = [UInt8](repeating: 0, count: 4096)
-      // Once the command has gone, reading ends: with 0, or on Linux with EIO.
-      while case let count = read(master, &buffer, buffer.count), count > 0 {
-        text += buffer.prefix(count)
-      }
-      close(master)
+      let terminal = try PseudoTerminal(columns: columns)
+      let process = try terminal.start(
+        training(folder, epochs: 12), environment: environment)
+      let text = terminal.read()
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)
-      return String(decoding: text, as: UTF8.self)
+      return text
     }
+  }
+
+  /// What is drawn and written after each clearing of the line: bars, which end at the line's beginning, and messages.
+  private static func drawings(_ text: String) -> (bars: [String], messages: [String]) {
+    let parts = text.components(separatedBy: "\r\u{1B}[J").dropFirst()
+    let bars = parts.filter { $0.hasSuffix("\r") }.map { String($0.dropLast()) }
+    return (bars, parts.filter { !$0.hasSuffix("\r") })
   }
 
   @Test("a bar moves, without colours, and NO_COLOR leaves it", arguments: ["", "1"])
   func bar(noColor: String) throws {
-    let text = try Self.training(environment: ["TERM": "xterm-256color", "NO_COLOR": noColor])
-    #expect(text.contains("░") && text.contains("images/s"), "\(text)")
+    let text = try Self.training(columns: 100, environment: ["NO_COLOR": noColor])
+    let bars = Self.drawings(text).bars
+    #expect(bars.contains { $0.contains("░") && $0.contains("images/s") }, "\(text)")
     // Once an epoch has been evaluated, the bar says how well.
-    let bars = text.components(separatedBy: "\r").filter { $0.contains("░") }
     #expect(bars.contains { $0.contains("top-1") }, "\(text)")
     // Every escape sequence clears the line; those of colours end in m.
     let sequences = text.components(separatedBy: "\u{1B}").dropFirst()
-    #expect(!sequences.isEmpty && sequences.allSatisfy { $0.hasPrefix("[K") }, "\(text)")
+    #expect(!sequences.isEmpty && sequences.allSatisfy { $0.hasPrefix("[J") }, "\(text)")
+  }
+
+  @Test("the bar fits the terminal, and shows what matters most", arguments: [20, 40, 80, 89, 136])
+  func width(columns: Int) throws {
+    let text = try Self.training(columns: columns, environment: [:])
+    let (bars, messages) = Self.drawings(text)
+    #expect(!bars.isEmpty && bars.allSatisfy { $0.count < columns }, "\(text)")
+    #expect(bars.allSatisfy { $0.contains(" %") && $0.contains(" left") }, "\(text)")
+    #expect(columns < 40 || bars.allSatisfy { $0.contains("epoch ") && $0.contains("░") })
+    #expect(columns < 80 || bars.allSatisfy { $0.contains("loss ") })
+    #expect(columns < 136 || bars.allSatisfy { $0.contains("images/s") })
+    // No message is on a bar's line.
+    #expect(!messages.isEmpty && messages.allSatisfy { !$0.contains("░") && $0.hasSuffix("\r\n") })
+  }
+
+  @Test("block characters count as two columns where they may be that wide")
+  func wideBlocks() throws {
+    let text = try Self.training(columns: 60, environment: ["LC_ALL": "ja_JP.UTF-8"])
+    let bars = Self.drawings(text).bars
+    #expect(bars.contains { $0.contains("█") }, "\(text)")
+    #expect(bars.allSatisfy { $0.count + $0.count { "█░".contains($0) } < 60 }, "\(text)")
+  }
+
+  @Test("the bar follows the terminal to another width, and a message on stopping has its own line")
+  func resize() throws {
+    try withTemporaryFolder { folder in
+      let terminal = try PseudoTerminal(columns: 136)
+      let process = try terminal.start(Self.training(folder, epochs: 100_000))
+      let wide = terminal.read { Self.drawings($0).bars.contains { $0.count > 60 } }
+      #expect(Self.drawings(wide).bars.contains { $0.count > 60 }, "\(wide)")
+      terminal.resize(columns: 40)
+      func narrow(_ text: String) -> ArraySlice<String> {
+        // What was on its way is as wide as the terminal was.
+        Self.drawings(text).bars.drop { $0.count >= 40 }
+      }
+      let text = terminal.read { narrow($0).count > 5 }
+      kill(process.processIdentifier, SIGINT)
+      let rest = terminal.read()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 130)
+      let bars = narrow(text + rest)
+      #expect(bars.count > 5 && bars.allSatisfy { $0.count < 40 }, "\(text + rest)")
+      let last = try #require(Self.drawings(text + rest).messages.last)
+      #expect(last.hasPrefix("stopped after step"), "\(rest)")
+    }
+  }
+
+  @Test("a training whose terminal is hung up goes on to its end")
+  func hungUp() throws {
+    try withTemporaryFolder { folder in
+      var terminal: PseudoTerminal? = try PseudoTerminal()
+      let process = try #require(try terminal?.start(Self.training(folder, epochs: 12)))
+      _ = terminal?.read { $0.contains("\u{1B}[J") }
+      terminal = nil
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+      #expect(FileManager.default.fileExists(atPath: "\(folder)/run/summary.json"))
+    }
   }
 
   @Test("a dumb terminal gets a line an epoch and no control characters", arguments: ["dumb", ""])
