@@ -33,11 +33,13 @@ struct DemoCommand: ParsableCommand {
 
   func run() throws {
     try threading.apply()
-    let folder =
-      output
-      ?? FileManager.default.temporaryDirectory
-      .appendingPathComponent("tetrajet-demo-\(ProcessInfo.processInfo.processIdentifier)").path
-    defer { if output == nil { try? FileManager.default.removeItem(atPath: folder) } }
+    noteDebugBuild()
+    let lifeline = try Lifeline()
+    StopSignals.install(passingOnTo: lifeline)
+    StopSignals.begin()
+    let temporary = try output == nil ? TemporaryFolder("tetrajet-demo") : nil
+    let folder = temporary?.path ?? output!
+    defer { withExtendedLifetime(temporary) {} }
     var rows: [[String]] = []
     var progress = DemoProgress(
       methods: Method.allCases.count, epochs: epochs ?? Recipe.digits.training.epochs)
@@ -46,7 +48,7 @@ struct DemoCommand: ParsableCommand {
       let run = "\(folder)/\(method.rawValue)"
       writeError("\n\(progress.heading(method))\n")
       let start = ContinuousClock.now
-      try train(method, into: run)
+      try train(method, into: run, lifeline)
       progress.finished(seconds: start.duration(to: .now).inSeconds)
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
       if json {
@@ -89,17 +91,23 @@ struct DemoCommand: ParsableCommand {
       """)
   }
 
-  private func train(_ method: Method, into run: String) throws {
-    let process = Process()
-    process.executableURL = Bundle.main.executableURL
-    process.arguments =
+  private func train(_ method: Method, into run: String, _ lifeline: Lifeline) throws {
+    let child = try ChildProcess(
+      Bundle.main.executablePath!,
       [
         "train", "--data", "digits", "--method", method.rawValue, "--seed", "\(seed)", "--output",
         run, "--threads", "\(Threads.count)", "--set", "training.evaluate_every=10",
-      ] + (epochs.map { ["--epochs", "\($0)"] } ?? [])
-    try process.run()
-    process.waitUntilExit()
+      ] + (epochs.map { ["--epochs", "\($0)"] } ?? []),
+      environment: ProcessInfo.processInfo.environment, lifeline: lifeline)
+    let ending = child.wait()
+    if StopSignals.request.isStopping { throw ExitCode(StopSignals.status) }
+    switch ending {
+    case .exited(0): break
     // The child has said what is wrong.
-    guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
+    case .exited(let status): throw ExitCode(status)
+    case .killed(let signal):
+      writeError("tetrajet: the training by \(method.rawValue) was killed by signal \(signal)\n")
+      throw ExitCode(128 + signal)
+    }
   }
 }

@@ -90,14 +90,18 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     try threading.apply()
     StopSignals.install()
+    if !StopSignals.isAttached { noteDebugBuild() }
     var trainer = try trainer(ProgressDisplay())
+    StopSignals.begin()
+    let summary: RunSummary
     do {
-      let summary = try trainer.run()
-      if json { try printLine(summary.line(output: trainer.output)) }
+      summary = try trainer.run()
     } catch let stopped as RunStopped {
+      // The demo may be about to remove the folder.
+      let advice =
+        StopSignals.isAttached ? "" : "; go on with: tetrajet train --resume \(trainer.output)"
       writeError(
-        "stopped after step \(stopped.step) of \(stopped.totalSteps), which is saved; go on with: "
-          + "tetrajet train --resume \(trainer.output)\n")
+        "stopped after step \(stopped.step) of \(stopped.totalSteps), which is saved\(advice)\n")
       throw ExitCode(StopSignals.status)
     } catch {
       if let step = trainer.savedStep, trainer.hasCheckpoint {
@@ -107,6 +111,7 @@ struct TrainCommand: ParsableCommand {
       }
       throw error
     }
+    if json { try printLine(summary.line(output: trainer.output)) }
   }
 
   private func trainer(_ observer: ProgressDisplay) throws -> Trainer {
@@ -116,9 +121,8 @@ struct TrainCommand: ParsableCommand {
       }
       let resolved = try Recipe(settings: settings())
       return try Trainer(
-        resolved, output: output ?? defaultOutput(resolved), memoryLimit: try memory.limit(),
-        observer: observer,
-        stop: StopSignals.request)
+        resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
+        memoryLimit: try memory.limit(), observer: observer, request: StopSignals.request)
     }
     guard output == nil else {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
@@ -126,7 +130,7 @@ struct TrainCommand: ParsableCommand {
     return try Trainer(
       resuming: resume, settings: settings(), isWholeRecipe: recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
-      stop: StopSignals.request)
+      request: StopSignals.request)
   }
 
   private func settings() throws -> [RecipeSetting] {

@@ -83,3 +83,18 @@ func jsonLines(_ path: String) throws -> [[String: Any]] {
     try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
   }
 }
+
+/// Waits until `isReady`, as long as a process runs; returns whether that came true.
+func wait(for process: Process, until isReady: () throws -> Bool) rethrows -> Bool {
+  while try !isReady() {
+    guard process.isRunning else { return try isReady() }
+    usleep(500)
+  }
+  return true
+}
+
+/// The text of a file so far; empty where there is none.
+func text(_ path: String) -> String { String(decoding: (try? readFile(path)) ?? [], as: UTF8.self) }
+
+/// How many lines a file has so far.
+func lines(_ path: String) -> Int { text(path).utf8.count { $0 == UInt8(ascii: "\n") } }

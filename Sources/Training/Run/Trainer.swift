@@ -21,7 +21,7 @@ public struct Trainer {
   private let training: TrainingStep
   private let loader: BatchLoader
   private let schedule: LearningRateSchedule
-  private let stop: StopRequest
+  private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
   private let memory: Double
   private var state: ResumeState
@@ -34,20 +34,23 @@ public struct Trainer {
   /// Prepares a new run in a new folder.
   ///
   /// - Parameters:
-  ///   - stop: through which the run can be asked to stop.
+  ///   - isNumbered: whether a folder that is there already means the next name: `output-2`, `output-3` and so on.
+  ///   - request: through which the run can be asked to stop, or to save.
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   public init(
-    _ recipe: Recipe, output: String, memoryLimit: MemoryLimit? = nil,
-    observer: any TrainingObserver, stop: StopRequest = StopRequest(),
+    _ recipe: Recipe, output: String, isNumbered: Bool = false, memoryLimit: MemoryLimit? = nil,
+    observer: any TrainingObserver, request: RunRequest = RunRequest(),
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
       recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
-      observer: observer, stop: stop, extraRemedies: extraRemedies
-    ) { try RunDirectory(creating: output) }
+      observer: observer, request: request, extraRemedies: extraRemedies
+    ) {
+      try isNumbered ? RunDirectory(numbering: output) : RunDirectory(creating: output)
+    }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
 
@@ -60,7 +63,7 @@ public struct Trainer {
   public init(
     resuming path: String, settings: [RecipeSetting] = [], isWholeRecipe: Bool = false,
     allowsChanges: Bool = false, memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
-    stop: StopRequest = StopRequest()
+    request: RunRequest = RunRequest()
   ) throws {
     let directory = try RunDirectory(existing: path)
     let own = try RecipeSetting.read(directory.recipe)
@@ -68,7 +71,9 @@ public struct Trainer {
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
     let recipe = try Recipe(settings: kept + settings)
     let file = try directory.openResume { observer.warned($0) }
-    try self.init(recipe, memoryLimit: memoryLimit, observer: observer, stop: stop) { directory }
+    try self.init(recipe, memoryLimit: memoryLimit, observer: observer, request: request) {
+      directory
+    }
     let trained = try Checkpoint.recipe(of: file)
     let changes = RunOrigin(self.recipe, data.train).changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
@@ -92,7 +97,7 @@ public struct Trainer {
 
   private init(
     _ recipe: Recipe, pretrained: String? = nil, memoryLimit: MemoryLimit?,
-    observer: any TrainingObserver, stop: StopRequest,
+    observer: any TrainingObserver, request: RunRequest,
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] },
     directory: () throws -> RunDirectory
   ) throws {
@@ -115,7 +120,7 @@ public struct Trainer {
       let batches = loader.epoch(1 << 30 | step)
       return {
         // A trial leaves no traces, so a stop need not wait for its end.
-        try stop.check()
+        try request.checkStop()
         return try batches.next().map(TrainingBatch.init)
       }
     }
@@ -123,8 +128,9 @@ public struct Trainer {
     state = ResumeState()
     meter = Meter(logEvery: recipe.training.logEvery)
     self.observer = observer
-    self.stop = stop
+    self.request = request
     self.directory = try directory()
+    if let warning = self.directory.lockWarning { observer.warned(warning) }
     events = recipe.training.tensorboard ? try EventFile(in: self.directory.path) : nil
   }
 
@@ -138,7 +144,7 @@ public struct Trainer {
     lastSave = start
     do {
       return try train { secondsBefore + start.duration(to: .now).inSeconds }
-    } catch is StopRequest.Stop {
+    } catch is RunRequest.Stop {
       state.seconds = secondsBefore + start.duration(to: .now).inSeconds
       try saveState()
       throw RunStopped(step: state.step, totalSteps: totalSteps)
@@ -157,7 +163,7 @@ public struct Trainer {
     let evaluator = Evaluator(model: training.model, weights: training.weights)
     func evaluate() throws -> BatchScore {
       try evaluator.score(
-        test, averages: training.averages(step: state.step), check: { try stop.check() })
+        test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
     }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
@@ -167,7 +173,7 @@ public struct Trainer {
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
-      let averaged = isDue ? try evaluateAverage(test) : nil
+      let averaged = isDue ? try evaluateAverage(test, seconds: seconds) : nil
       try log(metrics(score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
         observer.evaluated(
@@ -214,14 +220,27 @@ public struct Trainer {
         try log(metrics(score: nil, recorder))
         meter.closeInterval()
       }
-      try stop.check()
-      if isCheckpointDue, !isLast {
-        state.seconds = seconds()
-        try saveState()
+      if isLast {
+        try request.checkStop()
+      } else {
+        try heed(seconds: seconds)
+        if isCheckpointDue {
+          state.seconds = seconds()
+          try saveState()
+        }
       }
     }
     guard meter.images > 0 else { throw LoaderError.noImages }
     meter.stop()
+  }
+
+  /// Does what was asked for from outside, after a step or between the batches of an evaluation.
+  private mutating func heed(seconds: () -> Double) throws {
+    try request.checkStop()
+    guard request.takeSave() else { return }
+    state.seconds = seconds()
+    try saveState()
+    observer.saved(step: state.step)
   }
 
   private var isCheckpointDue: Bool {
@@ -262,10 +281,13 @@ public struct Trainer {
   }
 
   /// The score of the averaged weights, where there are any.
-  private func evaluateAverage(_ test: BatchLoader) throws -> BatchScore? {
+  private mutating func evaluateAverage(
+    _ test: BatchLoader, seconds: () -> Double
+  ) throws -> BatchScore? {
     guard let weights = training.averagedWeights else { return nil }
     return try Evaluator(model: training.model, weights: weights)
-      .score(test, averages: training.averages(step: state.step), check: { try stop.check() })
+      .score(
+        test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
   }
 
   /// The first test images, on which the model's output is compared from step to step.
@@ -325,13 +347,4 @@ public struct Trainer {
   }
 
   private var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }
-}
-
-extension Recipe {
-  func loaderOptions(training: Bool) -> LoaderOptions {
-    LoaderOptions(
-      batchSize: self.training.batchSize, training: training, seed: UInt64(seed),
-      workers: data.workers, cacheMegabytes: data.cacheMegabytes,
-      maximumBrokenShare: data.maximumBrokenShare)
-  }
 }

@@ -46,6 +46,8 @@ public protocol TrainingObserver: Sendable {
   func evaluated(epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double)
   /// Something is not as it should be, but the run goes on: one line.
   func warned(_ message: String)
+  /// A checkpoint was written after a step because that was asked for; the run goes on.
+  func saved(step: Int)
   /// An image could not be read and is left out.
   func skipped(_ image: SkippedImage)
   /// The run is complete.
@@ -66,6 +68,8 @@ extension TrainingObserver {
   ) {}
   /// Says nothing.
   public func warned(_ message: String) {}
+  /// Says nothing.
+  public func saved(step: Int) {}
   /// Says nothing.
   public func skipped(_ image: SkippedImage) {}
   /// Says nothing.
