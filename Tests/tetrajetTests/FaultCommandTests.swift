@@ -12,23 +12,18 @@ struct FaultCommandTests {
       ["train", "--data", data, "--epochs", "1000", "--output", run]
         + ["model.width=32", "model.depth=1", "model.image_size=8", "model.patch_size=4"]
         .flatMap { ["--set", $0] }, errors: errors)
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while process.isRunning, Date() < deadline,
-      !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors")
-    {
-      usleep(1000)
-    }
+    try #require(wait(for: process) { hasCheckpoint(run) })
     return process
+  }
+
+  private func hasCheckpoint(_ run: String) -> Bool {
+    FileManager.default.fileExists(atPath: "\(run)/resume.safetensors")
   }
 
   /// The last line on standard error, once a process has ended.
   private func lastLine(_ process: Process, _ path: String) throws -> String {
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while process.isRunning, Date() < deadline { usleep(1000) }
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
-    let text = String(decoding: try readFile(path), as: UTF8.self)
-    return text.split(separator: "\n").last.map(String.init) ?? ""
+    return text(path).split(separator: "\n").last.map(String.init) ?? ""
   }
 
   @Test("an output folder that is removed in mid-run ends it with one line")
@@ -72,8 +67,7 @@ struct FaultCommandTests {
       // Every line is whole, and the run can go on where there is room.
       _ = try jsonLines("\(run)/metrics.jsonl")
       let resumed = try start(["train", "--resume", run], errors: "\(folder)/resumed")
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while Date() < deadline, try readFile("\(folder)/resumed").isEmpty { usleep(1000) }
+      try #require(wait(for: resumed) { lines("\(folder)/resumed") > 0 })
       kill(resumed.processIdentifier, SIGTERM)
       let last = try lastLine(resumed, "\(folder)/resumed")
       #expect(resumed.terminationStatus == 143 && last.contains("which is saved"), "\(last)")
@@ -127,11 +121,7 @@ struct FaultCommandTests {
             ["--set", $0]
           },
         errors: "\(folder)/errors")
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while Date() < deadline, !FileManager.default.fileExists(atPath: "\(run)/resume.safetensors")
-      {
-        usleep(1000)
-      }
+      try #require(wait(for: process) { hasCheckpoint(run) })
       try FileManager.default.removeItem(atPath: "\(folder)/data/train/a")
       let line = try lastLine(process, "\(folder)/errors")
       #expect(process.terminationStatus == 65, "\(line)")
