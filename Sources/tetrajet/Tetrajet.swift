@@ -18,8 +18,8 @@ struct Tetrajet: ParsableCommand {
       FOLDER has train/ and test/ (or val/), each with one folder of JPEG, PNG or WebP files a class, or
       tar archives of such; 'tetrajet data FOLDER' looks at it.
 
-      Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output; 130 and \
-      143: a training was stopped by Ctrl-C or SIGTERM, and saved.
+      Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output; 129, \
+      130 and 143: a training was stopped by SIGHUP, Ctrl-C or SIGTERM, and saved.
       Environment: TETRAJET_ISA forces an instruction set (\(Kernels.available.map(\.name).joined(separator: ", "))).
       """,
     version: "tetrajet \(Version.current)",

@@ -24,8 +24,8 @@ struct TrainCommand: ParsableCommand {
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names; \
       with --set training.tensorboard=true also what 'tensorboard --logdir RUN' shows.
 
-      Ctrl-C and SIGTERM finish the step, save a checkpoint and exit with 130 and 143; a second one \
-      stops at once. Either way, and after a crash, '--resume RUN' goes on from the last checkpoint, to \
+      Ctrl-C, SIGTERM and SIGHUP finish the step, save a checkpoint and exit with 130, 143 and 129; a second one \
+      stops at once; SIGUSR1 saves and goes on. Either way, and after a crash, '--resume RUN' goes on from the last checkpoint, to \
       the same bytes as a run that was never stopped. Checkpoints are saved at the end of each epoch and \
       as checkpoint.every_minutes and checkpoint.every_steps say. A changed recipe (--set, a RECIPE, or \
       an edited recipe.yaml) goes on only with --allow-changes.
