@@ -43,7 +43,7 @@ enum StatusLine {
 
   /// Draws the line, in place of what it was; the terminal must be one that can redraw.
   static func draw(_ parts: [StatusPart]) {
-    TerminalSize.onChange { redraw() }
+    _ = watch
     Self.parts.withLock { current in
       current = parts
       show(parts)
@@ -63,6 +63,23 @@ enum StatusLine {
   static func leave() {
     guard isVisible.load(ordering: .relaxed) else { return }
     _ = clearing.withUTF8Buffer { writeWhole(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
+  }
+
+  /// From the first drawing on, the line follows the terminal's size, and none is left under the prompt of a command that
+  /// a signal ends.
+  private static let watch: Void = {
+    TerminalSize.onChange { redraw() }
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      let previous = signal(number, leaveAndEnd)
+      // A training has its own.
+      if previous != nil { signal(number, previous) }
+    }
+  }()
+
+  private static let leaveAndEnd: @convention(c) (Int32) -> Void = { number in
+    leave()
+    signal(number, SIG_DFL)
+    raise(number)
   }
 
   private static func redraw() {
@@ -88,7 +105,7 @@ enum StatusLine {
     {
       parts.remove(at: least)
     }
-    let cells = min(20, 5 + (columns - width()) / cellWidth)
+    let cells = max(0, min(20, 5 + (columns - width()) / cellWidth))
     let line = parts.map { part in
       switch part.content {
       case .text(let text): text

@@ -10,9 +10,8 @@ enum TerminalSize {
     return Int(size.ws_col)
   }
 
-  /// Calls `body`, on a thread of its own, whenever the size changes; only the first call of this counts.
+  /// Calls `body`, on a thread of its own, whenever the size changes; to be called once.
   static func onChange(_ body: @escaping @Sendable () -> Void) {
-    guard !isWatched.exchange(true, ordering: .relaxed) else { return }
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -37,6 +36,5 @@ enum TerminalSize {
     errno = code
   }
 
-  private static let isWatched = Atomic<Bool>(false)
   private static let nearEnd = Atomic<Int32>(-1)
 }
