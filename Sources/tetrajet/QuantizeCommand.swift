@@ -73,7 +73,10 @@ struct QuantizeCommand: ParsableCommand {
   @OptionGroup var outputs: OutputOption
 
   func run() throws {
-    let target = try outputs.file(output, inputs: [input])
+    // A folder stands for one of its files.
+    let target = try outputs.file(
+      output,
+      inputs: [input, "\(input)/model.safetensors"] + RunDirectory.files(of: input))
     let report = try FileQuantization(
       format: format?.format, scaleRule: scale, rounding: rounding, axis: axis,
       quantizesAll: all, writesValues: values, seed: seed

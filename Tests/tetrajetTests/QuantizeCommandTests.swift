@@ -71,6 +71,9 @@ struct QuantizeCommandTests {
         #expect(try started.floats(name) == values.floats("\(name).values"))
       }
 
+      let over = try tetrajet("quantize", run, "\(run)/last.safetensors", "--force")
+      #expect(over.status == 64 && over.errors.contains("is the input"), "\(over)")
+
       // Once more: a copy, with a checksum that is its own.
       let again = try tetrajet("quantize", packed, "\(folder)/again")
       #expect(
