@@ -21,10 +21,13 @@ struct QuantizeCommand: ParsableCommand {
     commandName: "quantize",
     abstract: "Quantize the matrices of a safetensors file to 4 bits.",
     discussion: """
-      For every 2-D floating-point tensor T, T_blocks (two codes a byte, the even element in the low \
+      For every matrix T that is quantized, T_blocks (two codes a byte, the even element in the low \
       nibble) and T_scales (one E8M0 byte for 32 elements) are written, as published MXFP4 checkpoints \
       have them; other tensors are copied. With --values, T.values (F32), T.codes and T.scales (U8) \
-      instead.
+      instead. 'eval', 'predict' and 'train --init' read what is written.
+
+      Of a checkpoint, the matrices are quantized that its training quantized (qkv, proj, fc1 and fc2 of \
+      every block), of another file all; --all takes the head, Swin's merging and its tables too.
 
         tetrajet quantize model.safetensors model-mxfp4.safetensors
         tetrajet quantize in.safetensors out.safetensors --rounding stochastic
@@ -51,8 +54,12 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help:
-      "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column.")
-  var axis = GroupAxis.rows
+      "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column. (default: rows)"
+  )
+  var axis: GroupAxis?
+
+  @Flag(help: "Quantize every matrix of a checkpoint, not only those that its training quantized.")
+  var all = false
 
   @Flag(help: "Write values, codes and scales instead of packed blocks.")
   var values = false
@@ -66,14 +73,19 @@ struct QuantizeCommand: ParsableCommand {
   @OptionGroup var outputs: OutputOption
 
   func run() throws {
-    let target = try outputs.file(output, inputs: [input])
+    // A folder stands for one of its files.
+    let target = try outputs.file(
+      output,
+      inputs: [input, "\(input)/model.safetensors"] + RunDirectory.files(of: input))
     let report = try FileQuantization(
       format: format?.format, scaleRule: scale, rounding: rounding, axis: axis,
-      writesValues: values,
-      seed: seed
+      quantizesAll: all, writesValues: values, seed: seed
     ).run(input, output: target)
     if report.matrices == 0 {
-      writeError("\(input) has no 2-D floating-point tensor: nothing was quantized\n")
+      writeError(
+        report.alreadyQuantized > 0
+          ? "\(input) is quantized already: its \(report.alreadyQuantized) matrices stay as they are\n"
+          : "\(input) has no matrix to quantize (2-D, floating-point): nothing was quantized\n")
     }
     if report.brokenGroups > 0 {
       writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
@@ -88,6 +100,7 @@ struct QuantizeCommand: ParsableCommand {
     line.add("output", output)
     line.add("matrices", report.matrices)
     line.add("elements", report.elements)
+    line.add("selection", report.isCheckpoint && !all ? "trained" : "all")
     line.add("rounding", report.rounding.rawValue)
     line.add("bytes_before", report.bytesBefore)
     line.add("bytes_after", report.bytesAfter)
@@ -100,7 +113,17 @@ struct QuantizeCommand: ParsableCommand {
     let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
     return
       "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
-      + "\(report.copied) other tensors copied"
+      + "\(report.copied) other tensors copied" + remark(report)
+  }
+
+  /// What a reader might have expected otherwise.
+  private func remark(_ report: FileQuantization.Report) -> String {
+    if !report.isCheckpoint {
+      return "; not a checkpoint of 'tetrajet train': all its matrices were taken"
+    }
+    guard report.keptMatrices > 0 else { return "" }
+    return
+      "; \(report.keptMatrices) of them matrices that training keeps in single precision (--all takes them)"
   }
 
   private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }

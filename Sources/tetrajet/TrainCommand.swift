@@ -58,7 +58,8 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help:
-      "Start from pretrained weights: a safetensors file of timm or transformers, or a run folder.")
+      "Start from pretrained weights: a safetensors file of timm or transformers, or a run folder. The model's shape is the file's where model.* does not say otherwise."
+  )
   var `init`: String?
 
   @Option(help: "Passes over the training images.")
@@ -119,7 +120,13 @@ struct TrainCommand: ParsableCommand {
       guard !allowChanges else {
         throw ValidationError("--allow-changes goes with --resume, which is not there")
       }
-      let resolved = try Recipe(settings: settings())
+      var settings = try settings()
+      if let shape = try PretrainedShape(of: settings) {
+        writeError("\(shape.note)\n")
+        // What the user says of the model comes later, and holds.
+        settings = shape.settings + settings
+      }
+      let resolved = try Recipe(settings: settings)
       return try Trainer(
         resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
         memoryLimit: try memory.limit(), observer: observer, request: StopSignals.request)

@@ -125,12 +125,35 @@ struct SafetensorsTests {
         == .duplicate(name: "x.dtype"))
   }
 
+  @Test("notes that are null and fields that later versions may have are passed over")
+  func lenient() throws {
+    let header = """
+      {"__metadata__": null, "x": {"dtype": "U8", "strides": [1, {"a": [true, -1.5e3]}], "shape": [2], \
+      "layout": null, "name": "\\u00e9", "data_offsets": [0, 2]}}
+      """
+    try withTemporaryFolder { folder in
+      let path = "\(folder)/file.safetensors"
+      try Data(safetensors(header, data: [7, 8])).write(to: URL(fileURLWithPath: path))
+      let file = try SafetensorsFile(path: path)
+      #expect(try file.bytes("x") == [7, 8])
+      #expect(file.metadata.isEmpty)
+    }
+    // Not so deep that the stack ends.
+    let deep = String(repeating: "[", count: 100_000)
+    guard case .syntax = try Self.fault(safetensors("{\"x\": {\"a\": \(deep)")) else {
+      Issue.record("a deep value was not refused as syntax")
+      return
+    }
+  }
+
   @Test(
     "a header that is not the JSON it must be is an error",
     arguments: [
       "", "[]", "{", "{\"x\"}", "{\"x\": 1}", "{\"x\": {}}", "{\"x\": {\"shape\": [-1]}}",
       "{\"x\": {\"shape\": [1e3]}}", "{\"x\": {\"shape\": [99999999999999999999]}}",
       "{\"\\u12\": {}}", "{\"\\ud800\": {}}", "{\"__metadata__\": {\"a\": 1}}", "{} {}",
+      "{\"__metadata__\": nul}", "{\"__metadata__\": [null]}", "{\"x\": {\"a\": tru}}",
+      "{\"x\": {\"a\": 1 2}}", "{\"x\": {\"a\": [1,]}}",
       "{\"x\": {\"dtype\": \"U8\", \"shape\": [], \"data_offsets\": [0]}}",
     ])
   func syntax(header: String) throws {

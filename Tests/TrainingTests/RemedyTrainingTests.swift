@@ -110,7 +110,7 @@ struct RemedyTrainingTests {
         .run(
           "\(folder)/model",
           output: OutputFile("\(folder)/codes", inputs: [], replaces: false))
-      #expect(report.rounding == .ema && report.matrices == 13)
+      #expect(report.rounding == .ema && report.matrices == 12)
       let file = try SafetensorsFile(path: "\(folder)/codes")
       let values = AlignedBuffer<Float>(count: training.weights.count)
       training.weightQuantizer.quantize(
@@ -119,7 +119,8 @@ struct RemedyTrainingTests {
         let codes = try file.floats("\(entry.name).values")
         #expect(codes == Array(values.elements[entry.range]), "\(entry.name)")
       }
-      #expect(file["head.weight.values"] != nil)
+      // Training keeps the head in single precision.
+      #expect(file["head.weight.values"] == nil)
       #expect(!file.entries.contains { $0.name.contains(".ema") })
     }
   }

@@ -17,6 +17,16 @@ public struct PackedMatrix: Equatable, Sendable {
   /// `lanes` × `groups` E8M0 bytes.
   public let scales: [UInt8]
 
+  /// What a file holds: `lanes` × groups × 16 bytes of codes, and a byte of scale for each group.
+  public init(lanes: Int, blocks: [UInt8], scales: [UInt8]) {
+    precondition(
+      lanes > 0 && scales.count.isMultiple(of: lanes)
+        && blocks.count == scales.count * Self.blockSize,
+      "\(blocks.count) bytes of codes and \(scales.count) scales for \(lanes) lanes")
+    (self.lanes, groups) = (lanes, scales.count / lanes)
+    (self.blocks, self.scales) = (blocks, scales)
+  }
+
   /// Packs a quantized matrix.
   public init(packing matrix: QuantizedMatrix) {
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed

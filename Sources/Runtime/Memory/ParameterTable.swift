@@ -66,26 +66,27 @@ public struct ParameterTable: Sendable {
   ///
   /// - Parameter prefix: what stands before each name in the file; tensors without it are ignored.
   /// - Throws: `SafetensorsError` naming the first tensor that is missing, misshapen or unknown.
-  public func check(_ file: SafetensorsFile, prefix: String = "") throws {
+  public func check(_ file: some TensorSource, prefix: String = "") throws {
     for entry in entries {
-      let found = try file.entry(prefix + entry.name)
-      guard found.shape == entry.shape else {
+      let found = try file.neededShape(of: prefix + entry.name)
+      guard found == entry.shape else {
         throw file.error(
-          .shape(tensor: found.name, found: found.shape, expected: entry.shape))
+          .shape(tensor: prefix + entry.name, found: found, expected: entry.shape))
       }
     }
     let known = Set((entries + averages.entries).map { prefix + $0.name })
-    let stranger = file.entries.first { $0.name.hasPrefix(prefix) && !known.contains($0.name) }
-    if let stranger { throw file.error(.stranger(tensor: stranger.name)) }
+    let stranger = file.tensorNames.first { $0.hasPrefix(prefix) && !known.contains($0) }
+    if let stranger { throw file.error(.stranger(tensor: stranger)) }
   }
 
   /// The flat buffer that a file's tensors make.
   ///
-  /// - Throws: as `check`, before anything is allocated.
-  public func read(from file: SafetensorsFile, prefix: String = "") throws -> AlignedBuffer<Float> {
+  /// - Throws: as `check`, before anything is allocated; `SafetensorsError.Fault.notFinite`.
+  public func read(from file: some TensorSource, prefix: String = "") throws -> AlignedBuffer<Float>
+  {
     try check(file, prefix: prefix)
     let buffer = AlignedBuffer<Float>(count: count)
-    try load(from: file, into: buffer, prefix: prefix)
+    try fill(buffer, from: file, prefix: prefix, finite: true)
     return buffer
   }
 
@@ -93,12 +94,14 @@ public struct ParameterTable: Sendable {
   ///
   /// - Throws: `SafetensorsError` where only some are there, or of another shape.
   public func readAverages(
-    from file: SafetensorsFile, prefix: String = ""
+    from file: some TensorSource, prefix: String = ""
   ) throws -> AlignedBuffer<Float>? {
     let table = averages
-    guard table.entries.contains(where: { file[prefix + $0.name] != nil }) else { return nil }
+    guard table.entries.contains(where: { file.shape(of: prefix + $0.name) != nil }) else {
+      return nil
+    }
     let buffer = AlignedBuffer<Float>(count: count)
-    try table.fill(buffer, from: file, prefix: prefix)
+    try table.fill(buffer, from: file, prefix: prefix, finite: true)
     return buffer
   }
 
@@ -106,18 +109,24 @@ public struct ParameterTable: Sendable {
   ///
   /// - Throws: as `check`, before anything is written.
   public func load(
-    from file: SafetensorsFile, into buffer: AlignedBuffer<Float>, prefix: String = ""
+    from file: some TensorSource, into buffer: AlignedBuffer<Float>, prefix: String = ""
   ) throws {
     precondition(buffer.count == count, "a buffer of \(buffer.count) for a table of \(count)")
     try check(file, prefix: prefix)
-    try fill(buffer, from: file, prefix: prefix)
+    // A training that has broken down is resumed to say so at the step where it does.
+    try fill(buffer, from: file, prefix: prefix, finite: false)
   }
 
   private func fill(
-    _ buffer: AlignedBuffer<Float>, from file: SafetensorsFile, prefix: String
+    _ buffer: AlignedBuffer<Float>, from file: some TensorSource, prefix: String,
+    finite: Bool
   ) throws {
     for entry in entries {
-      let values = try file.floats(prefix + entry.name, shape: entry.shape)
+      let name = prefix + entry.name
+      let values =
+        finite
+        ? try file.finiteFloats(name, shape: entry.shape)
+        : try file.floats(name, shape: entry.shape)
       values.withUnsafeBufferPointer {
         (buffer.base + entry.offset).update(from: $0.baseAddress!, count: entry.count)
       }

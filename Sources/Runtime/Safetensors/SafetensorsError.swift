@@ -32,6 +32,10 @@ public struct SafetensorsError: ReportableError, Equatable {
     case metadata(key: String, found: String?, expected: String)
     /// The file is shorter than it was when its header was read.
     case truncated(tensor: String)
+    /// A weight is a NaN or an infinity; of how many numbers that are none, and of how many in all.
+    case notFinite(tensor: String, isNaN: Bool, count: Int, total: Int)
+    /// The file is of another format.
+    case foreign(ForeignFormat)
     /// The bytes do not have the hash that the file carries.
     case checksum(found: String, expected: String)
   }
@@ -89,6 +93,10 @@ public struct SafetensorsError: ReportableError, Equatable {
       "metadata '\(key)' is \(found.map { "'\($0)'" } ?? "missing"); expected \(expected)"
     case .truncated(let tensor):
       "ends in the middle of tensor '\(tensor)'"
+    case .notFinite(let tensor, let isNaN, let count, let total):
+      "tensor '\(tensor)' holds \(isNaN ? "a NaN" : "an infinity") (\(count) of its \(total) numbers are not "
+        + "finite): the training or the conversion that wrote it broke down; use an earlier checkpoint"
+    case .foreign(let format): format.description
     case .checksum(let found, let expected):
       "is damaged: its bytes have the SHA-256 \(found.prefix(12))…, and were written with "
         + "\(expected.prefix(12))…; use another copy (a file that was changed on purpose must lose the "

@@ -29,11 +29,14 @@ public final class SafetensorsFile {
     func error(_ fault: SafetensorsError.Fault) -> SafetensorsError {
       SafetensorsError(path: path, fault: fault)
     }
-    guard length >= 8 else { throw error(.noHeader(fileLength: length)) }
+    guard length >= 8 else {
+      throw error(try Self.foreign(file) ?? .noHeader(fileLength: length))
+    }
     let claimed = try Self.bytes(of: file, at: 0, count: 8).reversed()
       .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard claimed <= UInt64(min(length - 8, Self.longestHeader)) else {
-      throw error(.headerLength(claimed: claimed, available: length - 8))
+      throw error(
+        try Self.foreign(file) ?? .headerLength(claimed: claimed, available: length - 8))
     }
     dataStart = 8 + Int(claimed)
     let header = try SafetensorsHeader(
@@ -143,6 +146,13 @@ public final class SafetensorsFile {
   }
 
   // MARK: - Checks
+
+  /// That a file whose first bytes are no header is of another format, where they tell which.
+  private static func foreign(
+    _ file: borrowing FileDescriptor
+  ) throws -> SafetensorsError.Fault? {
+    try ForeignFormat(of: file).map(SafetensorsError.Fault.foreign)
+  }
 
   private static func check(
     _ raw: [SafetensorsHeader.Entry], available: Int,

@@ -34,7 +34,8 @@ struct SafetensorsHeader {
     try members { header, name in
       guard names.insert(name).inserted else { throw header.error(.duplicate(name: name)) }
       if name == "__metadata__" {
-        try header.readMetadata()
+        // Some writers say so where they have no notes.
+        if try !header.skipNull() { try header.readMetadata() }
       } else {
         header.entries.append(try header.readEntry(name))
       }
@@ -64,7 +65,8 @@ struct SafetensorsHeader {
       case "shape" where shape == nil: shape = try header.integers()
       case "data_offsets" where offsets == nil: offsets = try header.integers()
       case "dtype", "shape", "data_offsets": throw header.error(.duplicate(name: "\(name).\(key)"))
-      default: throw header.syntax("dtype, shape or data_offsets, not '\(key)',")
+      // What later versions of the format may say of a tensor; the reference reader passes over it too.
+      default: try header.skipValue(depth: 0)
       }
     }
     guard let type, let shape, let offsets, offsets.count == 2 else {
@@ -72,6 +74,46 @@ struct SafetensorsHeader {
     }
     return Entry(name: name, type: type, shape: shape, begin: offsets[0], end: offsets[1])
   }
+
+  // MARK: - What nobody reads
+
+  /// How deep values may be nested that nobody reads, so that none exhausts the stack.
+  private static let deepest = 16
+
+  private mutating func skipNull() throws -> Bool {
+    skipSpace()
+    guard position < bytes.count, bytes[position] == UInt8(ascii: "n") else { return false }
+    try skipWord()
+    return true
+  }
+
+  /// Passes over any JSON value.
+  private mutating func skipValue(depth: Int) throws {
+    guard depth < Self.deepest else { throw syntax("at most \(Self.deepest) values in each other") }
+    skipSpace()
+    guard position < bytes.count else { throw syntax("a value") }
+    switch bytes[position] {
+    case UInt8(ascii: "\""): _ = try string()
+    case UInt8(ascii: "{"): try members { header, _ in try header.skipValue(depth: depth + 1) }
+    case UInt8(ascii: "["):
+      try list(open: "[", close: "]") { try $0.skipValue(depth: depth + 1) }
+    default: try skipWord()
+    }
+  }
+
+  /// Passes over null, true, false or a number.
+  private mutating func skipWord() throws {
+    let start = position
+    while position < bytes.count, Self.wordBytes.contains(bytes[position]) { position += 1 }
+    let word = String(decoding: bytes[start..<position], as: UTF8.self)
+    guard ["null", "true", "false"].contains(word) || Double(word) != nil else {
+      position = start
+      throw syntax("a value")
+    }
+  }
+
+  /// What numbers and the three words are written with; Double reads hexadecimal and "nan" too, which JSON has not.
+  private static let wordBytes = Set("0123456789+-.eEnultrfas".utf8)
 
   // MARK: - Tokens
 

@@ -1,6 +1,7 @@
 /// One tensor to be written: what the header says of it, and its bytes when they are asked for.
 public struct OutgoingTensor {
-  let name: String
+  /// The name it will have.
+  public let name: String
   let type: TensorType
   let shape: [Int]
   let withBytes: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void

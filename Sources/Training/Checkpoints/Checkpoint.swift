@@ -21,6 +21,26 @@ public struct Checkpoint: Sendable {
   /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
   public init(path: String) throws {
     let file = try Self.open(path)
+    let tensors = try WeightFile(file)
+    let (recipe, model) = try Self.model(of: file, tensors.quantization)
+    weights = try model.parameters.read(from: tensors)
+    (self.recipe, self.model) = (recipe, model)
+    averages = try model.parameters.readAverages(from: tensors)
+    classNames =
+      try file.metadata["class_names"].map { text in
+        guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+          throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
+        }
+        return names
+      } ?? []
+  }
+
+  /// The recipe and the model that a file's metadata describe.
+  ///
+  /// - Parameter quantization: how its weights are stored, where as 4-bit codes: they are not quantized anew.
+  static func model(
+    of file: SafetensorsFile, _ quantization: StoredQuantization?
+  ) throws -> (recipe: Recipe, model: VisionModel) {
     var recipe = Recipe()
     if let trained = try Self.recipe(of: file) {
       recipe = trained
@@ -39,28 +59,17 @@ public struct Checkpoint: Sendable {
           key: "depth", found: "\(recipe.model.depth)",
           expected: "at most \(most): the file has \(file.entries.count) tensors"))
     }
-    let model = try VisionModel(
-      recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    let weights = try model.parameters.read(from: file)
-    (self.recipe, self.model, self.weights) = (recipe, model, weights)
-    averages = try model.parameters.readAverages(from: file)
-    classNames =
-      try file.metadata["class_names"].map { text in
-        guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
-          throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
-        }
-        return names
-      } ?? []
+    if let quantization, let weights = recipe.linear[.q2] {
+      recipe.linear[.q2] = quantization.keepingValues(weights)
+    }
+    return (recipe, try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine))
   }
 
-  /// Opens a file, or the `last.safetensors` of a folder, whose bytes are those that were written.
+  /// Opens a file, or the weights in a folder (`WeightFolder`), whose bytes are those that were written.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   static func open(_ path: String) throws -> SafetensorsFile {
-    var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    let file = try SafetensorsFile(
-      path: exists && isFolder.boolValue ? "\(path)/\(RunDirectory.lastName)" : path)
+    let file = try SafetensorsFile(path: WeightFolder.file(of: path))
     try file.verifyChecksum()
     return file
   }

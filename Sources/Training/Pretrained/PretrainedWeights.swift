@@ -2,64 +2,24 @@ import Foundation
 import Runtime
 import VisionModels
 
-/// What was taken from a file of pretrained weights.
-public struct PretrainedReport: Sendable, Equatable {
-  /// A parameter whose values had another shape.
-  public struct Reshaped: Sendable, Equatable {
-    /// The parameter.
-    public let name: String
-    /// The file's shape, and the model's.
-    public let from, to: [Int]
-  }
-
-  /// The file.
-  public let path: String
-  /// Parameters that were taken as they are.
-  public var loaded = 0
-  /// Parameters that were interpolated to the model's resolution.
-  public var reshaped: [Reshaped] = []
-  /// Parameters that keep their initial values: the file does not have them, or for other classes.
-  public var initial: [String] = []
-  /// Parameters that keep their initial values because the file has them in a shape that cannot be brought to theirs.
-  public var misfits: [Reshaped] = []
-  /// Tensors of the file that the model has no place for.
-  public var unused: [String] = []
-
-  /// A line each on what was done.
-  public var lines: [String] {
-    func list(_ names: [String]) -> String {
-      names.prefix(6).joined(separator: ", ")
-        + (names.count > 6 ? " and \(names.count - 6) more" : "")
-    }
-    var lines = ["\(path): \(loaded) tensors loaded, \(reshaped.count) reshaped"]
-    lines += reshaped.map { "reshaped: \($0.name) from \($0.from) to \($0.to)" }
-    if !initial.isEmpty { lines.append("initial values: \(list(initial))") }
-    lines += misfits.map {
-      "initial values, the file's shape \($0.from) is not \($0.to): \($0.name)"
-    }
-    if !unused.isEmpty { lines.append("not used: \(list(unused))") }
-    return lines
-  }
-}
-
 extension VisionModel {
-  /// Fills weights from a file of timm's or of Hugging Face's transformers, in safetensors, as far as it fits.
+  /// Fills weights from a file of timm's or of Hugging Face's transformers, in safetensors, as far as it fits; from one of
+  /// `quantize` too.
   ///
-  /// Position embeddings and relative position tables are brought to the model's resolution, a distillation token is left
-  /// out, and a head for other classes is not taken.
+  /// Position embeddings and relative position tables are brought to the model's resolution, LayerScale is multiplied into
+  /// the weights before it, a distillation token is left out, and a head for other classes is not taken. Whatever would
+  /// make the weights compute something else stops the load.
   ///
-  /// - Throws: `PretrainedError`, `SafetensorsError`, `FileError`.
+  /// - Throws: `PretrainedError`, `SafetensorsError` (also for weights that are not finite), `FileError`.
   public func loadPretrained(
     _ path: String, into weights: AlignedBuffer<Float>
   ) throws -> PretrainedReport {
-    let suffix = (path as NSString).pathExtension.lowercased()
-    if ["pth", "pt", "bin", "ckpt", "npz"].contains(suffix) { throw PretrainedError.pickle(path) }
-    let file = try Checkpoint.open(path)
-    guard let names = PretrainedNames(file, architecture: configuration.architecture) else {
-      throw PretrainedError.nothingFits(
-        path: file.path, architecture: configuration.architecture.rawValue)
-    }
-    var report = PretrainedReport(path: file.path)
+    let file = try openPretrained(path)
+    let architecture = configuration.architecture
+    let nothingFits = PretrainedError.nothingFits(
+      path: file.file.path, architecture: architecture.rawValue)
+    guard let names = PretrainedNames(file, architecture: architecture) else { throw nothingFits }
+    var report = PretrainedReport(path: file.file.path)
     var used: Set<String> = []
     for entry in parameters.entries {
       guard let source = names.source(of: entry.name) else {
@@ -67,9 +27,13 @@ extension VisionModel {
         continue
       }
       used.formUnion(source.names)
-      let (values, shape) = try values(of: source, in: file)
-      let fitted =
-        shape == entry.shape ? values : adapted(values, shape, to: entry)
+      var (values, shape) = try values(of: source, in: file)
+      if let scale = names.layerScale(of: entry.name), shape == entry.shape {
+        used.insert(scale)
+        multiplyRows(of: &values, by: try file.finiteFloats(scale, shape: [shape[0]]))
+        report.foldedScales += entry.quantized ? 1 : 0
+      }
+      let fitted = shape == entry.shape ? values : adapted(values, shape, to: entry, &report)
       if let fitted {
         (weights.base + entry.offset).update(from: fitted, count: entry.count)
         if shape == entry.shape {
@@ -83,51 +47,103 @@ extension VisionModel {
         report.misfits.append(.init(name: entry.name, from: shape, to: entry.shape))
       }
     }
-    let known = [".ema", "relative_position_index", "attn_mask"]
-    report.unused = file.entries.map(\.name)
-      .filter { name in !used.contains(name) && !known.contains(where: name.hasSuffix) }
+    report.unused = file.tensorNames.filter {
+      !used.contains($0) && !OtherFunctions.isDerived($0)
+    }
     let taken = Set(report.initial + report.misfits.map(\.name))
     guard parameters.entries.contains(where: { $0.quantized && !taken.contains($0.name) }) else {
-      throw PretrainedError.nothingFits(
-        path: file.path, architecture: configuration.architecture.rawValue)
+      throw nothingFits
     }
+    try OtherFunctions(file: file, names: names, architecture: architecture)
+      .check(used: used, unused: report.unused)
+    try checkWhole(report, names, file)
     return report
   }
 
+  /// Refuses blocks that the file has in part only, and shapes that cannot be brought to the model's. (A patch embedding
+  /// for patches of another size begins anew: who asks for other patches knows it.)
+  private func checkWhole(
+    _ report: PretrainedReport, _ names: PretrainedNames, _ file: WeightFile
+  ) throws {
+    let missing = Set(report.initial)
+    for entry in parameters.entries where entry.quantized && missing.contains(entry.name) {
+      // Ours are timm's names: up to blocks.3. or layers.0.blocks.3.
+      let parts = entry.name.components(separatedBy: ".")
+      let block =
+        parts.prefix(configuration.architecture == .swin ? 4 : 2)
+        .joined(separator: ".") + "."
+      let isPart = parameters.entries.contains {
+        $0.quantized && $0.name.hasPrefix(block) && !missing.contains($0.name)
+      }
+      if isPart {
+        throw file.error(
+          .missing(
+            tensor: entry.name, nearest: nearestName(to: entry.name, among: file.tensorNames)))
+      }
+    }
+    for misfit in report.misfits {
+      var advice = "set model.* as in the file, or leave them out: the shape is then the file's"
+      if misfit.name == "patch_embed.proj.weight", misfit.from.count == 4, misfit.to.count == 4 {
+        let channels = misfit.from[1]
+        if misfit.from[0] == misfit.to[0], channels == misfit.to[1] { continue }
+        if channels != misfit.to[1] {
+          advice =
+            "it takes \(channels) colour channel\(channels == 1 ? "" : "s"): "
+            + (channels == 1
+              ? "set model.channels=1, data.mean=[0.449] and data.standard_deviation=[0.226]"
+              : channels == 3
+                ? "set model.channels=3, with three numbers each in data.mean and "
+                  + "data.standard_deviation" : "images here have 1 or 3")
+        }
+      }
+      throw PretrainedError.misfit(
+        path: report.path, tensor: misfit.name, from: misfit.from, to: misfit.to, advice: advice)
+    }
+  }
+
   private func values(
-    of source: PretrainedSource, in file: SafetensorsFile
+    of source: PretrainedSource, in file: WeightFile
   ) throws -> ([Float], [Int]) {
-    let entries = try source.names.map { try file.entry($0) }
-    var shape = entries[0].shape
-    if entries.count > 1, !shape.isEmpty { shape[0] = entries.reduce(0) { $0 + $1.shape[0] } }
-    return (try source.names.flatMap { try file.floats($0) }, shape)
+    let shapes = try source.names.map { try file.neededShape(of: $0) }
+    var shape = shapes[0]
+    if shapes.count > 1, !shape.isEmpty {
+      // Three matrices of other widths are none together.
+      guard shapes.allSatisfy({ $0.dropFirst() == shape.dropFirst() && !$0.isEmpty }) else {
+        throw file.error(
+          .shape(tensor: source.names[1], found: shapes[1], expected: shapes[0]))
+      }
+      shape[0] = shapes.reduce(0) { $0 &+ $1[0] }
+    }
+    return (try source.names.flatMap { try file.finiteFloats($0) }, shape)
+  }
+
+  /// γ ⊙ (W·a + b) is (diag(γ)·W)·a + γ ⊙ b: row i of the weights, and element i of the bias, times γ_i.
+  private func multiplyRows(of values: inout [Float], by scale: [Float]) {
+    let columns = values.count / max(scale.count, 1)
+    for (row, factor) in scale.enumerated() {
+      for index in row * columns..<(row + 1) * columns { values[index] *= factor }
+    }
   }
 
   /// Values at the model's resolution; nil where they are of another width, number of heads, or kind.
   private func adapted(
-    _ values: [Float], _ shape: [Int], to entry: ParameterTable.Entry
+    _ values: [Float], _ shape: [Int], to entry: ParameterTable.Entry,
+    _ report: inout PretrainedReport
   ) -> [Float]? {
-    func side(_ count: Int) -> Int? {
-      let side = Int(Double(count).squareRoot().rounded())
-      return side * side == count ? side : nil
-    }
     if entry.name == "pos_embed" {
       let width = configuration.width
-      guard shape.count == 3, shape[0] == 1, shape[2] == width else { return nil }
-      // A class token, perhaps a distillation token, and the grid.
-      for extra in [1, 2] {
-        guard let old = side(shape[1] - extra), let new = side(configuration.patches) else {
-          continue
-        }
-        return Array(values[..<width])
-          + resampledGrid(
-            Array(values[(extra * width)...]), side: old, newSide: new, channels: width)
-      }
-      return nil
+      guard shape.count == 3, shape[0] == 1, shape[2] == width,
+        let (extra, old) = PositionGrid.split(shape[1]), let new = squareSide(configuration.patches)
+      else { return nil }
+      report.isClassTokenUnplaced = extra == 0
+      let first = extra == 0 ? [Float](repeating: 0, count: width) : Array(values[..<width])
+      return first
+        + resampledGrid(
+          Array(values[(extra * width)...]), side: old, newSide: new, channels: width)
     }
     if entry.name.hasSuffix("relative_position_bias_table") {
-      guard shape.count == 2, shape[1] == entry.shape[1], let old = side(shape[0]),
-        let new = side(entry.shape[0])
+      guard shape.count == 2, shape[1] == entry.shape[1], let old = squareSide(shape[0]),
+        let new = squareSide(entry.shape[0])
       else { return nil }
       return resampledGrid(values, side: old, newSide: new, channels: shape[1])
     }
@@ -135,26 +151,29 @@ extension VisionModel {
   }
 }
 
-/// A file of pretrained weights that cannot be used.
-public enum PretrainedError: ReportableError, Equatable {
-  /// A format of Python's own.
-  case pickle(String)
-  /// No block of the model finds its weights.
-  case nothingFits(path: String, architecture: String)
+/// Opens a file of pretrained weights, or a folder with one.
+///
+/// - Throws: `PretrainedError`, `SafetensorsError`, `FileError`.
+func openPretrained(_ path: String) throws -> WeightFile {
+  if PretrainedError.isPickle(path) { throw PretrainedError.pickle(path) }
+  return try WeightFile(Checkpoint.open(path))
+}
 
-  /// Bad data.
-  public var category: ErrorCategory { .badData }
+/// The side of a square of `count` places; nil where they make none.
+func squareSide(_ count: Int) -> Int? {
+  guard (1...1 << 40).contains(count) else { return nil }
+  let side = Int(Double(count).squareRoot().rounded())
+  return side * side == count ? side : nil
+}
 
-  /// One line.
-  public var description: String {
-    switch self {
-    case .pickle(let path):
-      "\(path) is not safetensors; convert it in Python: from safetensors.torch import save_file; import torch; "
-        + "save_file(torch.load('\(path)', weights_only=True), 'weights.safetensors') (take ['model'] of it where "
-        + "the weights lie there)"
-    case .nothingFits(let path, let architecture):
-      "\(path): no block of this '\(architecture)' model finds its weights there; is model.preset, model.width or "
-        + "model.architecture another one?"
+/// What a position embedding has places for.
+enum PositionGrid {
+  /// The tokens before the grid, and the grid's side: a class token, perhaps a distillation token, or none (DeiT-III, whose
+  /// class token joins after the embedding is added).
+  static func split(_ tokens: Int) -> (extra: Int, side: Int)? {
+    for extra in [1, 2, 0] {
+      if let side = squareSide(tokens - extra) { return (extra, side) }
     }
+    return nil
   }
 }

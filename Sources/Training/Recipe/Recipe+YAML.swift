@@ -22,7 +22,7 @@ public struct RecipeSetting: Sendable {
     self.init(key: key, words: [value], location: flag, isOverride: true)
   }
 
-  private init(key: String, words: [String], location: String, isOverride: Bool = false) {
+  init(key: String, words: [String], location: String, isOverride: Bool = false) {
     self.key = key
     self.words = words
     self.location = location

@@ -4,8 +4,9 @@ import Runtime
 
 /// Quantizes the matrices of a safetensors file.
 ///
-/// What is not said, a checkpoint's recipe decides: its weights get the codes that they had in training, under Q-EMA by
-/// their moving averages. Other files are quantized as the paper's forward pass would.
+/// What is not said, a checkpoint's recipe decides: the weights that its training quantized get the codes that they had
+/// there, under Q-EMA by their moving averages. Of other files all matrices are quantized, as the paper's forward pass
+/// would.
 public struct FileQuantization: Sendable {
   /// The format of the elements; nil for the checkpoint's.
   public var format: ElementFormat?
@@ -13,8 +14,11 @@ public struct FileQuantization: Sendable {
   public var scaleRule: ScaleRule?
   /// How elements are rounded; nil for the checkpoint's.
   public var rounding: Rounding?
-  /// Along which axis the groups lie.
-  public var axis: GroupAxis
+  /// Along which axis the groups lie; nil for rows.
+  public var axis: GroupAxis?
+  /// Whether also those matrices of a checkpoint are quantized that its training kept in single precision: the head,
+  /// Swin's merging and its tables of relative positions.
+  public var quantizesAll: Bool
   /// Whether to write plain values, codes and scales instead of packed blocks.
   public var writesValues: Bool
   /// What stochastic rounding draws from.
@@ -23,10 +27,11 @@ public struct FileQuantization: Sendable {
   /// A quantization of whole files.
   public init(
     format: ElementFormat? = nil, scaleRule: ScaleRule? = nil, rounding: Rounding? = nil,
-    axis: GroupAxis = .rows, writesValues: Bool = false, seed: UInt64 = 0
+    axis: GroupAxis? = nil, quantizesAll: Bool = false, writesValues: Bool = false,
+    seed: UInt64 = 0
   ) {
     (self.format, self.scaleRule, self.rounding) = (format, scaleRule, rounding)
-    self.axis = axis
+    (self.axis, self.quantizesAll) = (axis, quantizesAll)
     self.writesValues = writesValues
     self.seed = seed
   }
@@ -35,8 +40,14 @@ public struct FileQuantization: Sendable {
   public struct Report: Sendable {
     /// Matrices that were quantized and the elements in them.
     public var matrices = 0, elements = 0
-    /// Tensors that were copied as they are, because they are not floating-point matrices.
+    /// Tensors that were copied as they are.
     public var copied = 0
+    /// Matrices among them that the checkpoint's training keeps in single precision.
+    public var keptMatrices = 0
+    /// Matrices that the file had in 4 bits already.
+    public var alreadyQuantized = 0
+    /// Whether the file says which of its matrices training quantizes; all were taken where it does not.
+    public var isCheckpoint = false
     /// Groups with a NaN or an infinity, whose scale is NaN.
     public var brokenGroups = 0
     /// How elements were rounded.
@@ -45,62 +56,91 @@ public struct FileQuantization: Sendable {
     public var bytesBefore = 0, bytesAfter = 0
   }
 
-  /// Writes `T_blocks` and `T_scales` (or `T.values`, `T.codes`, `T.scales`) for every 2-D
-  /// floating-point tensor T. In packed files the other tensors are copied, so that the model stays whole.
+  /// Writes `T_blocks` and `T_scales` (or `T.values`, `T.codes`, `T.scales`) for every tensor T that is quantized. In
+  /// packed files the other tensors are copied, so that the model stays whole.
   ///
   /// `blocks` is [lanes, groups, 16] and `scales` [lanes, groups], where a lane is a row, or a column where
   /// the groups lie along columns. Under `Rounding.ema`, T.ema holds the moving averages of T and is not
   /// quantized itself.
   ///
-  /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `FileError`.
+  /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `QuantizationError`,
+  ///   `FileError`, `OutputError`.
   public func run(_ input: String, output: OutputFile) throws -> Report {
     let file = try Checkpoint.open(input)
-    let quantizer = try quantizer(of: file)
+    let older = try WeightFile(file)
+    var stored = try quantization(of: file, older.quantization)
+    let trained = try Self.trainedNames(of: file, older.quantization)
     var report = Report()
-    report.rounding = quantizer.rounding
+    report.isCheckpoint = trained != nil
+    report.alreadyQuantized = older.quantizedCount
+    report.rounding = stored.recipe.rounding
     var tensors: [OutgoingTensor] = []
     for (index, entry) in file.entries.enumerated() {
-      if quantizer.rounding == .ema, entry.name.hasSuffix(".ema"),
-        file[String(entry.name.dropLast(4))] != nil
-      {
-        continue
+      // The codes have the averages in them.
+      if entry.name.hasSuffix(".ema") {
+        let base = String(entry.name.dropLast(4))
+        let isAverage = stored.recipe.rounding == .ema || trained?.contains(base) == true
+        if isAverage, file[base] != nil { continue }
       }
       // A matrix without elements may claim any number of rows.
-      guard entry.type.isFloat, entry.shape.count == 2, entry.count > 0 else {
+      let isMatrix = entry.type.isFloat && entry.shape.count == 2 && entry.count > 0
+      let isChosen = quantizesAll || trained?.contains(entry.name) ?? true
+      guard isMatrix, isChosen else {
         if !writesValues { tensors.append(.copy(entry, of: file)) }
         report.copied += writesValues ? 0 : 1
+        report.keptMatrices += isMatrix ? 1 : 0
         continue
       }
-      let matrix = try quantize(entry, quantizer, index: index, of: file)
-      tensors += outgoing(matrix, entry.name)
+      let matrix = try quantize(entry, stored, index: index, of: file)
+      stored.shapes[entry.name] = entry.shape
+      let result = outgoing(matrix, entry.name)
+      tensors += result
       report.matrices += 1
       report.elements += entry.count
       report.brokenGroups += matrix.scales.count { $0 == 255 }
       report.bytesBefore += entry.bytes.count
       report.bytesAfter += (matrix.codes.count + 1) / 2 + matrix.scales.count
     }
+    try checkNames(tensors, of: file)
     try writeSafetensors(
-      output, tensors: tensors,
-      metadata: file.metadata.merging([
-        "element_format": quantizer.format.rawValue, "scale_rule": quantizer.scaleRule.rawValue,
-        "rounding": quantizer.rounding.rawValue, "group_axis": quantizer.axis.rawValue,
-        "group_size": "\(GroupAxis.groupSize)",
-      ]) { $1 })
+      output, tensors: tensors, metadata: file.metadata.merging(stored.metadata) { $1 },
+      checksum: true)
     return report
   }
 
-  /// What is asked for, and for the rest Q2 of the recipe that the file carries.
-  private func quantizer(of file: SafetensorsFile) throws -> Quantizer {
-    let trained = try Checkpoint.recipe(of: file)?.linear[.q2] ?? QuantizerRecipe()
-    return Quantizer(
-      format: format ?? trained.format, scaleRule: scaleRule ?? trained.scaleRule,
-      rounding: rounding ?? trained.rounding, axis: axis)
+  /// The tensors that a checkpoint's training quantizes; nil where the file is none.
+  private static func trainedNames(
+    of file: SafetensorsFile, _ stored: StoredQuantization?
+  ) throws -> Set<String>? {
+    guard file.metadata["recipe"] != nil else { return nil }
+    let table = try Checkpoint.model(of: file, stored).model.parameters
+    return Set(table.entries.filter(\.quantized).map(\.name))
+  }
+
+  /// What is asked for, and for the rest what made the 4-bit tensors that the file has already, or Q2 of the recipe that
+  /// it carries.
+  private func quantization(
+    of file: SafetensorsFile, _ older: StoredQuantization?
+  ) throws -> StoredQuantization {
+    var recipe =
+      try older?.recipe ?? Checkpoint.recipe(of: file)?.linear[.q2] ?? QuantizerRecipe()
+    recipe.format = format ?? recipe.format
+    recipe.scaleRule = scaleRule ?? recipe.scaleRule
+    recipe.rounding = rounding ?? recipe.rounding
+    var stored = StoredQuantization(recipe, axis: axis ?? older?.axis ?? .rows)
+    if let older {
+      stored.shapes = older.shapes
+      guard stored == older else { throw QuantizationError.otherwise(file.path, older) }
+    }
+    return stored
   }
 
   private func quantize(
-    _ entry: TensorEntry, _ quantizer: Quantizer, index: Int, of file: SafetensorsFile
+    _ entry: TensorEntry, _ stored: StoredQuantization, index: Int, of file: SafetensorsFile
   ) throws -> QuantizedMatrix {
-    var quantizer = quantizer
+    var quantizer = Quantizer(
+      format: stored.recipe.format, scaleRule: stored.recipe.scaleRule,
+      rounding: stored.recipe.rounding, axis: stored.axis)
     // A checkpoint has averages of what its layers quantize, and not of the head, say.
     if quantizer.rounding == .ema, rounding == nil, file["\(entry.name).ema"] == nil {
       quantizer.rounding = .nearestEven
@@ -127,9 +167,17 @@ public struct FileQuantization: Sendable {
     let packed = PackedMatrix(packing: matrix)
     return [
       .bytes(
-        "\(name)_blocks", shape: [packed.lanes, packed.groups, PackedMatrix.blockSize],
-        packed.blocks),
-      .bytes("\(name)_scales", shape: [packed.lanes, packed.groups], packed.scales),
+        "\(name)\(WeightFile.codesEnding)",
+        shape: [packed.lanes, packed.groups, PackedMatrix.blockSize], packed.blocks),
+      .bytes(
+        "\(name)\(WeightFile.scalesEnding)", shape: [packed.lanes, packed.groups], packed.scales),
     ]
+  }
+
+  private func checkNames(_ tensors: [OutgoingTensor], of file: SafetensorsFile) throws {
+    var names: Set<String> = []
+    for tensor in tensors where !names.insert(tensor.name).inserted {
+      throw QuantizationError.nameTaken(file.path, tensor: tensor.name)
+    }
   }
 }

@@ -21,11 +21,15 @@ extension FuzzTarget {
       .floats("m.ema", shape: [2, 2], [1, 2, 3, 4]),
     ])
     for model in [
-      ModelConfiguration(imageSize: 4, patchSize: 2, width: 4, depth: 1, heads: 2, classes: 2),
+      tinyModel,
       .swin(imageSize: 8, patchSize: 2, width: 4, depths: [1, 1], heads: [1, 2], windowSize: 2),
     ] {
       seeds.append(try checkpoint(model, path))
+      _ = try FileQuantization(quantizesAll: true).run(
+        path, output: OutputFile(output, inputs: [path], replaces: true))
+      seeds.append(try readFile(output))
     }
+    let pretrained = try pretrained()
     seeds += ["F16", "BF16", "F64", "I32", "U16", "F8_E8M0"].map(ofType)
     return FuzzTarget(
       name: "safetensors", seeds: seeds, tokens: tokens, path: path, tables: 1 << 19,
@@ -39,6 +43,12 @@ extension FuzzTarget {
       }
       try tolerating { _ = try file.entry("weihgt") }
       try tolerating { _ = try Checkpoint(path: path) }
+      try tolerating {
+        _ = try PretrainedShape(of: [RecipeSetting("fine_tuning.init", path, flag: "--init")])
+      }
+      try tolerating {
+        _ = try pretrained.model.loadPretrained(path, into: pretrained.weights)
+      }
       for quantization in [
         FileQuantization(), FileQuantization(axis: .columns, writesValues: true),
       ] {
@@ -49,6 +59,15 @@ extension FuzzTarget {
     }
   }
 
+  /// A model that takes weights of others.
+  private static func pretrained() throws -> (model: VisionModel, weights: AlignedBuffer<Float>) {
+    let model = try VisionModel(tinyModel, recipe: .tetrajet)
+    return (model, AlignedBuffer(count: model.parameters.count))
+  }
+
+  private static let tinyModel = ModelConfiguration(
+    imageSize: 4, patchSize: 2, width: 4, depth: 1, heads: 2, classes: 2)
+
   private static let tokens = [
     "\"", "{", "}", "[", "]", ",", ":", "\\u0000", "\\n", "\\ud800\\udc00", "\"__metadata__\":{",
     "\"dtype\":\"F32\"", "\"F64\"", "\"BF16\"", "\"shape\":[0,1099511627776]",
@@ -56,7 +75,9 @@ extension FuzzTarget {
     "\"x\":{\"dtype\":\"F32\",\"shape\":[0,9999999],\"data_offsets\":[0,0]},",
     "\"x\":{\"dtype\":\"F32\",\"shape\":[9999999,0],\"data_offsets\":[0,0]},",
     "\"recipe\":\"method: tetrajet+qema\",", "\"depth\":\"1024\"", "\"num_classes\":\"1048576\"",
-    "\"window_size\":\"64\"", "\"class_names\":\"[1]\"", "é", "\u{202E}",
+    "\"window_size\":\"64\"", "\"class_names\":\"[1]\"", "\"group_axis\":\"columns\"",
+    "\"quantized_shapes\":\"{}\"", "\"blocks.0.ls1.gamma\"", "blocks.9223372036854775807.x", "é",
+    "\u{202E}",
   ]
 
   private static func checkpoint(_ shape: ModelConfiguration, _ path: String) throws -> [UInt8] {

@@ -1,0 +1,72 @@
+import Foundation
+import MXFormats
+import MXLinear
+import Runtime
+
+/// How the 4-bit tensors of a file are quantized: what `quantize` writes down in the metadata, so that they can be read
+/// again.
+struct StoredQuantization: Equatable, Sendable {
+  /// Format, scale rule and rounding that made the codes.
+  var recipe: QuantizerRecipe
+  /// Along which axis the groups lie.
+  var axis: GroupAxis
+  /// The extents [rows, columns] of the tensors before they were packed.
+  var shapes: [String: [Int]]
+
+  /// A way to quantize, of no tensors yet.
+  init(_ recipe: QuantizerRecipe, axis: GroupAxis) {
+    (self.recipe, self.axis, shapes) = (recipe, axis, [:])
+  }
+
+  /// What a file says; nil where it says nothing of 4-bit tensors.
+  ///
+  /// - Throws: `SafetensorsError.Fault.metadata`.
+  init?(_ file: SafetensorsFile) throws {
+    guard file.metadata["element_format"] != nil else { return nil }
+    func value<Value: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Value {
+      guard let value = file.metadata[key].flatMap(Value.init) else {
+        let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        throw file.error(
+          .metadata(key: key, found: file.metadata[key], expected: "one of \(known)"))
+      }
+      return value
+    }
+    recipe = QuantizerRecipe(
+      format: try value("element_format"), scaleRule: try value("scale_rule"),
+      rounding: try value("rounding"))
+    axis = try value("group_axis")
+    let text = file.metadata[Self.shapesKey] ?? "{}"
+    guard let shapes = try? JSONDecoder().decode([String: [Int]].self, from: Data(text.utf8)) else {
+      throw file.error(
+        .metadata(
+          key: Self.shapesKey, found: text, expected: "shapes by name, as in {\"w\":[2,32]}"))
+    }
+    self.shapes = shapes
+  }
+
+  private static let shapesKey = "quantized_shapes"
+
+  /// The same as metadata.
+  var metadata: [String: String] {
+    let list = shapes.sorted { $0.key < $1.key }
+      .map { "\(jsonString($0.key)):[\($0.value.map(String.init).joined(separator: ","))]" }
+    return [
+      "element_format": recipe.format.rawValue, "scale_rule": recipe.scaleRule.rawValue,
+      "rounding": recipe.rounding.rawValue, "group_axis": axis.rawValue,
+      "group_size": "\(GroupAxis.groupSize)",
+      Self.shapesKey: "{\(list.joined(separator: ","))}",
+    ]
+  }
+
+  /// The quantizer of the weights that leaves the decoded values as they are; nil where only none does.
+  ///
+  /// Under its own format and scale rule a value that a code stands for is a value that a code stands for: the largest
+  /// of a group may have been rounded down so far that the scale is halved, which doubles all codes exactly. (Groups along
+  /// columns have scales that no row has.)
+  func keepingValues(_ quantizer: QuantizerRecipe) -> QuantizerRecipe? {
+    guard axis == .rows else { return nil }
+    var quantizer = quantizer
+    (quantizer.format, quantizer.scaleRule) = (recipe.format, recipe.scaleRule)
+    return quantizer
+  }
+}

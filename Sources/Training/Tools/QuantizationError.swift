@@ -1,0 +1,32 @@
+import Runtime
+
+/// A file that cannot be quantized as it is asked for.
+public enum QuantizationError: ReportableError, Equatable {
+  /// The file has a tensor of the name that the codes of another one would get.
+  case nameTaken(String, tensor: String)
+  /// The file's 4-bit tensors were made in another way than is asked for now.
+  case otherwise(String, format: String, scale: String, axis: String)
+
+  /// The error that names how the file's own 4-bit tensors were made.
+  static func otherwise(_ path: String, _ stored: StoredQuantization) -> QuantizationError {
+    .otherwise(
+      path, format: stored.recipe.format.rawValue, scale: stored.recipe.scaleRule.rawValue,
+      axis: stored.axis.rawValue)
+  }
+
+  /// Bad data.
+  public var category: ErrorCategory { .badData }
+
+  /// One line.
+  public var description: String { oneLine(text) }
+
+  private var text: String {
+    switch self {
+    case .nameTaken(let path, let tensor):
+      "\(path): has a tensor '\(tensor)', which is the name that another one would get when quantized; rename one"
+    case .otherwise(let path, let format, let scale, let axis):
+      "\(path): is quantized already (\(format), \(scale) scales, along \(axis)); quantize the file that it was made "
+        + "from, or leave the options out"
+    }
+  }
+}
