@@ -83,3 +83,8 @@ func jsonLines(_ path: String) throws -> [[String: Any]] {
     try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
   }
 }
+
+/// Runs a line of the shell to its end.
+func runShell(_ line: String) throws -> CommandResult {
+  try run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], environment: [:])
+}
