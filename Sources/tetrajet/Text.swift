@@ -22,6 +22,19 @@ func table(_ header: [String], _ rows: [[String]]) -> String {
   return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
 }
 
+/// Words in lines of at most 80 characters, with spaces before each line.
+func wrapped(_ text: String, indent: Int) -> String {
+  var lines: [String] = []
+  for word in text.split(separator: " ") {
+    if let line = lines.last, indent + line.count + 1 + word.count <= 80 {
+      lines[lines.count - 1] = "\(line) \(word)"
+    } else {
+      lines.append(String(word))
+    }
+  }
+  return lines.map { String(repeating: " ", count: indent) + $0 }.joined(separator: "\n")
+}
+
 /// How much is done, as a bar of twenty cells and in per cent.
 func progressBar(_ share: Double) -> String {
   let filled = Int(min(max(share, 0), 1) * 20)

@@ -47,18 +47,27 @@ public struct RunDirectory: Sendable {
   ///   cannot be made. A run that stopped before its first checkpoint may be started over.
   public init(creating path: String) throws {
     self.path = path
-    let files = FileManager.default
+    try Self.checkIsFree(path)
+    try Self.createFolders(path)
+    removePartialFiles()
+    if FileManager.default.fileExists(atPath: metrics) {
+      try writeFileAtomically(metrics, text: "")
+    }
+    try EventFile.rewind(in: path, toStep: 0)
+  }
+
+  /// Refuses a folder in which a run has left a checkpoint.
+  ///
+  /// - Throws: `RunError.exists`.
+  static func checkIsFree(_ path: String) throws {
+    let (run, files) = (RunDirectory(reading: path), FileManager.default)
     // Weights beside a recipe and no checkpoint: the run was killed while it saved its first epoch.
-    let isUnfinished = files.fileExists(atPath: recipe)
-    if [resume, previousResume, summary].contains(where: files.fileExists)
-      || !isUnfinished && [last, best].contains(where: files.fileExists)
+    let isUnfinished = files.fileExists(atPath: run.recipe)
+    if [run.resume, run.previousResume, run.summary].contains(where: files.fileExists)
+      || !isUnfinished && [run.last, run.best].contains(where: files.fileExists)
     {
       throw RunError.exists(path)
     }
-    try Self.createFolders(path)
-    removePartialFiles()
-    if files.fileExists(atPath: metrics) { try writeFileAtomically(metrics, text: "") }
-    try EventFile.rewind(in: path, toStep: 0)
   }
 
   /// The folder of an earlier run.
@@ -78,7 +87,7 @@ public struct RunDirectory: Sendable {
 
   /// Removes what a process that was killed had half written.
   private func removePartialFiles() {
-    for file in [recipe, metrics, summary, last, best, average, resume] {
+    for file in [recipe, metrics, summary, last, best, average, resume] + keptCheckpoints {
       Runtime.removePartialFiles(of: file)
     }
   }
