@@ -19,7 +19,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The model whose shapes are used.")
     var model = "deit_tiny_patch16_224"
 
-    @Option(help: "Images a batch.")
+    @Option(name: [.long, .customLong("batch-size")], help: "Images a batch.")
     var batch = 32
 
     @Option(help: "How products are computed: packed 4-bit codes, or single precision.")

@@ -9,5 +9,5 @@ extension CompletionKind {
 
   /// The keys of a recipe, as `--set` takes them: the value is left to type.
   static let assignments = CompletionKind.list(
-    RecipeKey.all.map { "\($0.name)=" } + ["model.preset="])
+    RecipeKey.names.map { "\($0)=" })
 }

@@ -5,9 +5,7 @@ import Runtime
 struct MemoryOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Refuse a run that would take more memory than this, before it begins: \(MemoryLimit.expectedSize). "
-        + "(default: what the machine, the control group and 'ulimit' leave)",
-      valueName: "size"))
+      "Refuse a run that takes more memory, as in 4GiB.", valueName: "size"))
   var memoryLimit: String?
 
   /// The limit that was asked for; nil for the process's own.

@@ -8,74 +8,84 @@ struct PredictCommand: ParsableCommand {
     commandName: "predict",
     abstract: "Say what a model sees in images.",
     discussion: """
-      The likeliest classes of each image with their probabilities. Images are JPEG, PNG or WebP files of any \
-      size.
+      The likeliest classes of each image with their probabilities. An image is named by its file, by a \
+      folder that it lies in, however deep, or by a quoted pattern; '-' reads names from standard input, \
+      one a line.
 
         tetrajet predict runs/first photo.jpg
-        tetrajet predict runs/first/best.safetensors *.jpg --json
+        tetrajet predict runs/first/best.safetensors holidays 'more/*.jpg' --format csv
+        find . -name '*.png' | tetrajet predict runs/first - --json
 
-      An image that cannot be read is named and left out; the exit status is then 65 or 74.
+      One image gives a list of classes, several a table. An image that cannot be read is named and left \
+      out; the exit status is then 65 or 74. Images go through the model in batches; the size of a batch can \
+      change the last digits, as the system's BLAS adds up in another order for other shapes.
       """)
+
+  /// How predictions are written.
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case table, json, csv
+  }
 
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
   var checkpoint: String
 
-  @Argument(help: "Image files.")
+  @Argument(help: "Image files, folders, patterns, or - for names on standard input.")
   var images: [String]
 
-  @Option(help: "How many classes to show.")
-  var top = 5
+  @Option(help: "How many classes to show. (default: 5; 1 in a table of several images)")
+  var top: Int?
 
-  @Flag(help: "Print one JSON object a line and image.")
+  @Option(
+    help: "'table', 'json' (an object a line and image) or 'csv' (a line a class). (default: table)"
+  )
+  var format: Format?
+
+  @Flag(help: "The same as --format json.")
   var json = false
+
+  @Option(help: ArgumentHelp("Images that go through the model at once.", valueName: "n"))
+  var batchSize = 16
 
   @OptionGroup var threading: ThreadOption
 
   func validate() throws {
-    guard top >= 1 else { throw ValidationError("--top is \(top); it must be at least 1") }
+    if let top, top < 1 { throw ValidationError("--top is \(top); it must be at least 1") }
+    guard (1...4096).contains(batchSize) else {
+      throw ValidationError("--batch-size is \(batchSize); it must be from 1 to 4096")
+    }
+    if json, let format, format != .json {
+      throw ValidationError("--json and --format \(format.rawValue) do not go together")
+    }
   }
 
   func run() throws {
     try threading.apply()
     let model = try Checkpoint(path: checkpoint)
+    let arguments = try ImageArguments(images)
+    for remark in arguments.remarks { writeError("\(remark)\n") }
+    let files = arguments.files
+    let writer = PredictionWriter(
+      json ? .json : format ?? .table, files: files, classNames: model.classNames, top: top)
+    try writer.begin()
     var status: Int32 = 0
-    for image in images {
-      let predictions: [Prediction]
-      do {
-        predictions = try model.predict(image, count: top)
-      } catch let error as any ReportableError
-        where error.category == .badData || error.category == .inputOutput
-      {
-        writeError("tetrajet: \(error)\n")
-        status = max(status, error.category.rawValue)
-        continue
+    for start in stride(from: 0, to: files.count, by: batchSize) {
+      let batch = files[start..<min(start + batchSize, files.count)]
+      var (names, inputs) = ([String](), [[Float]]())
+      for (name, input) in zip(batch, model.prepare(Array(batch))) {
+        do {
+          inputs.append(try input.get())
+          names.append(name)
+        } catch let error as any ReportableError
+          where error.category == .badData || error.category == .inputOutput
+        {
+          writeError("tetrajet: \(error)\n")
+          status = max(status, error.category.rawValue)
+        }
       }
-      try show(predictions, of: image)
+      for (name, predictions) in zip(names, try model.predict(inputs, count: writer.top)) {
+        try writer.write(predictions, of: name)
+      }
     }
     if status != 0 { throw ExitCode(status) }
-  }
-
-  private func show(_ predictions: [Prediction], of image: String) throws {
-    if json {
-      var line = JSONLine()
-      line.add("image", image)
-      line.add(
-        "predictions",
-        predictions.map { prediction in
-          var object = JSONLine()
-          object.add("label", prediction.label)
-          object.add("name", prediction.name)
-          object.add("probability", prediction.probability)
-          return object
-        })
-      try printLine(line.text)
-    } else {
-      try printLine(image)
-      let width = predictions.map(\.name.displayWidth).max() ?? 0
-      for prediction in predictions {
-        try printLine(
-          "  \(padded(prediction.name, width))  \(fixed(100 * prediction.probability, 2)) %")
-      }
-    }
   }
 }

@@ -80,8 +80,9 @@ final class ProgressDisplay: TrainingObserver {
 
   func finished(_ summary: RunSummary) {
     let skipped = summary.skippedImages > 0 ? ", images skipped: \(summary.skippedImages)" : ""
+    let end = summary.stoppedEarly == true ? "stopped early after \(summary.epochs) epochs" : "done"
     write(
-      "done in \(duration(summary.seconds)): top-1 \(fixed(summary.evalTop1, 2)) % "
+      "\(end) in \(duration(summary.seconds)): top-1 \(fixed(summary.evalTop1, 2)) % "
         + "(best \(fixed(summary.bestTop1, 2)) %), \(fixed(summary.imagesPerSecond, 0)) images/s, "
         + "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB\(skipped)")
   }

@@ -26,8 +26,8 @@ struct Tetrajet: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
       CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
-      ModelsCommand.self, QuantizeCommand.self, TraceCommand.self, BenchCommand.self,
-      ManualCommand.self,
+      KeysCommand.self, ModelsCommand.self, QuantizeCommand.self, TraceCommand.self,
+      BenchCommand.self, ManualCommand.self,
     ])
 }
 
@@ -42,7 +42,10 @@ enum Main {
     signal(SIGXFSZ, SIG_IGN)
     do {
       _ = try Kernels.chosen()
-      var command = try Tetrajet.parseAsRoot()
+      let arguments = CommandLineAdvice.joiningNegativeNumbers(
+        Array(CommandLine.arguments.dropFirst()))
+      try CommandLineAdvice.checkSubcommand(arguments)
+      var command = try Tetrajet.parseAsRoot(arguments)
       try command.run()
     } catch let error as any ReportableError {
       fail("\(error)", error.category.rawValue)
@@ -62,7 +65,10 @@ enum Main {
         let known = Tetrajet.configuration.subcommands.compactMap { $0.configuration.commandName }
         let help = command.map { known.contains($0) ? "tetrajet \($0)" : "tetrajet" } ?? "tetrajet"
         let message = Tetrajet.message(for: error).split(separator: "\n").joined(separator: " ")
-        fail("\(message) (see '\(help) --help')", ErrorCategory.usage.rawValue)
+        let key = command == "train" ? CommandLineAdvice.key(forUnknownOptionIn: message) : nil
+        fail(
+          message + (key.map { "; \($0)" } ?? "") + " (see '\(help) --help')",
+          ErrorCategory.usage.rawValue)
       }
     }
   }
@@ -76,7 +82,8 @@ enum Main {
 /// The option that all subcommands share.
 struct ThreadOption: ParsableArguments {
   @Option(
-    help: "Threads to use. Changes the speed, never a bit of a result. (default: all processors)")
+    help: ArgumentHelp(
+      "Threads; no result depends on them. (default: all)", valueName: "n"))
   var threads: Int?
 
   /// Takes effect for the whole process.

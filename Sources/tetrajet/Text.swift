@@ -22,6 +22,19 @@ func table(_ header: [String], _ rows: [[String]]) -> String {
   return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
 }
 
+/// Words in lines of at most 80 characters, with spaces before each line.
+func wrapped(_ text: String, indent: Int) -> String {
+  var lines: [String] = []
+  for word in text.split(separator: " ") {
+    if let line = lines.last, indent + line.displayWidth + 1 + String(word).displayWidth <= 80 {
+      lines[lines.count - 1] = "\(line) \(word)"
+    } else {
+      lines.append(String(word))
+    }
+  }
+  return lines.map { String(repeating: " ", count: indent) + $0 }.joined(separator: "\n")
+}
+
 /// Seconds as people read them: 45 s, 3:07, 2:03:10.
 func duration(_ seconds: Double) -> String {
   guard seconds.isFinite, seconds >= 0 else { return "-" }

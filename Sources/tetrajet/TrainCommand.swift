@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Oscillation
 import Runtime
 import Training
 
@@ -8,88 +7,66 @@ struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a model and write a run folder.",
+    usage: "tetrajet train [RECIPE.yaml] [--data PATH] [--output RUN] [OPTIONS]",
     discussion: """
       Without a recipe, a small ViT is trained with sensible defaults. Examples:
 
         tetrajet train --data digits --method fp32
+        tetrajet train --data FOLDER --model deit_tiny_patch16_224 --batch-size 32
         tetrajet train Recipes/cifar10.yaml --data FOLDER --output runs/one
-        tetrajet train --data FOLDER --set model.depth=8 --set seed=1
         tetrajet train --resume runs/one
 
-      A data folder holds train/ and test/ (or val/) with one folder of JPEG, PNG or WebP files a \
-      class, or train.tar and test.tar of such folders, or WebDataset shards, or CIFAR's binary files, or \
-      IDX files; which, is found out ('tetrajet data' shows it).
-
-      The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
-      metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names; \
-      with --set training.tensorboard=true also what 'tensorboard --logdir RUN' shows.
-
-      Ctrl-C, SIGTERM and SIGHUP finish the step, save a checkpoint and exit with 130, 143 and 129; a second one \
-      stops at once; SIGUSR1 saves and goes on. Either way, and after a crash, '--resume RUN' goes on from the last checkpoint, to \
-      the same bytes as a run that was never stopped. Checkpoints are saved at the end of each epoch and \
-      as checkpoint.every_minutes and checkpoint.every_steps say. A changed recipe (--set, a RECIPE, or \
-      an edited recipe.yaml) goes on only with --allow-changes.
-
-      Progress goes to standard error; standard output stays empty, but for --json.
-
-      Methods:
-
-      \(methodList)
-
-      Recipe keys, for the YAML file and for --set:
-
-      \(keyList)
+      'tetrajet data FOLDER' looks at a folder of images, 'tetrajet keys' lists what a recipe and --set \
+      can say, and 'tetrajet keys method' the methods. Ctrl-C saves and stops; --resume goes on to the \
+      same bytes as a run that was never stopped.
       """)
 
-  @Argument(help: "A recipe in YAML.", completion: .file(extensions: ["yaml", "yml"]))
-  var recipe: String?
-
-  @Option(help: "'digits' (built in), a folder of images, or a tar archive.")
-  var data: String?
+  @OptionGroup var options: RecipeOptions
 
   @Option(
-    help: "Quantizers and remedies, as in tetrajet+qema; see above.", completion: .methods)
-  var method: String?
+    help: ArgumentHelp("The run folder. (default: runs/METHOD-DATE-TIME)", valueName: "folder"))
+  var output: String?
 
-  @Option(
-    help: "How products are computed: packed, simulated.",
-    completion: .list(["packed", "simulated"]))
-  var engine: String?
+  @Option(help: ArgumentHelp("Go on from a run's last checkpoint.", valueName: "run"))
+  var resume: String?
 
-  @Option(
-    help:
-      "Start from pretrained weights: a safetensors file of timm or transformers, or a run folder. The model's shape is the file's where model.* does not say otherwise."
-  )
-  var `init`: String?
-
-  @Option(help: "Passes over the training images.")
-  var epochs: String?
-
-  @Option(help: "The seed of everything random.")
-  var seed: String?
+  @Flag(help: "With --resume: also where recipe or data have changed.")
+  var allowChanges = false
 
   @OptionGroup var threading: ThreadOption
 
-  @Option(help: "Set a recipe key: key.path=value. May be repeated.", completion: .assignments)
-  var set: [String] = []
-
   @OptionGroup var memory: MemoryOption
 
-  @Option(help: "The run folder to write. (default: runs/METHOD-DATE-TIME)")
-  var output: String?
+  @Flag(help: "Print the whole recipe, and do nothing else.")
+  var printRecipe = false
 
-  @Option(help: "Continue the run in this folder from its last checkpoint.")
-  var resume: String?
+  @Flag(help: "Look at the data, time some steps, write nothing.")
+  var dryRun = false
 
-  @Flag(
-    help: "With --resume: go on although the recipe or the data is not what it was.")
-  var allowChanges = false
-
-  @Flag(help: "At the end, print summary.json with the run folder (output) as one JSON object.")
+  @Flag(help: "At the end, print the summary as one JSON object.")
   var json = false
 
+  func validate() throws {
+    for (flag, isGiven) in [("--print-recipe", printRecipe), ("--dry-run", dryRun)] where isGiven {
+      if resume != nil {
+        throw ValidationError("\(flag) is for a new run; leave --resume out")
+      }
+    }
+    if printRecipe, dryRun {
+      throw ValidationError("--print-recipe and --dry-run do not go together")
+    }
+  }
+
   func run() throws {
+    if printRecipe {
+      try printLine(resolved().yaml.trimmingCharacters(in: .newlines))
+      return
+    }
     try threading.apply()
+    if dryRun {
+      try tryOut()
+      return
+    }
     StopSignals.install()
     if !StopSignals.isAttached { noteDebugBuild() }
     var trainer = try trainer(ProgressDisplay())
@@ -120,13 +97,7 @@ struct TrainCommand: ParsableCommand {
       guard !allowChanges else {
         throw ValidationError("--allow-changes goes with --resume, which is not there")
       }
-      var settings = try settings()
-      if let shape = try PretrainedShape(of: settings) {
-        writeError("\(shape.note)\n")
-        // What the user says of the model comes later, and holds.
-        settings = shape.settings + settings
-      }
-      let resolved = try Recipe(settings: settings)
+      let resolved = try resolved()
       return try Trainer(
         resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
         memoryLimit: try memory.limit(), observer: observer, request: StopSignals.request)
@@ -135,24 +106,29 @@ struct TrainCommand: ParsableCommand {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
     }
     return try Trainer(
-      resuming: resume, settings: settings(), isWholeRecipe: recipe != nil,
+      resuming: resume, settings: options.settings(), isWholeRecipe: options.recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
       request: StopSignals.request)
   }
 
-  private func settings() throws -> [RecipeSetting] {
-    var settings: [RecipeSetting] = []
-    if let recipe {
-      settings += try RecipeSetting.read(recipe)
+  /// The recipe of a new run.
+  private func resolved() throws -> Recipe {
+    var settings = try options.settings()
+    if let shape = try PretrainedShape(of: settings) {
+      writeError("\(shape.note)\n")
+      // What the user says of the model comes later, and holds.
+      settings = shape.settings + settings
     }
-    for (key, value, flag) in [
-      ("data.path", data, "--data"), ("method", method, "--method"),
-      ("engine", engine, "--engine"), ("training.epochs", epochs, "--epochs"),
-      ("seed", seed, "--seed"), ("fine_tuning.init", `init`, "--init"),
-    ] {
-      if let value { settings.append(RecipeSetting(key, value, flag: flag)) }
-    }
-    return try settings + set.map { try RecipeSetting(assignment: $0) }
+    return try Recipe(settings: settings) { writeError("\($0)\n") }
+  }
+
+  private func tryOut() throws {
+    let recipe = try resolved()
+    let trainer = try Trainer(
+      trying: recipe, output: output ?? defaultOutput(recipe), memoryLimit: try memory.limit(),
+      observer: ProgressDisplay())
+    let trial = try trainer.tryOut()
+    try printLine(json ? trial.line.text : trial.text)
   }
 
   private func defaultOutput(_ recipe: Recipe) -> String {
@@ -160,30 +136,5 @@ struct TrainCommand: ParsableCommand {
     format.locale = Locale(identifier: "en_US_POSIX")
     format.dateFormat = "yyyyMMdd-HHmmss"
     return "runs/\(recipe.method.rawValue)-\(format.string(from: Date()))"
-  }
-
-  private static var methodList: String {
-    let bases = [
-      ("fp32", "single precision"),
-      ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
-      ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
-    ]
-    let remedies = RemedyName.allCases.map { ("tetrajet+\($0.rawValue)", $0.summary) }
-    let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
-    let refused = RemedyName.allCases.enumerated().flatMap { index, first in
-      RemedyName.allCases.dropFirst(index + 1).compactMap { second in
-        first.conflict(with: second).map { "    \(first.rawValue)+\(second.rawValue): \($0)" }
-      }
-    }
-    return (bases + remedies).map { "  \($0)\n      \($1)" }.joined(separator: "\n")
-      + "\n  microscaling takes the same remedies. Together go "
-      + pairs.joined(separator: " and ") + ". Others do not:\n" + refused.joined(separator: "\n")
-  }
-
-  private static var keyList: String {
-    let keys = RecipeKey.all.map { "  \($0.name)\n      \($0.meaning): \($0.expected)" }
-    let presets = Recipe.modelPresets.joined(separator: ", ")
-    return (keys + ["  model.preset\n      sets the whole shape: one of \(presets)"])
-      .joined(separator: "\n")
   }
 }

@@ -149,8 +149,11 @@ struct RecipeTests {
       ),
       ("{statistics: {enabled: maybe}}", "statistics.enabled is 'maybe'; it must be true or false"),
       ("- a\n- b", "my.yaml: not a recipe: expected keys and values"),
-      ("a: [1", "my.yaml: not a recipe:"),
-      ("seed: 1\nseed: 2", "my.yaml: not a recipe:"),
+      ("a: [1", "my.yaml:1: not a recipe: while parsing a flow sequence, did not find expected"),
+      (
+        "seed: 1\nseed: 2",
+        "my.yaml:2: not a recipe: the key 'seed' is given twice, first in line"
+      ),
     ])
   func faults(yaml: String, expected: String) {
     let message = Self.message(yaml)

@@ -3,6 +3,7 @@ import ImageData
 import Runtime
 import TestSupport
 import Testing
+import Training
 
 @Suite("augment shows what augmentation does")
 struct AugmentCommandTests {
@@ -62,6 +63,41 @@ struct AugmentCommandTests {
       #expect(sheets[0].width == 3 * 18 && sheets[0].height == 2 * 18)
       let (isSame, isOther) = (sheets[0] == sheets[1], sheets[0] != sheets[2])
       #expect(isSame && isOther)
+    }
+  }
+
+  @Test("after a run the sheet shows what its recipe does, as its model sees it")
+  func run() throws {
+    try withTemporaryFolder { folder in
+      let (photo, run) = ("\(folder)/photo.png", "\(folder)/run")
+      try write(image(30, 20), to: photo)
+      try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
+      let keys = [
+        "model.image_size=12", "augmentation.crop=resized", "data.flip_probability=1",
+        "augmentation.policy=rand-m9-mstd0.5-inc1", "model.patch_size=4",
+      ]
+      var recipe = try Recipe(
+        settings: keys.map { try RecipeSetting(assignment: $0) }
+          + [RecipeSetting("data.path", "photos", flag: "--data")])
+      recipe.seed = 3
+      try Data(recipe.yaml.utf8).write(to: URL(fileURLWithPath: "\(run)/recipe.yaml"))
+      let sets = keys.flatMap { ["--set", $0] }
+      let first = try tetrajet("augment", run, photo, "\(folder)/run.png")
+      let second = try tetrajet(
+        ["augment", photo, "\(folder)/set.png", "--image-size", "12"] + sets)
+      #expect(first.status == 0 && second.status == 0, "\(first) \(second)")
+      let (sheet, other) = (try read("\(folder)/run.png"), try read("\(folder)/set.png"))
+      let isSame = sheet == other
+      #expect(isSame && sheet.width == 4 * 14)
+      // Without a name the sheet lies where the command is called.
+      let shell = try runShell("cd '\(folder)' && '\(commandURL.path)' augment run photo.png")
+      #expect(shell.status == 0 && shell.errors.contains("photo-augmented.png"), "\(shell)")
+      let isThere = try read("\(folder)/photo-augmented.png") == sheet
+      #expect(isThere)
+      let none = try tetrajet("augment", folder, photo)
+      #expect(none.status == 65 && none.errors.contains("has no recipe.yaml"), "\(none.errors)")
+      let alone = try tetrajet("augment", photo)
+      #expect(alone.status == 64 && alone.errors.contains("expected IMAGE OUTPUT.png"))
     }
   }
 

@@ -98,3 +98,8 @@ func text(_ path: String) -> String { String(decoding: (try? readFile(path)) ?? 
 
 /// How many lines a file has so far.
 func lines(_ path: String) -> Int { text(path).utf8.count { $0 == UInt8(ascii: "\n") } }
+
+/// Runs a line of the shell to its end.
+func runShell(_ line: String) throws -> CommandResult {
+  try run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], environment: [:])
+}

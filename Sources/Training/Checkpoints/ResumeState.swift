@@ -12,6 +12,8 @@ struct ResumeState {
   var nextBatch = 0
   /// The best top-1 so far, in percent.
   var bestTop1 = -1.0
+  /// Evaluations since that one.
+  var evaluationsSinceBest = 0
   /// Wall-clock seconds spent.
   var seconds = 0.0
   /// Training images seen, and the seconds spent on them, without evaluations, in the epochs that are done.
@@ -33,7 +35,8 @@ struct ResumeState {
       tensors: training.state.flatMap { table.tensors(of: $0.buffer, prefix: "\($0.name).") },
       metadata: [
         "epoch": "\(epoch)", "step": "\(step)", "next_batch": "\(nextBatch)",
-        "best_top1": "\(bestTop1)", "seconds": "\(seconds)", "trained_images": "\(trainedImages)",
+        "best_top1": "\(bestTop1)", "evaluations_since_best": "\(evaluationsSinceBest)",
+        "seconds": "\(seconds)", "trained_images": "\(trainedImages)",
         "trained_seconds": "\(trainedSeconds)", "epoch_score": sums.epoch.text,
         "interval_score": sums.interval.text, "previous_score": sums.previous.text,
         "epoch_steps": "\(sums.steps)", "epoch_seconds": "\(sums.seconds)",
@@ -68,6 +71,10 @@ struct ResumeState {
       epoch: try count("epoch"), step: try count("step"), bestTop1: try number("best_top1"),
       seconds: try number("seconds"), trainedImages: try count("trained_images"),
       trainedSeconds: try number("trained_seconds"))
+    // Versions without early stopping counted none.
+    if file.metadata["evaluations_since_best"] != nil {
+      state.evaluationsSinceBest = try count("evaluations_since_best")
+    }
     guard hasPlaceInEpoch(file) else { return state }
     state.nextBatch = try count("next_batch")
     state.sums = Meter.Sums(

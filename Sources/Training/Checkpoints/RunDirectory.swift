@@ -64,7 +64,7 @@ public struct RunDirectory: Sendable {
   /// - Throws: `RunError.exists` where a run has left a checkpoint there, `RunError.busy` where another process writes
   ///   one, `FileError` where the folder cannot be made. A run that stopped before its first checkpoint may be started over.
   public init(creating path: String) throws {
-    if Self(reading: path).holdsRun { throw RunError.exists(path) }
+    try Self.checkIsFree(path)
     try Self.createFolders(path)
     self.path = path
     (lock, lockWarning) = try Self.lock(path)
@@ -75,6 +75,13 @@ public struct RunDirectory: Sendable {
       try writeFileAtomically(metrics, text: "")
     }
     try EventFile.rewind(in: path, toStep: 0)
+  }
+
+  /// Refuses a folder in which a run has left a checkpoint.
+  ///
+  /// - Throws: `RunError.exists`.
+  static func checkIsFree(_ path: String) throws {
+    if Self(reading: path).holdsRun { throw RunError.exists(path) }
   }
 
   /// The folder of an earlier run.
@@ -115,7 +122,7 @@ public struct RunDirectory: Sendable {
 
   /// Removes what a process that was killed had half written.
   private func removePartialFiles() {
-    for file in [recipe, metrics, summary, last, best, average, resume] {
+    for file in [recipe, metrics, summary, last, best, average, resume] + keptCheckpoints {
       Runtime.removePartialFiles(of: file)
     }
   }

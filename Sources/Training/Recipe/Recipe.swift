@@ -41,12 +41,17 @@ public struct Recipe: Equatable, Sendable {
     public var labelSmoothing: Float = 0.1
     /// Epochs between two evaluations; the last epoch is always evaluated.
     public var evaluateEvery = 1
+    /// Evaluations without a better top-1 after which the run ends; 0 for all epochs.
+    public var patience = 0
     /// Steps between two lines of metrics.
     public var logEvery = 50
     /// Decay of a moving average of the weights that is evaluated beside them; 0 for none.
     public var averageDecay: Float = 0
     /// Whether the metrics are also written as event files for TensorBoard.
     public var tensorboard = false
+
+    /// Whether a run ends before its last epoch, after so many evaluations without a better top-1.
+    func stopsEarly(after evaluations: Int) -> Bool { patience > 0 && evaluations >= patience }
   }
 
   /// `checkpoint.*`: how much work a kill can cost. Whatever they say, a checkpoint is saved at the end of each epoch.
@@ -55,6 +60,8 @@ public struct Recipe: Equatable, Sendable {
     public var everyMinutes = 10.0
     /// Steps from one checkpoint to the next; 0 for none by steps.
     public var everySteps = 0
+    /// The last epochs whose weights are kept in files of their own.
+    public var keep = 0
   }
 
   /// `optimizer.*`

@@ -21,7 +21,7 @@ public struct RecipeError: ReportableError, Equatable {
 
   /// A key that the list does not have, with the nearest one that it has.
   static func unknown(_ key: String, location: String?) -> RecipeError {
-    let known = RecipeKey.all.map(\.name) + ["model.preset"]
+    let known = RecipeKey.names
     let sections = Set(
       known.flatMap { name in
         name.indices.filter { name[$0] == "." }.map { String(name[..<$0]) }
@@ -45,8 +45,13 @@ public struct RecipeError: ReportableError, Equatable {
   /// Usage.
   public var category: ErrorCategory { .usage }
 
-  /// One line: where, which key, what stands there, what it allows.
+  /// One line: where, which key, what stands there, what it allows. A flag is called as it was typed.
   public var description: String {
+    if let location, location.hasPrefix("--"), location != "--set", let found {
+      let isSaid = location == "--\(key)"
+      return oneLine(
+        "\(location) is \(found); it must be \(expected)" + (isSaid ? "" : " (recipe key \(key))"))
+    }
     let place = location.map { "\($0): " } ?? ""
     guard let found else { return oneLine("\(place)unknown key '\(key)'; \(expected)") }
     return oneLine("\(place)\(key) is \(found); it must be \(expected)")

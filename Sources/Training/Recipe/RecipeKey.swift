@@ -12,6 +12,8 @@ public struct RecipeKey: Sendable {
   public let meaning: String
   /// What it allows, as it completes "it must be …".
   public let expected: String
+  /// The words that it allows, where they are few.
+  public var choices: [String] = []
   /// Reads the words of a value (one, or several of a list) into a recipe; nil where they do not fit.
   let read: @Sendable (inout Recipe, [String]) -> Void?
   /// The value in YAML.
@@ -22,6 +24,7 @@ public struct RecipeKey: Sendable {
     [
       RecipeKey(
         name: "method", meaning: "quantizers and remedies", expected: Method.expected,
+        choices: Method.allCases.map(\.rawValue),
         read: { recipe, words in
           guard let method = words.count == 1 ? Method(rawValue: words[0]) : nil else { return nil }
           recipe.method = method
@@ -77,6 +80,9 @@ public struct RecipeKey: Sendable {
       .integer(
         "training.evaluate_every", \.training.evaluateEvery, 1...1_000_000,
         "epochs between evaluations"),
+      .integer(
+        "training.patience", \.training.patience, 0...1_000_000,
+        "evaluations without a better top-1 after which the run ends; 0 for all epochs"),
       .integer("training.log_every", \.training.logEvery, 1...1_000_000, "steps between metrics"),
       .number(
         "training.average_decay", \.training.averageDecay, 0...0.9999999,
@@ -91,6 +97,9 @@ public struct RecipeKey: Sendable {
       .integer(
         "checkpoint.every_steps", \.checkpoints.everySteps, 0...Int.max,
         "steps between checkpoints; 0 for none by steps"),
+      .integer(
+        "checkpoint.keep", \.checkpoints.keep, 0...100_000,
+        "last epochs whose weights are kept, as epoch-0001.safetensors and so on; 0 for none"),
 
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),
@@ -121,6 +130,15 @@ public struct RecipeKey: Sendable {
         "whether the patch embedding stays as it is"),
     ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
+  /// The names of all keys, and that of the presets, which are no key of a resolved recipe.
+  public static let names = all.map(\.name) + [presetName]
+
+  /// Sets all that defines a model's shape.
+  public static let presetName = "model.preset"
+
+  /// The value that a recipe has, as YAML.
+  public func value(in recipe: Recipe) -> String { write(recipe) }
+
   /// Whether another value of a key can change what is trained. The others change its speed, or what is written down of it.
   public static func changesResult(_ name: String) -> Bool {
     !withoutResult.contains { name == $0 || ($0.hasSuffix(".") && name.hasPrefix($0)) }
@@ -140,13 +158,10 @@ public struct RecipeKey: Sendable {
     var keys: [RecipeKey] = [
       RecipeKey(
         name: "\(name).enabled", meaning: "whether the operand is quantized (\(axis))",
-        expected: "true or false",
+        expected: "true or false", choices: ["true", "false"],
         read: { recipe, words in
-          switch words {
-          case ["true"]: recipe.linear[operand] = recipe.linear[operand] ?? QuantizerRecipe()
-          case ["false"]: recipe.linear[operand] = nil
-          default: return nil
-          }
+          guard let isEnabled = truth(words) else { return nil }
+          recipe.linear[operand] = isEnabled ? recipe.linear[operand] ?? QuantizerRecipe() : nil
           return ()
         }, write: { "\($0.linear[operand] != nil)" }),
       quantizerChoice(operand, "format", \.format, "the format of its elements"),
@@ -170,6 +185,7 @@ public struct RecipeKey: Sendable {
   ) -> RecipeKey {
     RecipeKey(
       name: "quantizers.\(operand.rawValue).\(name)", meaning: meaning, expected: oneOf(Value.self),
+      choices: Value.allCases.map(\.rawValue),
       read: { recipe, words in
         guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
         // A quantizer that is off keeps nothing: naming its format alone does not switch it on.
@@ -177,117 +193,5 @@ public struct RecipeKey: Sendable {
         return ()
       },
       write: { ($0.linear[operand] ?? QuantizerRecipe())[keyPath: path].rawValue })
-  }
-
-  // MARK: - Kinds of value
-
-  static func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ meaning: String,
-    then: (@Sendable (inout Recipe) -> Void)? = nil
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning, expected: oneOf(Value.self),
-      read: { recipe, words in
-        guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
-        recipe[keyPath: path] = value
-        return ()
-      }, write: { $0[keyPath: path].rawValue })
-  }
-
-  static func boolean(
-    _ name: String, _ path: WritableKeyPath<Recipe, Bool> & Sendable, _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning, expected: "true or false",
-      read: { recipe, words in
-        guard let value = words.count == 1 ? Bool(words[0]) : nil else { return nil }
-        recipe[keyPath: path] = value
-        return ()
-      }, write: { "\($0[keyPath: path])" })
-  }
-
-  static func integer(
-    _ name: String, _ path: WritableKeyPath<Recipe, Int> & Sendable, _ range: ClosedRange<Int>,
-    _ meaning: String
-  ) -> RecipeKey {
-    let limit =
-      range.upperBound == .max
-      ? "an integer, at least \(range.lowerBound)"
-      : "an integer from \(range.lowerBound) to \(range.upperBound)"
-    return RecipeKey(
-      name: name, meaning: meaning, expected: limit,
-      read: { recipe, words in
-        guard let value = words.count == 1 ? Int(words[0]) : nil, range.contains(value) else {
-          return nil
-        }
-        recipe[keyPath: path] = value
-        return ()
-      }, write: { "\($0[keyPath: path])" })
-  }
-
-  static func number<Value: BinaryFloatingPoint & LosslessStringConvertible & Sendable>(
-    _ name: String, _ path: WritableKeyPath<Recipe, Value> & Sendable, _ range: ClosedRange<Value>,
-    _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning,
-      expected: "a number from \(range.lowerBound) to \(range.upperBound)",
-      read: { recipe, words in
-        guard let value = words.count == 1 ? Value(words[0]) : nil, range.contains(value) else {
-          return nil
-        }
-        recipe[keyPath: path] = value
-        return ()
-      }, write: { "\($0[keyPath: path])" })
-  }
-
-  private static func numbers(
-    _ name: String, _ path: WritableKeyPath<Recipe, [Float]> & Sendable,
-    _ range: ClosedRange<Float>,
-    _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning,
-      expected: "numbers from \(range.lowerBound) to \(range.upperBound), as in [0.5, 0.5, 0.5]",
-      read: { recipe, words in
-        let values = words.compactMap(Float.init).filter(range.contains)
-        guard values.count == words.count, !values.isEmpty else { return nil }
-        recipe[keyPath: path] = values
-        return ()
-      }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })
-  }
-
-  private static func integers(
-    _ name: String, _ path: WritableKeyPath<Recipe, [Int]> & Sendable, _ range: ClosedRange<Int>,
-    _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning,
-      expected: "integers from \(range.lowerBound) to \(range.upperBound), as in [2, 2, 6, 2]",
-      read: { recipe, words in
-        let values = words.compactMap { Int($0) }.filter(range.contains)
-        guard values.count == words.count else { return nil }
-        recipe[keyPath: path] = values
-        return ()
-      }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })
-  }
-
-  private static func string(
-    _ name: String, _ path: WritableKeyPath<Recipe, String> & Sendable, _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: name, meaning: meaning, expected: "a word or a path",
-      read: { recipe, words in
-        guard words.count == 1, !words[0].isEmpty else { return nil }
-        recipe[keyPath: path] = words[0]
-        return ()
-      },
-      // JSON's quotes are YAML's.
-      write: { jsonString($0[keyPath: path]) })
-  }
-
-  private static func oneOf<Value: RawRepresentable<String> & CaseIterable>(_: Value.Type) -> String
-  {
-    "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")
   }
 }

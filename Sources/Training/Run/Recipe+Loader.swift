@@ -1,7 +1,7 @@
 import ImageData
 
 extension Recipe {
-  /// How the images of one side are read.
+  /// How batches of training images, or of test images, are made.
   func loaderOptions(training: Bool) -> LoaderOptions {
     LoaderOptions(
       batchSize: self.training.batchSize, training: training, seed: UInt64(seed),

@@ -23,6 +23,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var seed: Int
   /// Epochs and steps.
   public var epochs, steps: Int
+  /// Whether it ended before its last epoch, as `training.patience` says; nil in summaries of earlier versions.
+  public var stoppedEarly: Bool?
   /// Images that could not be read and were left out.
   public var skippedImages: Int
   /// The first twenty of them by name.
@@ -41,6 +43,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
 
   enum CodingKeys: String, CodingKey {
     case method, engine, seconds, parameters, seed, epochs, steps, threads, isa, version
+    case stoppedEarly = "stopped_early"
     case evalTop1 = "eval_top1"
     case evalTop5 = "eval_top5"
     case evalLoss = "eval_loss"
@@ -114,7 +117,8 @@ extension RunSummary {
         ? Double(state.trainedImages) / state.trainedSeconds : 0,
       peakMemoryMB: ProcessUsage.peakMemory, estimatedMemoryMB: memory, seconds: state.seconds,
       parameters: parameters,
-      seed: recipe.seed, epochs: state.epoch, steps: state.step, skippedImages: skipped.count,
+      seed: recipe.seed, epochs: state.epoch, steps: state.step,
+      stoppedEarly: state.epoch < recipe.training.epochs, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
       weightsSHA256: weightsSHA256,
       rateOfChangeQuantizedWeight: mean(\.rateOfChangeQuantizedWeight),

@@ -12,19 +12,19 @@ public struct Trainer {
   /// Whether the folder still holds the last checkpoint.
   public var hasCheckpoint: Bool { directory.hasCheckpoint }
 
-  private let recipe: Recipe
+  let recipe: Recipe
   private let directory: RunDirectory
   /// Nil where the recipe asks for none.
   private let events: EventFile?
   private let observer: any TrainingObserver
-  private let data: ImageDatasets
-  private let training: TrainingStep
-  private let loader: BatchLoader
-  private let schedule: LearningRateSchedule
+  let data: ImageDatasets
+  let training: TrainingStep
+  let loader: BatchLoader
+  let schedule: LearningRateSchedule
   private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
-  private let memory: Double
-  private var state: ResumeState
+  let memory: Double
+  private(set) var state: ResumeState
   /// Of the running epoch.
   private var meter: Meter
   private var lastSave = ContinuousClock.now
@@ -54,6 +54,23 @@ public struct Trainer {
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
   }
 
+  /// Prepares to try a run out (`tryOut`), of which nothing is written.
+  ///
+  /// - Throws: as above, also where the run could not have its folder.
+  public init(
+    trying recipe: Recipe, output: String, memoryLimit: MemoryLimit? = nil,
+    observer: any TrainingObserver
+  ) throws {
+    try RunDirectory.checkIsFree(output)
+    var recipe = recipe
+    recipe.training.tensorboard = false
+    let pretrained = recipe.fineTuning.initialWeights
+    try self.init(
+      recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
+      observer: observer, request: RunRequest()
+    ) { RunDirectory(reading: output) }
+  }
+
   /// Prepares to continue a run from its last checkpoint, or from the one before it where that one is damaged.
   ///
   /// - Parameters:
@@ -69,7 +86,7 @@ public struct Trainer {
     let own = try RecipeSetting.read(directory.recipe)
     // A recipe that does not say where the images are means those of the run.
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
-    let recipe = try Recipe(settings: kept + settings)
+    let recipe = try Recipe(settings: kept + settings) { observer.warned("\($0)") }
     let file = try directory.openResume { observer.warned($0) }
     try self.init(recipe, memoryLimit: memoryLimit, observer: observer, request: request) {
       directory
@@ -156,7 +173,7 @@ public struct Trainer {
       dataset: data.test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) }
     )
-    announce()
+    observer.started(plan)
     let recorder = OscillationRecorder(
       recipe.statistics, training, batch: try fixedBatch(), stepsPerEpoch: loader.batchesPerEpoch,
       totalSteps: totalSteps)
@@ -167,8 +184,8 @@ public struct Trainer {
     }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
-    if state.epoch >= recipe.training.epochs { score = try evaluate() }
-    while state.epoch < recipe.training.epochs {
+    if isOver { score = try evaluate() }
+    while !isOver {
       try trainEpoch(recorder, seconds: seconds)
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
@@ -188,6 +205,7 @@ public struct Trainer {
       state.seconds = seconds()
       let isBest = isDue && score.top1Percent > state.bestTop1
       if isBest { state.bestTop1 = score.top1Percent }
+      if isDue { state.evaluationsSinceBest = isBest ? 0 : state.evaluationsSinceBest + 1 }
       try save(isBest: isBest)
     }
     let summary = RunSummary(
@@ -199,6 +217,11 @@ public struct Trainer {
     observer.finished(summary)
     return summary
   }
+
+  /// Whether all epochs are done, or the evaluations have been waited for in which nothing became better.
+  private var isOver: Bool { state.epoch >= recipe.training.epochs || isStoppedEarly }
+
+  private var isStoppedEarly: Bool { recipe.training.stopsEarly(after: state.evaluationsSinceBest) }
 
   private mutating func trainEpoch(
     _ recorder: OscillationRecorder, seconds: () -> Double
@@ -259,6 +282,10 @@ public struct Trainer {
   private mutating func save(isBest: Bool) throws {
     try training.checkIsFinite(step: state.step)
     try writeCheckpoint(directory.last, training.weights)
+    if recipe.checkpoints.keep > 0 {
+      try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
+      directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
+    }
     if isBest { try writeCheckpoint(directory.best, training.weights) }
     if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
     try saveState()
@@ -330,14 +357,6 @@ public struct Trainer {
     return line
   }
 
-  private func announce() {
-    observer.started(
-      RunPlan(
-        recipe: recipe, data: data.description, parameters: training.weights.count,
-        totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
-        memory: memory, output: directory.path))
-  }
-
   private func progress() -> RunProgress {
     let left = Double((totalSteps - state.step) * recipe.training.batchSize)
     return RunProgress(
@@ -346,5 +365,5 @@ public struct Trainer {
       secondsLeft: left / meter.imagesPerSecond, loaderWaitShare: meter.loaderWaitShare)
   }
 
-  private var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }
+  var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }
 }

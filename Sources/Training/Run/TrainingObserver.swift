@@ -18,6 +18,16 @@ public struct RunPlan: Sendable {
   public let output: String
 }
 
+extension Trainer {
+  /// The run as it is announced.
+  var plan: RunPlan {
+    RunPlan(
+      recipe: recipe, data: data.description, parameters: training.weights.count,
+      totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
+      memory: memory, output: output)
+  }
+}
+
 /// How far a run is.
 public struct RunProgress: Sendable {
   /// The steps done and the steps of the whole run.

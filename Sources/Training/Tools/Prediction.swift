@@ -1,6 +1,8 @@
 import Foundation
 import ImageData
+import MXLinear
 import Runtime
+import Synchronization
 import VisionModels
 
 /// What a model sees in an image: one class and its probability.
@@ -16,22 +18,56 @@ public struct Prediction: Sendable, Equatable {
 extension Checkpoint {
   /// The likeliest classes of an image file, best first; of equal ones the first in number.
   ///
-  /// The image goes the way of evaluation: the shorter side resized, the middle kept; a 4-bit method's weights are
-  /// quantized as they were in training.
-  ///
   /// - Parameter count: how many classes; all where there are fewer.
   /// - Throws: `FileError`, `ImageError`, `LoaderError`, `NonFiniteTensor`.
   public func predict(_ path: String, count: Int) throws -> [Prediction] {
-    let image = ImageContent.file(try EncodedImage(try readFile(path), name: path))
-    let input = try recipe.preprocessing.prepared(image)
-    let workspace = Workspace(chunkCount: 1 << 20)
-    let logits = try input.withUnsafeBufferPointer { input in
-      Array(
-        try model.logits(
-          input.baseAddress!, batch: 1,
-          Pass(weights: weights, weightEMA: averages, workspace: workspace)
-        ).elements)
+    try predict([prepare([path])[0].get()], count: count)[0]
+  }
+
+  /// Image files as the model takes them: the way of evaluation, the shorter side resized, the middle kept. They are decoded
+  /// on all threads.
+  ///
+  /// - Returns: for each file channels × imageSize × imageSize numbers, or why it cannot be read: `FileError`, `ImageError`,
+  ///   `LoaderError`.
+  public func prepare(_ paths: [String]) -> [Result<[Float], any Error>] {
+    let results = Mutex([Result<[Float], any Error>?](repeating: nil, count: paths.count))
+    let preprocessing = recipe.preprocessing
+    parallelFor(paths.count) { index in
+      let result = Result {
+        try preprocessing.prepared(
+          .file(try EncodedImage(try readFile(paths[index]), name: paths[index])))
+      }
+      results.withLock { $0[index] = result }
     }
+    return results.withLock { $0.map { $0! } }
+  }
+
+  /// The likeliest classes of each of some prepared images, as above. A 4-bit method's weights are quantized as they were in
+  /// training.
+  ///
+  /// - Throws: `NonFiniteTensor`.
+  public func predict(_ images: [[Float]], count: Int) throws -> [[Prediction]] {
+    guard let length = images.first?.count else { return [] }
+    let input = AlignedBuffer<Float>(count: images.count * length)
+    for (index, image) in images.enumerated() {
+      precondition(image.count == length, "images of \(image.count) and of \(length) numbers")
+      image.withUnsafeBufferPointer {
+        (input.base + index * length).update(from: $0.baseAddress!, count: length)
+      }
+    }
+    let workspace = Workspace(chunkCount: 1 << 20)
+    let logits = try model.logits(
+      input.base, batch: images.count,
+      Pass(weights: weights, weightEMA: averages, workspace: workspace))
+    let rows = Array(logits.elements)
+    return try images.indices.map { image in
+      try predictions(
+        Array(rows[image * logits.columns..<(image + 1) * logits.columns]), count: count)
+    }
+  }
+
+  private func predictions(_ logits: [Float], count: Int) throws -> [Prediction] {
+    guard logits.allSatisfy(\.isFinite) else { throw NonFiniteTensor(tensor: "the logits") }
     let largest = Double(logits.max() ?? 0)
     let powers = logits.map { exp(Double($0) - largest) }
     let sum = powers.reduce(0, +)

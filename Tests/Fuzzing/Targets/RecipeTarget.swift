@@ -12,6 +12,8 @@ extension FuzzTarget {
       "data:\n  path: x\n  mean: [0.5, 0.5, 0.5]\n  standard_deviation:\n  - 1\n  - 2.5\n  - 3e-2\n",
       "model:\n  architecture: swin\n  stage_depths: [2, 2]\n  stage_heads: [2, 4]\n  width: 8\n",
       "quantizers:\n  q5:\n    enabled: false\n  q3: {rounding: nearest-even}\n",
+      "# * a - comment: [,\ndata: {path: \"my *best* 'photos'\"} # it's\nseed: 3\ntraining: ~\n",
+      "data:\n  path: |-\n    *a # b\nmodel:\n  # depth: 3\n",
       "# a comment\nseed: &a 7\ntraining: {epochs: 8, batch_size: '12'}\n",
       "data:\n  path: >-\n    a folder\n    of images\n",
       "data: {path: \"\\u00e9\\n\\0\"}\n", "optimizer.learning_rate=0.002\nmodel.depth = 8",
@@ -40,7 +42,8 @@ extension FuzzTarget {
     RecipeKey.all.flatMap { [$0.name, $0.name.split(separator: ".").last.map(String.init) ?? ""] }
     + [
       "\n", "  ", "\t", ": ", "- ", "[", "]", "{", "}", ",", "&a ", "*a", "<<: ", "? ", "!!int ",
-      "!!binary ", "!!set", "---\n", "...\n", "'", "\"", "\\u0000", "\\U0010FFFF", "|\n", ">-\n",
+      "!!binary ", "!!set", "---\n", "...\n", "'", "\"", " #", "# '\n", "''", "\\\"", "\u{E000}",
+      "\u{2028}'", "\\u0000", "\\U0010FFFF", "|\n", ">-\n",
       "%YAML 1.1\n", "%TAG ! !\n", "\u{FEFF}", "\u{85}", "\u{2028}", "\0", "nan", "inf", "-0",
       "0x10", "true", "~", "rand-m9-mstd0.5-inc1", "rand-m99-n99", "3a", "model.preset=",
       String(repeating: "[", count: 1200), String(repeating: "- ", count: 600),

@@ -1,0 +1,131 @@
+import Foundation
+import Runtime
+import Yams
+
+/// One key of a recipe with its value, wherever it comes from: a file, `--set`, or a flag.
+public struct RecipeSetting: Sendable {
+  let key: String
+  let words: [String]
+  let location: String
+  /// Whether it comes from the command line, and so outranks the file.
+  let isOverride: Bool
+  /// Whether it says in so many words that the key has its default, as YAML's `null` does.
+  let isDefault: Bool
+
+  /// The key's full name, sections separated by dots.
+  public var name: String { key }
+  /// The value as it is written, a list in brackets.
+  public var text: String { words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]" }
+
+  /// A value that a flag gives to a key.
+  public init(_ key: String, _ value: String, flag: String) {
+    self.init(key: key, words: [value], location: flag, isOverride: true)
+  }
+
+  init(
+    key: String, words: [String], location: String, isOverride: Bool = false,
+    isDefault: Bool = false
+  ) {
+    self.key = key
+    self.words = words
+    self.location = location
+    self.isOverride = isOverride
+    self.isDefault = isDefault
+  }
+
+  /// The setting that `--set key=value` asks for; a list is written [a, b], the default null.
+  ///
+  /// - Throws: `RecipeError` without an equals sign.
+  public init(assignment: String) throws {
+    let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else {
+      throw RecipeError(
+        key: assignment, found: "without a value",
+        expected: "key.path=value, as in optimizer.learning_rate=0.002", location: "--set")
+    }
+    var value = parts[1].trimmingCharacters(in: .whitespaces)
+    var words = [value]
+    if value.hasPrefix("["), value.hasSuffix("]") {
+      value = String(value.dropFirst().dropLast())
+      words = value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    self.init(
+      key: parts[0].trimmingCharacters(in: .whitespaces), words: words, location: "--set",
+      isOverride: true, isDefault: ["null", "~"].contains(value))
+  }
+
+  /// The settings of a recipe's file, in its order.
+  ///
+  /// - Parameter allowsUnknownSections: for reading what another version wrote.
+  /// - Throws: `FileError`, `RecipeSyntaxError`, `RecipeError`.
+  public static func read(
+    _ path: String, allowsUnknownSections: Bool = false
+  ) throws -> [RecipeSetting] {
+    let bytes = try readFile(path, limit: 1 << 20)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw RecipeSyntaxError(location: path, problem: "not UTF-8; save it as UTF-8")
+    }
+    return try parse(yaml: text, path: path, allowsUnknownSections: allowsUnknownSections)
+  }
+
+  /// The settings of a YAML text, in its order.
+  ///
+  /// - Parameter allowsUnknownSections: for reading what another version wrote.
+  /// - Throws: `RecipeSyntaxError`, `RecipeError`.
+  public static func parse(
+    yaml: String, path: String, allowsUnknownSections: Bool = false
+  ) throws -> [RecipeSetting] {
+    let document = try RecipeDocument(yaml, path: path)
+    guard let root = document.root else { return [] }
+    switch root {
+    case .mapping(let mapping): return try flatten(mapping, "", document, allowsUnknownSections)
+    case .scalar(let scalar) where scalar.isNothing: return []
+    default:
+      throw RecipeSyntaxError(
+        location: path, problem: "expected keys and values, as in 'method: tetrajet'")
+    }
+  }
+
+  /// - Parameter prefix: the section with a dot behind it.
+  private static func flatten(
+    _ mapping: Node.Mapping, _ prefix: String, _ document: RecipeDocument, _ allowsUnknown: Bool
+  ) throws -> [RecipeSetting] {
+    try mapping.flatMap { keyNode, value -> [RecipeSetting] in
+      let location = document.location(of: keyNode)
+      guard case .scalar(let word) = keyNode else {
+        throw RecipeSyntaxError(location: location, problem: "a key must be a word")
+      }
+      let key = try prefix + document.text(of: word)
+      let start = key + "."
+      let isSection = RecipeKey.all.contains { $0.name.hasPrefix(start) }
+      switch value {
+      case .mapping(let inner):
+        if let known = RecipeKey.all.first(where: { $0.name == key }) {
+          throw RecipeError(
+            key: key, found: "a section", expected: known.expected, location: location)
+        }
+        guard allowsUnknown || isSection else {
+          throw RecipeError.unknown(key, location: location)
+        }
+        return try flatten(inner, start, document, allowsUnknown)
+      case .scalar(let scalar) where scalar.isNothing:
+        guard allowsUnknown || isSection || RecipeKey.names.contains(key) else {
+          throw RecipeError.unknown(key, location: location)
+        }
+        return []
+      case .scalar(let scalar):
+        return [
+          RecipeSetting(key: key, words: [try document.text(of: scalar)], location: location)
+        ]
+      case .sequence(let items):
+        let words = try items.map { item in
+          guard case .scalar(let scalar) = item else { return "a list or section" }
+          return try document.text(of: scalar)
+        }
+        return [RecipeSetting(key: key, words: words, location: location)]
+      case .alias:
+        preconditionFailure("the parser puts the value in an alias's place")
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import ImageData
+import MXLinear
+import Runtime
+import VisionModels
+
+/// What a run would be, found out by some of its steps.
+public struct RunTrial: Sendable {
+  /// The run as it would be announced.
+  public let plan: RunPlan
+  /// Test images, and classes.
+  public let testImages, classes: Int
+  /// How many steps were timed, after the first one.
+  public let steps: Int
+  /// Seconds of a step with what it waits for images, and of the first one, which comes before memory and images are at
+  /// hand and in which Q-Ramping tries out some steps more.
+  public let stepSeconds, firstStepSeconds: Double
+  /// Seconds of an evaluation of all test images.
+  public let evaluationSeconds: Double
+  /// Seconds of all steps, and of all evaluations, of the whole run.
+  public let trainingSeconds, evaluationsSeconds: Double
+
+  /// Training images a second.
+  public var imagesPerSecond: Double { Double(plan.recipe.training.batchSize) / stepSeconds }
+  /// Seconds of the whole run.
+  public var seconds: Double { trainingSeconds + evaluationsSeconds }
+}
+
+extension Trainer {
+  /// Makes some steps and a part of an evaluation, in some seconds, and tells what that makes of the whole run. The weights are
+  /// spent; no file is written.
+  ///
+  /// - Throws: what the run would throw in its first steps.
+  public func tryOut(seconds: Double = 3) throws -> RunTrial {
+    let clock = ContinuousClock()
+    var (epoch, steps) = (0, 0)
+    var batches = loader.epoch(epoch)
+    func step() throws {
+      var next = try batches.next()
+      if next == nil {
+        epoch += 1
+        batches = loader.epoch(epoch)
+        next = try batches.next()
+      }
+      guard let batch = next else { throw LoaderError.noImages }
+      let number = min(steps, totalSteps - 1)
+      _ = try training.run(
+        batch.images.base, labels: batch.labels, mixedShare: batch.mixedShare, step: number,
+        learningRate: schedule.learningRate(step: number))
+      steps += 1
+    }
+    let start = clock.now
+    try step()
+    let first = start.duration(to: clock.now).inSeconds
+    let steady = clock.now
+    // At least two, and no more than say how long a step takes.
+    while steps < 3 || steady.duration(to: clock.now).inSeconds < seconds && steps < 200 {
+      try step()
+    }
+    let perStep = steady.duration(to: clock.now).inSeconds / Double(steps - 1)
+    let evaluation = try timeEvaluation(seconds: seconds / 3)
+
+    let epochs = recipe.training.epochs
+    let evaluations = (epochs - 1) / recipe.training.evaluateEvery + 1
+    let trials =
+      recipe.method.remedies.contains(.qramping)
+      ? (totalSteps - 1)
+        / recipe.remedies.qramping.interval(stepsPerEpoch: loader.batchesPerEpoch) : 0
+    return RunTrial(
+      plan: plan, testImages: data.test.count, classes: data.train.classNames.count,
+      steps: steps - 1, stepSeconds: perStep, firstStepSeconds: first,
+      evaluationSeconds: evaluation,
+      trainingSeconds: first + perStep * Double(totalSteps - 1)
+        + Double(trials) * max(0, first - perStep),
+      evaluationsSeconds: evaluation
+        * Double(evaluations * (recipe.training.averageDecay > 0 ? 2 : 1)))
+  }
+
+  /// Seconds of an evaluation, by its first batches.
+  private func timeEvaluation(seconds: Double) throws -> Double {
+    let test = try BatchLoader(
+      dataset: data.test, preprocessing: recipe.preprocessing,
+      options: recipe.loaderOptions(training: false))
+    let workspace = Workspace()
+    let clock = ContinuousClock()
+    let start = clock.now
+    var images = 0
+    let batches = test.epoch(0)
+    while images == 0 || start.duration(to: clock.now).inSeconds < seconds,
+      let batch = try batches.next()
+    {
+      try workspace.frame {
+        _ = try training.model.logits(
+          batch.images.base, batch: batch.count,
+          Pass(
+            weights: training.weights, weightEMA: training.averages(step: 1), workspace: workspace)
+        )
+      }
+      images += batch.count
+    }
+    guard images > 0 else { throw LoaderError.noImages }
+    return start.duration(to: clock.now).inSeconds * Double(data.test.count) / Double(images)
+  }
+}
