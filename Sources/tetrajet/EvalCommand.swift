@@ -12,6 +12,10 @@ struct EvalCommand: ParsableCommand {
 
         tetrajet eval runs/first
         tetrajet eval runs/first/best.safetensors --data FOLDER --json
+        tetrajet eval runs/first --per-class classes.csv --confusion confusion.csv --predictions images.csv
+
+      Other data are scored on the classes whose names the model knows, in whatever order they stand; the rest is \
+      counted and named.
       """)
 
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
@@ -23,32 +27,82 @@ struct EvalCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Option(help: "Write a table of the classes to this CSV file.")
+  var perClass: String?
+
+  @Option(help: "Write the confusion matrix to this CSV file: a row a class, a column an answer.")
+  var confusion: String?
+
+  @Option(help: "Write what the model says of each image to this CSV file.")
+  var predictions: String?
+
+  @Option(help: "How many of the images with the largest loss to name.")
+  var worst = 5
+
+  @OptionGroup var destination: OutputOption
+
   @OptionGroup var threading: ThreadOption
+
+  func validate() throws {
+    guard (0...100_000).contains(worst) else {
+      throw ValidationError("--worst is \(worst); it must be from 0 to 100000")
+    }
+  }
 
   func run() throws {
     try threading.apply()
+    let files = try outputs()
     let model = try Checkpoint(path: checkpoint)
-    let (score, skipped) = try model.evaluate(data: data) {
-      writeError("skipped: \($0)\n")
+    let evaluation = try model.evaluate(
+      data: data, onMatch: { writeError("\(oneLine($0))\n") },
+      onSkip: { writeError("skipped: \($0)\n") })
+    for (file, table) in files {
+      try file.write { output in
+        try table(evaluation.details)({ line in
+          var line = line
+          try line.withUTF8 { try output.write(UnsafeRawBufferPointer($0)) }
+        })
+      }
     }
-    if json {
-      var line = JSONLine()
-      line.add("checkpoint", checkpoint)
-      line.add("method", model.recipe.method.rawValue)
-      line.add("images", score.count)
-      line.add("eval_top1", score.top1Percent)
-      line.add("eval_top5", score.top5Percent)
-      line.add("eval_loss", score.meanLoss)
-      line.add("skipped_images", skipped)
-      try printLine(line.text)
-    } else {
-      try printLine(
-        """
-        \(score.count) images, method \(model.recipe.method.rawValue)
-        top-1 \(fixed(score.top1Percent, 2)) %
-        top-5 \(fixed(score.top5Percent, 2)) %
-        loss  \(fixed(score.meanLoss, 4))
-        """)
+    // Where a table goes to standard output, nothing else may.
+    if files.contains(where: \.file.isStandardOutput) { return }
+    try printLine(
+      json
+        ? line(evaluation, model).text
+        : EvaluationText(evaluation, worst: worst).text(method: model.recipe.method.rawValue))
+  }
+
+  private typealias Table = (EvaluationDetails) -> ((String) throws -> Void) throws -> Void
+
+  /// The files that are asked for, looked at before the work begins.
+  private func outputs() throws -> [(file: OutputFile, table: Table)] {
+    let wanted: [(path: String?, table: Table)] = [
+      (perClass, EvaluationDetails.writeClasses), (confusion, EvaluationDetails.writeConfusion),
+      (predictions, EvaluationDetails.writePredictions),
+    ]
+    let paths = wanted.compactMap(\.path)
+    guard Set(paths).count == paths.count else {
+      throw ValidationError("two tables cannot go to one file")
     }
+    return try wanted.compactMap { path, table in
+      try path.map { (try destination.file($0, inputs: [checkpoint]), table) }
+    }
+  }
+
+  private func line(_ evaluation: Evaluation, _ model: Checkpoint) -> JSONLine {
+    let (score, match) = (evaluation.score, evaluation.match)
+    var line = JSONLine()
+    line.add("checkpoint", checkpoint)
+    line.add("method", model.recipe.method.rawValue)
+    line.add("images", score.count)
+    line.add("eval_top1", score.top1Percent)
+    line.add("eval_top5", score.top5Percent)
+    line.add("eval_loss", score.meanLoss)
+    line.add("skipped_images", evaluation.skipped)
+    line.add("unscored_images", match.unscored)
+    line.add("unknown_classes", match.unknown.map(\.name))
+    line.add("absent_classes", match.absent)
+    line.add(evaluation.details.line(worst: worst))
+    return line
   }
 }

@@ -137,4 +137,27 @@ struct MeasureTests {
     #expect(paths[1].column == 8 && paths[1].latent.count == 6)
     #expect(trajectories.liveliest(1000).count == 64)
   }
+
+  @Test("the liveliest are those whose codes flip, and not those whose group changes its scale")
+  func scaleFlips() {
+    let quantizer = WeightQuantizer(oneTensor(1, 64), .tetrajet)
+    let window = MovementWindow(quantizer, arena: arena)
+    let trajectories = Trajectories(window, candidates: 64)
+    var values = [Float](repeating: 0.5, count: 64)
+    window.begin(buffer(values), averages: nil)
+    for step in 0..<8 {
+      // The largest weight of the first group takes its scale up and down, and with it every code there.
+      values[0] = step % 2 == 0 ? 6 : 12
+      values[32] = 6
+      values[40] = step < 4 ? 0.9 : 0.5
+      window.add(buffer(values), averages: nil)
+      trajectories.add(buffer(values))
+    }
+    #expect(window.scaleFlips > 4)
+    let paths = trajectories.liveliest(64)
+    #expect(paths[0].column == 40 && paths[0].codeFlips == 1)
+    // Those of the first group change their quantized values or codes at every step, and flip by themselves at none.
+    let first = paths.filter { (1..<32).contains($0.column) }
+    #expect(first.allSatisfy { $0.codeFlips == 0 && Set($0.code).count == 2 })
+  }
 }

@@ -104,7 +104,7 @@ struct RemedyTrainingTests {
         "\(folder)/model", model: training.model, weights: training.weights, averages: averages,
         recipe: recipe, classNames: digits.classNames)
       let checkpoint = try Checkpoint(path: "\(folder)/model")
-      let (score, _) = try checkpoint.evaluate(data: "digits") { _ in }
+      let score = try checkpoint.evaluate(data: "digits") { _ in }.score
       #expect(abs(score.loss - deployed.loss) < 1e-9 && score.top1 == deployed.top1)
       let report = try FileQuantization(writesValues: true)
         .run(

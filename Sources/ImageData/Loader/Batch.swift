@@ -6,6 +6,8 @@ public struct Batch: Sendable {
   public let images: AlignedBuffer<Float>
   /// The class of each image, B of them.
   public let labels: [Int]
+  /// Which images of the data set these are, B of them.
+  public let places: [Int]
   /// How large a share of image i is image i of the data set, the rest being image B − 1 − i, with its label: λ of mixup
   /// and CutMix, 1 for a batch that was not mixed.
   public let mixedShare: Float

@@ -54,6 +54,7 @@ struct BatchMaker: Sendable {
     let length = channels * size * size
     let images = AlignedBuffer<Float>(count: samples.count * length)
     var labels: [Int] = []
+    var places: [Int] = []
     var skipped: [SkippedImage] = []
     for sample in samples {
       guard isWanted() else { return nil }
@@ -68,6 +69,7 @@ struct BatchMaker: Sendable {
           normalization.write(try fitted(index), placed: .identity, to: output)
         }
         labels.append(dataset.label(index))
+        places.append(index)
       } catch {
         skipped.append(SkippedImage(index: index, name: dataset.name(index), error: error))
       }
@@ -79,7 +81,8 @@ struct BatchMaker: Sendable {
         to: images.base, count: labels.count, channels: channels, size: size, &random) : 1
     let batch = Batch(
       images: skipped.isEmpty ? images : prefix(of: images, count: labels.count * length),
-      labels: labels, mixedShare: share, imageSize: size, channels: channels, index: index)
+      labels: labels, places: places, mixedShare: share, imageSize: size, channels: channels,
+      index: index)
     return MadeBatch(batch: batch, skipped: skipped)
   }
 

@@ -3,7 +3,8 @@ import Runtime
 
 /// The paths of single weights over the steps of a window (the paper's Figure 3).
 ///
-/// Some weights spread evenly over the model are watched; those among them whose quantized value changes most are kept.
+/// Some weights spread evenly over the model are watched; those among them whose 4-bit code flips most are kept. A change of
+/// their group's scale moves codes and values, too, and is none of their own doing: it does not count.
 public final class Trajectories {
   /// One weight's path; a number a step.
   public struct Path: Sendable {
@@ -16,7 +17,10 @@ public final class Trajectories {
     /// s of the scale S = 2^s, and the code 0…15.
     public internal(set) var scaleExponent: [Int] = [], code: [Int] = []
 
-    var flips: Int { zip(quantized, quantized.dropFirst()).count { $0 != $1 } }
+    /// How often the code flips; both zeros are one code.
+    public var codeFlips: Int {
+      Oscillation.codeFlips(code.map { $0 == 8 ? 0 : $0 }, scaleExponents: scaleExponent)
+    }
   }
 
   private let window: MovementWindow
@@ -47,10 +51,17 @@ public final class Trajectories {
     }
   }
 
-  /// The `count` paths with the most changes of the quantized value; of equal ones the first.
+  /// The `count` paths with the most flips of the code; of equal ones the first.
   public func liveliest(_ count: Int) -> [Path] {
-    Array(
-      paths.enumerated().sorted { ($1.element.flips, $0.offset) < ($0.element.flips, $1.offset) }
-        .prefix(count).map(\.element))
+    let ranked = paths.enumerated().map { (flips: $1.codeFlips, offset: $0) }
+      .sorted { ($1.flips, $0.offset) < ($0.flips, $1.offset) }
+    return ranked.prefix(count).map { paths[$0.offset] }
+  }
+}
+
+/// At how many steps a weight's code is not that of the step before, though the scale is.
+package func codeFlips(_ codes: [some Equatable], scaleExponents: [Int]) -> Int {
+  zip(codes.indices, codes.indices.dropFirst()).count { before, now in
+    codes[before] != codes[now] && scaleExponents[before] == scaleExponents[now]
   }
 }

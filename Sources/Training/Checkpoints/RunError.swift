@@ -14,14 +14,19 @@ public enum RunError: ReportableError, Equatable {
   case bothDamaged(newest: String, previous: String)
   /// The recipe or the data is not what the checkpoint was trained by.
   case changed(path: String, [RecipeChange])
-  /// The data set has other classes than the checkpoint.
+  /// The data set has another number of classes than the checkpoint, which does not name its own.
   case classes(path: String, found: Int, expected: Int)
+  /// The data set has no class of the checkpoint's: the names of both.
+  case noCommonClass(path: String, found: [String], expected: [String])
+  /// Two classes of a data set, or of a model, have one name, and so it cannot be matched by name.
+  case ambiguousClass(path: String, name: String)
 
   /// What kind of fault it is.
   public var category: ErrorCategory {
     switch self {
     case .exists, .busy, .changed: .usage
-    case .notARun, .nothingToResume, .bothDamaged, .classes: .badData
+    case .notARun, .nothingToResume, .bothDamaged, .classes, .noCommonClass, .ambiguousClass:
+      .badData
     }
   }
 
@@ -47,6 +52,17 @@ public enum RunError: ReportableError, Equatable {
     case .classes(let path, let found, let expected):
       "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
         + "images it was trained for"
+    case .noCommonClass(let path, let found, let expected):
+      "\(path) has no class that the model knows: its classes are \(Self.list(found)), the model's "
+        + "\(Self.list(expected)); give the folders the model's names, or give --data the images it was trained for"
+    case .ambiguousClass(let path, let name):
+      "two classes of \(path) are called '\(name)', so that they cannot be matched by name; give each a name of its own"
     }
+  }
+
+  /// The first of some names.
+  private static func list(_ names: [String]) -> String {
+    names.prefix(4).map { "'\($0)'" }.joined(separator: ", ")
+      + (names.count > 4 ? " and \(names.count - 4) more" : "")
   }
 }

@@ -19,10 +19,12 @@ public struct Evaluator {
   ///
   /// - Parameters:
   ///   - averages: the moving averages that weights round by under Q-EMA; nil for none.
+  ///   - each: is told of each image's score.
   ///   - check: is called before each batch, and ends the evaluation by throwing.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
   public func score(
-    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil, check: () throws -> Void = {}
+    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil,
+    each: ((ImageScore) -> Void)? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
     var score = BatchScore()
     let batches = loader.epoch(0)
@@ -33,6 +35,9 @@ public struct Evaluator {
           batch.images.base, batch: batch.count,
           Pass(weights: weights, weightEMA: averages, workspace: workspace))
         score.add(crossEntropy(logits, labels: batch.labels))
+        if let each {
+          ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach(each)
+        }
       }
     }
     guard score.count > 0 else { throw LoaderError.noImages }
@@ -41,25 +46,44 @@ public struct Evaluator {
   }
 }
 
+/// What a checkpoint scores on a data set.
+public struct Evaluation: Sendable {
+  /// Sums over the images that were scored.
+  public let score: BatchScore
+  /// How many images could not be read.
+  public let skipped: Int
+  /// Which classes of the data are which of the model's.
+  public let match: ClassMatch
+  /// Class by class and image by image.
+  public let details: EvaluationDetails
+}
+
 extension Checkpoint {
-  /// The score of the checkpoint on the test images of a data set.
+  /// The score of the checkpoint on the test images of a data set, of those classes that it knows.
   ///
-  /// - Parameter data: "digits" or a path; nil for what it was trained on.
-  /// - Throws: `RunError.classes` where the data has other classes; what the data, the loader and the
-  ///   arithmetic throw.
+  /// - Parameters:
+  ///   - data: "digits" or a path; nil for what it was trained on.
+  ///   - onMatch: is told, before anything is scored, where the classes are not simply the model's.
+  /// - Throws: `RunError` where the data have no class of the model's; what the data, the loader and the arithmetic
+  ///   throw.
   public func evaluate(
-    data: String?, onSkip: @escaping @Sendable (SkippedImage) -> Void
-  ) throws -> (score: BatchScore, skipped: Int) {
+    data: String?, onMatch: (String) -> Void = { _ in },
+    onSkip: @escaping @Sendable (SkippedImage) -> Void
+  ) throws -> Evaluation {
     let path = data ?? recipe.data.path
-    let test = try ImageDatasets.open(path).test
-    guard test.classNames.count == model.configuration.classes else {
-      throw RunError.classes(
-        path: path, found: test.classNames.count, expected: model.configuration.classes)
-    }
+    let all = try ImageDatasets.open(path).test
+    let match = try ClassMatch(
+      all, model: classNames, count: model.configuration.classes, path: path)
+    if let note = match.note(path: path) { onMatch(note) }
+    let test = match.matched(all, model: classNames)
     let loader = try BatchLoader(
       dataset: test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: onSkip)
-    let score = try Evaluator(model: model, weights: weights).score(loader, averages: averages)
-    return (score, loader.skipped.count)
+    var images: [ImageScore] = []
+    let score = try Evaluator(model: model, weights: weights)
+      .score(loader, averages: averages, each: { images.append($0) })
+    return Evaluation(
+      score: score, skipped: loader.skipped.count, match: match,
+      details: EvaluationDetails(classNames: test.classNames, images: images, data: test))
   }
 }
