@@ -93,10 +93,13 @@ struct ToolCommandTests {
     try withTemporaryFolder { folder in
       for (method, tolerance) in [("fp32", 1e-5), ("tetrajet", 2e-2), ("microscaling", 2e-2)] {
         let result = try tetrajet(
-          "trace", Golden.path("vit"), "\(folder)/out", "--method", method, "--engine", engine,
+          "trace", Golden.path("vit"), "\(folder)/\(method)", "--method", method, "--engine",
+          engine,
           "--backward-rounding", "nearest-even")
         #expect(result.status == 0, "\(result.errors)")
-        let (file, golden) = (try SafetensorsFile(path: "\(folder)/out"), try Golden.open("vit"))
+        let (file, golden) = (
+          try SafetensorsFile(path: "\(folder)/\(method)"), try Golden.open("vit")
+        )
         let names = golden.entries.map(\.name).filter { $0.hasPrefix("\(method).") }
           .map { String($0.dropFirst(method.count + 1)) }
         #expect(Set(names) == Set(file.entries.map(\.name)))

@@ -58,7 +58,8 @@ struct TrainingCommandTests {
     try withTemporaryFolder { folder in
       let first = try tetrajet(
         "train", "--data", "digits", "--epochs", "2", "--seed", "5", "--threads", "2", "--output",
-        "\(folder)/a", "--set", "model.drop_path=0.3", "--set", "data.crop_padding=1")
+        "\(folder)/a", "--set", "model.drop_path=0.3", "--set", "data.crop_padding=1",
+        environment: ["TETRAJET_ISA": EngineCommandTests.fusedSets.first ?? "portable"])
       #expect(first.status == 0, "\(first.errors)")
       let second = try tetrajet(
         "train", "\(folder)/a/recipe.yaml", "--threads", "1", "--output", "\(folder)/b",
