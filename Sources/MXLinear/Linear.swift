@@ -36,42 +36,6 @@ public struct Linear: Sendable {
     self.engine = engine
   }
 
-  /// The parameters of a layer, in the caller's buffers.
-  public struct Parameters {
-    /// W [C, D].
-    public let weight: UnsafePointer<Float>
-    /// b [C].
-    public let bias: UnsafePointer<Float>
-    /// The moving average of W [C, D], by which Q2 rounds under `Rounding.ema`. Nil where no average is in use
-    /// yet: Q2 then rounds to the nearest, ties to even.
-    public let weightEMA: UnsafePointer<Float>?
-
-    /// Views on the parameters.
-    public init(
-      weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
-      weightEMA: UnsafePointer<Float>? = nil
-    ) {
-      self.weight = weight
-      self.bias = bias
-      self.weightEMA = weightEMA
-    }
-  }
-
-  /// What the backward pass needs of the forward pass.
-  public struct Saved: BitwiseCopyable {
-    enum Input: BitwiseCopyable {
-      /// What Q6 reads, [N, D]: Q1(X) or X.
-      case floats(FloatMatrix)
-      /// Q1(X), which Q6 reads, packed along D.
-      case quantized(MXMatrixView)
-      /// Q6(X), packed along N.
-      case final(MXMatrixView)
-    }
-    let input: Input
-    /// Q2(W), packed along D, where the packed engine made it.
-    let weight: MXMatrixView?
-  }
-
   /// Whether the backward pass reads the floats of x that `forward` was given: they must then lie in memory
   /// that lasts until the backward pass. Elsewhere 4-bit codes are kept, and x is scratch.
   public var keepsInput: Bool { !(keepsQuantizedInput || isPacked(.dw)) }
@@ -155,20 +119,6 @@ public struct Linear: Sendable {
   }
 
   // MARK: - Backward
-
-  /// The gradients' places, in the caller's buffers.
-  public struct Gradients {
-    /// dW [C, D].
-    public let weight: UnsafeMutablePointer<Float>
-    /// db [C].
-    public let bias: UnsafeMutablePointer<Float>
-
-    /// Views on the gradients.
-    public init(weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>) {
-      self.weight = weight
-      self.bias = bias
-    }
-  }
 
   /// dX = Q3(dY)·Q4(·), dW += Q5(dY)ᵀ·Q6(·), db += Σ_N dY. dY is read once for Q3, Q5 and db.
   ///
