@@ -42,8 +42,14 @@ let package = Package(
     ),
     .target(
       name: "ImageData",
-      dependencies: ["Runtime", "CDigits", "CTurboJPEG", "CPNG", "CZlib"]),
+      dependencies: ["Runtime", "CDigits", "CImageDecoding", "CPNG", "CZlib"]),
     .target(name: "CDigits", exclude: ["Data"]),
+    .target(
+      name: "CImageDecoding", dependencies: ["CJPEG", "CPNG"],
+      linkerSettings: [
+        .linkedLibrary("jpeg"), .linkedLibrary("png"),
+        .linkedLibrary("dl", .when(platforms: [.linux])),
+      ]),
     .target(name: "VisionModels", dependencies: ["MXLinear"]),
     .target(name: "Oscillation", dependencies: ["MXLinear"]),
     .target(
@@ -58,6 +64,10 @@ let package = Package(
     .target(name: "CMXKernels"),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    // Writes the JPEG files of the tests.
     .systemLibrary(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg",
       providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
@@ -86,7 +96,8 @@ let package = Package(
       dependencies: [
         "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
       ],
-      path: "Tests/Fuzzing"),
+      path: "Tests/Fuzzing",
+      resources: [.copy("Pictures")]),
     .executableTarget(
       name: "tetrajet-fuzz",
       dependencies: [
@@ -102,7 +113,7 @@ let package = Package(
     .testTarget(
       name: "tetrajetTests",
       dependencies: [
-        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels",
+        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels", "Fuzzing",
         "TestSupport",
       ]),
   ],
@@ -111,7 +122,9 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-  if ["CMXKernels", "CParallelFor", "CDigits", "CAllocationCounter"].contains(target.name) {
+  if ["CMXKernels", "CParallelFor", "CDigits", "CImageDecoding", "CAllocationCounter"]
+    .contains(target.name)
+  {
     target.cSettings = cSettings
   } else {
     target.swiftSettings = swiftSettings

@@ -1,3 +1,4 @@
+import ImageData
 import Runtime
 
 /// One format of files that come from outside: valid files to start from, and the reader that they
@@ -38,6 +39,9 @@ public struct FuzzTarget {
       try safetensors(in: folder), recipe(in: folder), try idx(in: folder, isCompressed: false),
       try idx(in: folder, isCompressed: true), try cifar(in: folder), try tar(in: folder),
       jpeg(in: folder), png(in: folder),
-    ] + [webp(in: folder)].compactMap { $0 }
+    ]
+      + [ImageFormat.webp, .gif, .bmp, .tiff, .heic, .avif].compactMap {
+        pictures($0, in: folder)
+      }
   }
 }

@@ -51,6 +51,7 @@ struct HostileChunkTests {
     for (name, content) in [
       ("zTXt", Array("a\0\0".utf8) + bomb), ("iTXt", Array("a\0\u{1}\0\0\0".utf8) + bomb),
       ("tEXt", Array("a\0b".utf8)), ("sPLT", [97, 0, 8, 1, 2, 3, 4, 0, 0]), ("eXIf", [1, 2]),
+      ("zTXt", Array("Raw profile type exif\0\0".utf8) + bomb),
       ("iCCP", Array("a\0\0".utf8) + bomb), ("iCCP", []), ("iCCP", [97, 0, 0, 1]),
     ] {
       allocation_counter_thread_start()

@@ -91,7 +91,7 @@ struct ImageDecodingTests {
     }
   }
 
-  @Test("a JPEG header that claims more than 100 megapixels is an error, not an allocation")
+  @Test("a JPEG header that claims more than 536 megapixels is an error, not an allocation")
   func hugeJPEG() throws {
     var bytes = jpeg(flat(8, 8, [1]))
     // Start of frame: FF C0, length, precision, height, width.

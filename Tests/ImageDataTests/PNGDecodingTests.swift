@@ -42,15 +42,26 @@ struct PNGDecodingTests {
     #expect(image.pixels == [200, 100, 50, 10, 20, 30])
   }
 
-  @Test("what is transparent is laid on black, what is opaque is kept")
+  @Test("transparency is dropped: colours and greys are what is stored under it")
   func alpha() throws {
     let colour = PNGWriter.file(
       width: 2, height: 1, type: PNGWriter.colourAlpha, rows: [[9, 8, 7, 255, 90, 80, 70, 0]])
-    #expect(try decode(colour).pixels == [9, 8, 7, 0, 0, 0])
+    #expect(try decode(colour).pixels == [9, 8, 7, 90, 80, 70])
     let grey = PNGWriter.file(
       width: 2, height: 1, type: PNGWriter.greyAlpha, rows: [[200, 255, 200, 0]])
-    #expect(try decode(grey).pixels == [200, 0])
+    #expect(try decode(grey).pixels == [200, 200])
     #expect(try decode(grey).channels == 1)
+  }
+
+  @Test("gamma, white point and profile are not applied, and 16 bits lose their lower 8")
+  func gamma() throws {
+    let chunks: [(String, [UInt8])] = [
+      ("gAMA", [0, 0, 0xD9, 3]), ("sRGB", [0]), ("tRNS", [0, 20, 0, 20, 0, 20]),
+    ]
+    let file = PNGWriter.file(
+      width: 1, height: 1, depth: 16, type: PNGWriter.colour, rows: [[20, 255, 130, 0, 255, 254]],
+      chunks: chunks)
+    #expect(try decode(file).pixels == [20, 130, 255])
   }
 
   @Test("a truncated PNG and one with a wrong checksum are errors with the library's words")
@@ -72,7 +83,7 @@ struct PNGDecodingTests {
     }
   }
 
-  @Test("a PNG header that claims more than 100 megapixels is an error, not an allocation")
+  @Test("a PNG header that claims more than 134 megapixels is an error, not an allocation")
   func huge() throws {
     let file = PNGWriter.file(width: 20_000, height: 20_000, type: PNGWriter.colour, rows: [[0]])
     #expect(throws: ImageError(name: "x.png", fault: .size(width: 20_000, height: 20_000))) {

@@ -152,7 +152,7 @@ struct StoredImageTests {
 
   @Test(
     "WebP is read where the library is there",
-    .enabled(if: WebPDecoder.isAvailable, "libwebp is not installed"))
+    .enabled(if: ImageFormat.webp.isReadable, "libwebp is not installed"))
   func webpFile() throws {
     let file = try EncodedImage(webp, name: "x.jpg")
     #expect(file.format == .webp && file.width == 5 && file.height == 3)
@@ -165,7 +165,7 @@ struct StoredImageTests {
 
   @Test(
     "without the library, the error says what to install",
-    .enabled(if: !WebPDecoder.isAvailable, "libwebp is installed"))
+    .enabled(if: !ImageFormat.webp.isReadable, "libwebp is installed"))
   func webpMissing() {
     let error = #expect(throws: ImageError.self) { try EncodedImage(webp, name: "x") }
     #expect(error?.description.contains("libwebp") == true)

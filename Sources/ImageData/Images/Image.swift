@@ -1,9 +1,13 @@
 /// An 8-bit image, interleaved, row by row: pixel (x, y) of channel c is
 /// `pixels[(y * width + x) * channels + c]`.
 public struct Image: Sendable, Equatable {
-  /// The most pixels that an image file may claim. It bounds what a lying header can make the process
-  /// allocate: 300 MB a decoder.
-  public static let maximumPixels = 100_000_000
+  /// The most pixels that are decoded of an image file: 2²⁷, 134 million. It bounds what a lying header can make the
+  /// process allocate: 400 MB a decoder. JPEGs may have four times as many, of which a half of width and height is
+  /// decoded at most.
+  public static let maximumPixels = 1 << 27
+  /// The most that a decoder may set aside beside pixels, in bytes: what a progressive JPEG of `maximumPixels` needs
+  /// to keep its coefficients, or a camera's largest with colours at half the resolution.
+  static let maximumWorkingBytes = 6 * maximumPixels + 1 << 20
 
   /// Pixels a row.
   public let width: Int

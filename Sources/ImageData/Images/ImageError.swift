@@ -8,7 +8,7 @@ public struct ImageError: ReportableError, Equatable {
     case empty
     /// The first bytes are those of no format that is read here.
     case unrecognized(firstBytes: [UInt8])
-    /// The header claims more than `Image.maximumPixels`, or no pixels.
+    /// The header claims more pixels than are decoded (`EncodedImage.init`), or none.
     case size(width: Int, height: Int)
     /// The header claims more pixels than a file of so many bytes can hold.
     case implausible(width: Int, height: Int, bytes: Int)
@@ -44,8 +44,8 @@ public struct ImageError: ReportableError, Equatable {
         + "\(ImageFormat.allCases.last!.rawValue): the file starts with \(hexadecimal(bytes)); "
         + "convert it or remove it"
     case .size(let width, let height):
-      "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all; "
-        + "make the image smaller or remove it"
+      "the header claims \(width) x \(height) pixels, expected 1 to \(Image.maximumPixels) in all "
+        + "(of a JPEG four times as many); make the image smaller or remove it"
     case .implausible(let width, let height, let bytes):
       "the header claims \(width) x \(height) pixels, more than a file of \(bytes) bytes can hold: "
         + "it is damaged or cut off; fetch it again or remove it"

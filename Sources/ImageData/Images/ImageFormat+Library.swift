@@ -1,4 +1,13 @@
 extension ImageFormat {
+  /// Whether this system has what reads the format.
+  public var isReadable: Bool {
+    switch self {
+    case .jpeg, .png, .gif, .bmp: true
+    case .webp: WebPDecoder.isAvailable
+    case .tiff, .heic, .avif: LibraryDecoder.isAvailable(self)
+    }
+  }
+
   /// What must be installed to read the format, where a library of the system does it that was not found.
   var advice: String {
     switch self {

@@ -30,54 +30,6 @@ enum ImageOrientation: Int {
     default: false
     }
   }
-
-  /// The orientation that a JPEG file's EXIF block names; upright where there is none or it makes no sense.
-  ///
-  /// The block is the first APP1 segment that starts with "Exif"; it holds a TIFF header and a directory of tags.
-  init(ofJPEG bytes: [UInt8]) {
-    self = Self.exifSegment(bytes).flatMap { Self.tag(in: bytes[$0]) } ?? .upright
-  }
-
-  private static func exifSegment(_ bytes: [UInt8]) -> Range<Int>? {
-    var position = 2
-    // Segments: FF, marker, two bytes of length that count themselves. Pixels follow FF DA.
-    while position + 4 <= bytes.count, bytes[position] == 0xFF, bytes[position + 1] != 0xDA {
-      // Any number of FF may stand before a marker.
-      if bytes[position + 1] == 0xFF {
-        position += 1
-        continue
-      }
-      let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
-      guard length >= 2, position + 2 + length <= bytes.count else { return nil }
-      let content = position + 4..<position + 2 + length
-      if bytes[position + 1] == 0xE1, bytes[content].starts(with: Array("Exif\0\0".utf8)) {
-        return content.lowerBound + 6..<content.upperBound
-      }
-      position = content.upperBound
-    }
-    return nil
-  }
-
-  private static func tag(in tiff: ArraySlice<UInt8>) -> ImageOrientation? {
-    let isLittleEndian = tiff.starts(with: Array("II*\0".utf8))
-    guard isLittleEndian || tiff.starts(with: Array("MM\0*".utf8)) else { return nil }
-    func number(at offset: Int, bytes count: Int) -> Int? {
-      guard offset + count <= tiff.count else { return nil }
-      let part = tiff[(tiff.startIndex + offset)...].prefix(count)
-      return (isLittleEndian ? Array(part.reversed()) : Array(part)).reduce(0) {
-        $0 << 8 | Int($1)
-      }
-    }
-    guard let directory = number(at: 4, bytes: 4), let count = number(at: directory, bytes: 2)
-    else { return nil }
-    // An entry has twelve bytes: tag, type, count, value.
-    for entry in 0..<count {
-      let offset = directory + 2 + 12 * entry
-      guard let tag = number(at: offset, bytes: 2) else { return nil }
-      if tag == 0x0112 { return number(at: offset + 8, bytes: 2).flatMap(Self.init) }
-    }
-    return nil
-  }
 }
 
 extension Image {

@@ -1,55 +1,30 @@
-import CPNG
+import CImageDecoding
 
-/// PNG through libpng's simplified interface, which reads every colour type and depth as 8-bit.
+/// PNG through libpng. Pixels come out as stored: transparency is dropped and gamma left alone, as Pillow's
+/// `convert("RGB")` does.
 enum PNGDecoder {
-  /// What the header claims.
-  static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {
-    try withHeader(of: bytes, name: name) { header in (Int(header.width), Int(header.height)) }
+  /// What the header claims, of a file that `PNGChunks` has cut down.
+  ///
+  /// A row has a byte for its filter and ⌈W·bits/8⌉ for its pixels, interlacing only adds to them, and deflate makes
+  /// at most 1032 bytes of one (`GzipReader.largestRatio`).
+  static func header(_ chunks: PNGChunks, name: String) throws -> ImageHeader {
+    let bytes = chunks.needed
+    let header = try ImageData.header(of: bytes, as: .png, name: name, tj_png_header)
+    // Signature, length and name of the first chunk, width, height: then depth and colour type.
+    let samples = [0: 1, 2: 3, 3: 1, 4: 2, 6: 4][bytes[25]] ?? 1
+    let (width, height) = (Int(header.width), Int(header.height))
+    let row = 1 + (width * samples * Int(bytes[24]) + 7) / 8
+    return ImageHeader(
+      width: width, height: height, channels: Int(header.channels), orientation: chunks.orientation,
+      fewestBytes: row * height / GzipReader.largestRatio,
+      workingBytes: height * MemoryLayout<Int>.stride + 16 * width)
   }
 
-  /// Grey (with or without alpha) becomes grey, everything else RGB; what is transparent is laid on
-  /// black. A gAMA chunk is honoured, as libpng does by itself. Of a size that `size` has found allowable.
-  static func decode(_ bytes: [UInt8], name: String) throws -> Image {
-    try withHeader(of: bytes, name: name) { header in
-      let width = Int(header.width)
-      let height = Int(header.height)
-      let coloured = header.format & png_uint_32(PNG_FORMAT_FLAG_COLOR) != 0
-      let channels = coloured ? 3 : 1
-      header.format = coloured ? png_uint_32(PNG_FORMAT_FLAG_COLOR) : 0
-      // Without it, 16-bit files that do not name their gamma would be taken for linear light.
-      header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
-
-      var black = png_color()
-      let decoded = try [UInt8](
-        unsafeUninitializedCapacity: width * height * channels
-      ) { buffer, count in
-        // A stride of 0 is the smallest one that fits: no padding between rows.
-        guard png_image_finish_read(&header, &black, buffer.baseAddress, 0, nil) != 0 else {
-          throw ImageError(name: name, fault: .damaged(.png, message(header)))
-        }
-        count = width * height * channels
-      }
-      return Image(width: width, height: height, channels: channels, pixels: decoded)
-    }
-  }
-
-  /// libpng keeps the address it is given first until it has read all, so that all calls lie inside.
-  private static func withHeader<Result>(
-    of bytes: [UInt8], name: String, _ body: (inout png_image) throws -> Result
-  ) throws -> Result {
-    var header = png_image()
-    header.version = png_uint_32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&header) }
-    return try bytes.withUnsafeBytes { file in
-      guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else {
-        throw ImageError(name: name, fault: .damaged(.png, message(header)))
-      }
-      return try body(&header)
-    }
-  }
-
-  /// The library's words for the last failure.
-  private static func message(_ image: png_image) -> String {
-    withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  /// Grey (with or without alpha) stays grey, everything else becomes RGB. Of a size that `header` has found allowable.
+  static func decode(_ bytes: [UInt8], _ header: ImageHeader, name: String) throws -> Image {
+    let count = header.width * header.height * header.channels
+    return Image(
+      width: header.width, height: header.height, channels: header.channels,
+      pixels: try values(count, of: bytes, as: .png, name: name, tj_png_decode))
   }
 }

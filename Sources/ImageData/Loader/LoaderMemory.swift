@@ -72,11 +72,12 @@ public struct ImageSizes: Sendable {
     decoding =
       contents.map { content -> Int in
         guard case .file(let file) = content else { return 2 * shown }
-        let reduction = isFitted ? content.fittedReduction(size: size, cropRatio: cropRatio) : 1
-        let (width, height) = (file.width / reduction + 1, file.height / reduction + 1)
-        // The file, its pixels, those between the two passes of resizing, and those that operations
-        // change.
-        return file.byteCount + 3 * height * (width + size) + 4 * shown
+        let reduction =
+          isFitted
+          ? content.fittedReduction(size: size, cropRatio: cropRatio) : file.leastReduction
+        // Decoding, what lies between the two passes of resizing, and what operations change.
+        return file.decodingBytes(reduction: reduction) + 3 * (file.height / reduction + 1) * size
+          + 4 * shown
       }.max() ?? 0
   }
 }

@@ -10,12 +10,12 @@ struct ImageFacts: Sendable {
   /// The mean of their squares.
   let meanSquare: SIMD3<Double>
 
-  /// Decodes an image whole. Throws `ImageError`.
+  /// Decodes an image whole, or of the largest a half of width and height. Throws `ImageError`.
   init(_ content: ImageContent) throws {
     let image = try content.image()
     file =
       if case .file(let file) = content { (file.format, file.byteCount) } else { nil }
-    (width, height, isGrey) = (image.width, image.height, image.channels == 1)
+    (width, height, isGrey) = (content.width, content.height, image.channels == 1)
 
     let (sum, squares) = Self.sums(image)
     let area = Double(image.width) * Double(image.height)

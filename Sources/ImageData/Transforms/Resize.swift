@@ -42,7 +42,7 @@ extension ImageContent {
   /// reduced ones by 1.3 levels on average (Documentation/Data.md).
   private func reduction(from length: Int, to target: Int) -> Int {
     guard case .file(let file) = self, file.format == .jpeg else { return 1 }
-    return [8, 4, 2].first { length >= $0 * target } ?? 1
+    return max(file.leastReduction, [8, 4, 2].first { length >= $0 * target } ?? 1)
   }
 
   /// Whether every crop of the image is decoded whole, so that its pixels serve all of them.

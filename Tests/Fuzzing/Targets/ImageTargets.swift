@@ -20,14 +20,15 @@ extension FuzzTarget {
     let exif: [UInt8] =
       [0xFF, 0xE1, 0, 34] + Array("Exif\0\0MM\0*".utf8) + [0, 0, 0, 8, 0, 1]
       + [1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0] + [0, 0, 0, 0]
-    let seeds = [
-      plain, file(colour, 19, 13, TJPF_RGB, TJSAMP_444, TJFLAG_PROGRESSIVE),
-      file(noise(16, 24, 1), 16, 24, TJPF_GRAY, TJSAMP_GRAY),
-      file(noise(16, 8, 4), 16, 8, TJPF_CMYK, TJSAMP_444),
-      file(flat, 64, 48, TJPF_RGB, TJSAMP_422),
-      file(flat, 64, 48, TJPF_RGB, TJSAMP_420, TJFLAG_PROGRESSIVE),
-      Array(plain.prefix(2)) + exif + plain.dropFirst(2),
-    ]
+    let seeds =
+      [
+        plain, file(colour, 19, 13, TJPF_RGB, TJSAMP_444, TJFLAG_PROGRESSIVE),
+        file(noise(16, 24, 1), 16, 24, TJPF_GRAY, TJSAMP_GRAY),
+        file(noise(16, 8, 4), 16, 8, TJPF_CMYK, TJSAMP_444),
+        file(flat, 64, 48, TJPF_RGB, TJSAMP_422),
+        file(flat, 64, 48, TJPF_RGB, TJSAMP_420, TJFLAG_PROGRESSIVE),
+        Array(plain.prefix(2)) + exif + plain.dropFirst(2),
+      ] + Picture.files(.jpeg)
     return image("JPEG", seeds, in: folder, ending: "jpg") { file, _ in file }
   }
 
@@ -58,28 +59,18 @@ extension FuzzTarget {
           48, 8, PNGWriter.grey,
           [("zTXt", Array("text\0\0".utf8) + zlib([UInt8](repeating: 65, count: 50_000)))]),
       ]
-    return image("PNG", seeds, in: folder, ending: "png") { file, random in
+    return image("PNG", seeds + Picture.files(.png), in: folder, ending: "png") { file, random in
       PNGWriter.withChecksums(file)
     }
   }
 
-  /// WebP files, lossless and not, where there is a library for them.
-  static func webp(in folder: String) -> FuzzTarget? {
-    guard WebPDecoder.isAvailable else { return nil }
-    // 5 × 3 and 9 × 7 pixels by Pillow.
-    let seeds = [
-      "5249464656000000574542505650384c4a0000002f0480000077401660720f616f04f9eb150491b66d0c3753707a"
-        + "226ddb18ae84d17bfafc930d5014368fb407c0e5369ffd005443b642cddcdf97610e29c490422c3146f43fbab8"
-        + "933f00",
-      "524946463e000000574542505650382032000000b001009d012a0900070005407c258802ec00f27f058000ca01f7"
-        + "3b0d06619456d71170bccd249504ea7415b4286802960000",
-    ].map { digits in
-      let digits = Array(digits)
-      return stride(from: 0, to: digits.count, by: 2).map {
-        UInt8(String(digits[$0...$0 + 1]), radix: 16) ?? 0
-      }
-    }
-    return image("WebP", seeds, in: folder, ending: "webp") { file, _ in file }
+  /// Files of the other formats: the pictures of the tests, where this system reads them.
+  static func pictures(_ format: ImageFormat, in folder: String) -> FuzzTarget? {
+    guard format.isReadable else { return nil }
+    return image(
+      format.rawValue, Picture.files(format), in: folder,
+      ending: format.fileExtensions[0].filter { $0 != "." }
+    ) { file, _ in file }
   }
 
   private static func image(
@@ -88,7 +79,7 @@ extension FuzzTarget {
   ) -> FuzzTarget {
     FuzzTarget(
       name: name, seeds: seeds, tokens: imageTokens, path: "\(folder)/input.\(ending)",
-      tables: 1 << (name == "WebP" ? 22 : 19),
+      tables: 1 << (["WebP": 22, "TIFF": 22, "HEIC": 24, "AVIF": 24][name] ?? 19),
       repair: repair,
       unpacked: { bytes in
         (try? EncodedImage(bytes, name: "x")).map { $0.width * $0.height } ?? 0
@@ -113,6 +104,8 @@ extension FuzzTarget {
   private static let imageTokens = [
     "IHDR", "PLTE", "IDAT", "IEND", "tRNS", "gAMA", "iCCP", "zTXt", "iTXt", "sBIT", "cHRM", "sPLT",
     "hIST", "eXIf", "acTL", "fdAT", "Exif\0\0", "II*\0", "MM\0*", "ICC_PROFILE\0", "Adobe",
-    "JFIF\0",
+    "JFIF\0", "VP8X", "VP8L", "VP8 ", "ALPH", "ANMF", "EXIF", "XMP ", "tiff:Orientation=\"6\"",
+    "ftyp", "meta",
+    "iloc", "iprp", "ipco", "ispe", "irot", "av1C", "hvcC", "pitm", "iinf",
   ]
 }
