@@ -102,7 +102,7 @@ let package = Package(
     .testTarget(
       name: "tetrajetTests",
       dependencies: [
-        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels",
+        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels", "Fuzzing",
         "TestSupport",
       ]),
   ],

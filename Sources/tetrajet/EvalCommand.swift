@@ -12,12 +12,20 @@ struct EvalCommand: ParsableCommand {
 
         tetrajet eval runs/first
         tetrajet eval runs/first/best.safetensors --data FOLDER --json
+
+      Where the images lie that a run was trained on, its folder knows (data.json): as the path was written, from \
+      the root, or from the run's folder; the first place that holds them is taken. --data takes what 'train' takes, \
+      of which the test side is scored, and a folder or archive of class folders, all of it: unless it is what the run \
+      was trained on, of which the images that were kept out of training are scored.
       """)
 
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
   var checkpoint: String
 
-  @Option(help: "'digits', a folder of images, or a tar archive. (default: what it was trained on)")
+  @Option(
+    help:
+      "'digits', a data set, or a folder of labelled test images. (default: what it was trained on)"
+  )
   var data: String?
 
   @Flag(help: "Print one JSON object.")
@@ -28,9 +36,9 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     try threading.apply()
     let model = try Checkpoint(path: checkpoint)
-    let (score, skipped) = try model.evaluate(data: data) {
-      writeError("skipped: \($0)\n")
-    }
+    let (score, skipped) = try model.evaluate(
+      data: data, onNote: { writeError("\($0)\n") },
+      onSkip: { writeError("skipped: \($0)\n") })
     if json {
       var line = JSONLine()
       line.add("checkpoint", checkpoint)

@@ -16,9 +16,9 @@ struct TrainCommand: ParsableCommand {
         tetrajet train --data FOLDER --set model.depth=8 --set seed=1
         tetrajet train --resume runs/one
 
-      A data folder holds train/ and test/ (or val/) with one folder of JPEG, PNG or WebP files a \
-      class, or train.tar and test.tar of such folders, or WebDataset shards, or CIFAR's binary files, or \
-      IDX files; which, is found out ('tetrajet data' shows it).
+      A data folder holds a folder of images a class, or train/ and test/ (or val/) of such, or train.tar and \
+      test.tar, or WebDataset shards, or CIFAR's binary files, or IDX files; which, is found out ('tetrajet data' \
+      shows it). Without labelled test images a share of each class, data.validation_share, is kept to test with.
 
       The run folder holds recipe.yaml (everything resolved: 'train RUN/recipe.yaml' repeats the run), \
       metrics.jsonl, summary.json, and last.safetensors and best.safetensors under timm's names; \
@@ -122,7 +122,8 @@ struct TrainCommand: ParsableCommand {
       let resolved = try Recipe(settings: settings())
       return try Trainer(
         resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
-        memoryLimit: try memory.limit(), observer: observer, request: StopSignals.request)
+        earlierRun: earlierRun, memoryLimit: try memory.limit(), observer: observer,
+        request: StopSignals.request)
     }
     guard output == nil else {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
@@ -131,6 +132,14 @@ struct TrainCommand: ParsableCommand {
       resuming: resume, settings: settings(), isWholeRecipe: recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
       request: StopSignals.request)
+  }
+
+  /// The folder of the run whose recipe is given, if it is one and the images are to be those that it names.
+  private var earlierRun: String? {
+    guard let recipe, data == nil, !set.contains(where: { $0.hasPrefix("data.path") }) else {
+      return nil
+    }
+    return URL(fileURLWithPath: recipe).deletingLastPathComponent().relativePath
   }
 
   private func settings() throws -> [RecipeSetting] {

@@ -44,14 +44,18 @@ public struct Evaluator {
 extension Checkpoint {
   /// The score of the checkpoint on the test images of a data set.
   ///
-  /// - Parameter data: "digits" or a path; nil for what it was trained on.
+  /// - Parameters:
+  ///   - data: "digits" or a path; nil for what it was trained on.
+  ///   - onNote: is told what is to be said of the images, a line each.
   /// - Throws: `RunError.classes` where the data has other classes; what the data, the loader and the
   ///   arithmetic throw.
   public func evaluate(
-    data: String?, onSkip: @escaping @Sendable (SkippedImage) -> Void
+    data given: String?, onNote: (String) -> Void = { _ in },
+    onSkip: @escaping @Sendable (SkippedImage) -> Void
   ) throws -> (score: BatchScore, skipped: Int) {
-    let path = data ?? recipe.data.path
-    let test = try ImageDatasets.open(path).test
+    let (path, labelled) = try data.images(given: given, split: recipe.data.split)
+    labelled.lines(path: path).forEach(onNote)
+    let test = labelled.images
     guard test.classNames.count == model.configuration.classes else {
       throw RunError.classes(
         path: path, found: test.classNames.count, expected: model.configuration.classes)

@@ -16,6 +16,8 @@ public struct RunPlan: Sendable {
   public let memory: Double
   /// Where the run's files go.
   public let output: String
+  /// What is to be said of the images and of how the model suits them, a line each.
+  public let notes: [String]
 }
 
 /// How far a run is.
