@@ -5,13 +5,15 @@ import Runtime
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "Look at a data set: its form, classes, sizes, broken images, mean and deviation.",
+    abstract:
+      "Look at images: their form, classes, sizes, broken and equal files, mean and deviation.",
     discussion: """
-      PATH is what 'train --data' takes: a folder with train/ and test/ (or val/), a tar archive \
-      of them, a folder with train.tar and test.tar (or val.tar), a folder of WebDataset shards, \
-      CIFAR's binary files, IDX files, or 'digits'. All images are decoded. Mean and standard \
-      deviation are those of values in 0...1, every image weighing the same, and come last as \
-      options for 'train'.
+      PATH is what 'train --data' takes: a folder of class folders, a folder with train/ and test/ (or val/), a tar \
+      archive of them, a folder with train.tar and test.tar (or val.tar), a folder of WebDataset shards, CIFAR's \
+      binary files, IDX files, or 'digits'; or any other folder of images, or an image, with what is missing to train \
+      on it. All images are decoded. Files that are not taken are counted and named, and so are images that are on \
+      both sides or twice on one. What comes last are options for 'train': the model and image size that suit, and \
+      mean and standard deviation of values in 0...1, every image weighing the same.
 
         tetrajet data FOLDER
         tetrajet data photos.tar --sample 5000
@@ -20,7 +22,7 @@ struct DataCommand: ParsableCommand {
       Broken images are named and counted; the exit status is 0 all the same.
       """)
 
-  @Argument(help: "The data set: a folder, a tar archive, or 'digits'.")
+  @Argument(help: "A folder, a tar archive, an image, or 'digits'.")
   var path: String
 
   @Option(help: "Look at so many images of each side only, evenly spread. (default: all)")
@@ -43,12 +45,29 @@ struct DataCommand: ParsableCommand {
 
   func run() throws {
     try threading.apply()
-    let datasets = try ImageDatasets.open(path)
-    let display = SurveyDisplay(datasets.description)
-    let survey = DatasetSurvey(datasets, .init(sample: sample, listedBroken: list)) {
-      display.progressed($0, of: $1)
+    let options = DatasetSurvey.Options(sample: sample, listedBroken: list)
+    let datasets: ImageDatasets
+    do {
+      datasets = try ImageDatasets.open(path)
+    } catch let error as DatasetError {
+      try surveyLoose(options, problem: error)
+      return
     }
+    let display = SurveyDisplay(datasets.description)
+    let survey = DatasetSurvey(datasets, options) { display.progressed($0, of: $1) }
     display.finished()
-    try printLine(json ? survey.json : survey.text)
+    try printLine(json ? survey.json() : survey.text())
+  }
+
+  /// Looks at the images that are there, where they are no data set.
+  ///
+  /// - Throws: `problem` where there are none.
+  private func surveyLoose(_ options: DatasetSurvey.Options, problem: DatasetError) throws {
+    guard let images = try LooseImages(path) else { throw problem }
+    let display = SurveyDisplay("\(path): \(images.count) images, but no data set to train on")
+    let survey = DatasetSurvey(images, options) { display.progressed($0, of: $1) }
+    display.finished()
+    let text = "\(problem)"
+    try printLine(json ? survey.json(problem: text) : survey.text(problem: text))
   }
 }

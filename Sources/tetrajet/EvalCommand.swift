@@ -14,6 +14,11 @@ struct EvalCommand: ParsableCommand {
         tetrajet eval runs/first/best.safetensors --data FOLDER --json
         tetrajet eval runs/first --per-class classes.csv --confusion confusion.csv --predictions images.csv
 
+      Where the images lie that a run was trained on, its folder knows (data.json): as the path was written, from \
+      the root, or from the run's folder; the first place that holds them is taken. --data takes what 'train' takes, \
+      of which the test side is scored, and a folder or archive of class folders, all of it: unless it is what the run \
+      was trained on, of which the images that were kept out of training are scored.
+
       Other data are scored on the classes whose names the model knows, in whatever order they stand; the rest is \
       counted and named.
       """)
@@ -21,7 +26,10 @@ struct EvalCommand: ParsableCommand {
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
   var checkpoint: String
 
-  @Option(help: "'digits', a folder of images, or a tar archive. (default: what it was trained on)")
+  @Option(
+    help:
+      "'digits', a data set, or a folder of labelled test images. (default: what it was trained on)"
+  )
   var data: String?
 
   @Flag(help: "Print one JSON object.")
@@ -54,7 +62,7 @@ struct EvalCommand: ParsableCommand {
     let files = try outputs()
     let model = try Checkpoint(path: checkpoint)
     let evaluation = try model.evaluate(
-      data: data, onMatch: { writeError("\(oneLine($0))\n") },
+      data: data, onNote: { writeError("\(oneLine($0))\n") },
       onSkip: { writeError("skipped: \($0)\n") })
     for (file, table) in files {
       try file.write { output in

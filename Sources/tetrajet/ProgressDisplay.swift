@@ -24,6 +24,7 @@ final class ProgressDisplay: TrainingObserver {
         + "epochs: \(recipe.training.epochs), steps an epoch: \(plan.stepsPerEpoch)\(from); "
         + "about \(fixed(plan.memory, 0)) MiB of memory; "
         + "writing to \(plan.output)")
+    plan.notes.forEach(write)
   }
 
   func initialized(_ report: PretrainedReport) { report.lines.forEach(write) }

@@ -1,14 +1,35 @@
 import ImageData
 import Runtime
+import Training
 
 extension DatasetSurvey {
   /// The survey as one JSON object.
-  var json: String {
+  ///
+  /// - Parameter problem: why nothing can be trained on it.
+  func json(problem: String? = nil) -> String {
     var object = JSONLine()
     object.add("source", source)
+    if let problem { object.add("problem", problem) }
     object.add("class_names", classNames)
-    object.add("train", train.json)
-    object.add("test", test.json)
+    for (name, side) in sides { object.add(name, side.json) }
+    object.add("notes", notes)
+    object.add("equal_across_sides", equalFiles.acrossSides)
+    object.add("equal_within_side", equalFiles.withinSide)
+    object.add("equal_in_other_class", equalFiles.otherClass)
+    func pairs(_ pairs: [EqualFiles.Pair]) -> [JSONLine] {
+      pairs.map { pair in
+        var line = JSONLine()
+        line.add("first", pair.first)
+        line.add("second", pair.second)
+        return line
+      }
+    }
+    object.add(
+      "equal_images", pairs(equalFiles.acrossPairs) + pairs(equalFiles.withinPairs))
+    if problem == nil, train.bare == 0, let side = train.shorterSides.summary?.median {
+      object.add(
+        "suiting_settings", ModelAdvice.settings(for: .init(shorterSide: side, count: train.count)))
+    }
     return object.text
   }
 }
@@ -46,6 +67,11 @@ extension SideSurvey {
         line.add("reason", image.reason)
         return line
       })
+    object.add("passed_over", passedOver.count)
+    var kinds = JSONLine()
+    for (kind, count) in passedOver.kinds.sorted(by: { $0.key < $1.key }) { kinds.add(kind, count) }
+    object.add("passed_over_kinds", kinds)
+    object.add("passed_over_files", passedOver.names)
     return object
   }
 }

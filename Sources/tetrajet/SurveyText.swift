@@ -1,11 +1,14 @@
 import ImageData
 import Reports
 import Runtime
+import Training
 
 extension DatasetSurvey {
   /// The survey as people read it.
-  var text: String {
-    let sides = [train, test]
+  ///
+  /// - Parameter problem: why nothing can be trained on it.
+  func text(problem: String? = nil) -> String {
+    let sides = sides.map(\.survey)
     var rows = [["images"] + sides.map { "\($0.count)" }]
     if sides.contains(where: { $0.surveyed < $0.count }) {
       rows.append(["looked at"] + sides.map { "\($0.surveyed)" })
@@ -37,7 +40,9 @@ extension DatasetSurvey {
       ["mean"] + sides.map { numbers($0.statistics?.mean) },
       ["standard deviation"] + sides.map { numbers($0.statistics?.standardDeviation) },
     ]
-    let parts = [source, "", table(["", "train", "test"], rows)] + brokenLines + optionLines
+    var parts = [source, "", table([""] + self.sides.map(\.name), rows)]
+    parts += notes.map { "\n\($0)" } + brokenLines + passedOverLines + equalLines
+    parts += problem.map { ["\nnot to be trained on as it is: \($0)"] } ?? adviceLines + optionLines
     return parts.joined(separator: "\n")
   }
 
@@ -54,12 +59,46 @@ extension DatasetSurvey {
   }
 
   private var brokenLines: [String] {
-    [("train", train), ("test", test)].flatMap { name, side in
+    sides.flatMap { name, side in
       if side.brokenCount == 0 { return [String]() }
       let more = side.brokenCount - side.broken.count
       return ["\nbroken in \(name):"] + side.broken.map { "  \($0)" }
         + (more > 0 ? ["  and \(more) more (--list \(side.brokenCount) names all)"] : [])
     }
+  }
+
+  private var passedOverLines: [String] {
+    sides.flatMap { name, side in
+      let files = side.passedOver
+      if files.count == 0 { return [String]() }
+      let more = files.count - files.names.count
+      return [
+        "\npassed over in \(name), no images to be read here: \(files.count) (\(files.summary))"
+      ]
+        + files.names.map { "  \($0)" } + (more > 0 ? ["  and \(more) more"] : [])
+    }
+  }
+
+  /// Names first, because a long path leaves no room behind it.
+  private var equalLines: [String] {
+    func lines(_ count: Int, _ text: String, _ pairs: [EqualFiles.Pair]) -> [String] {
+      if count == 0 { return [] }
+      let more = count - pairs.count
+      return ["\n\(text): \(count)"] + pairs.map { "  \($0.second)\n    equals \($0.first)" }
+        + (more > 0 ? ["  and \(more) more"] : [])
+    }
+    let equal = equalFiles
+    var result = lines(
+      equal.acrossSides, "test images that are trained on, byte by byte", equal.acrossPairs)
+    result += lines(equal.withinSide, "images that are there twice", equal.withinPairs)
+    if equal.otherClass > 0 { result.append("of these in another class: \(equal.otherClass)") }
+    return result
+  }
+
+  private var adviceLines: [String] {
+    guard train.bare == 0, let side = train.shorterSides.summary?.median else { return [] }
+    let lines = ModelAdvice.lines(for: .init(shorterSide: side, count: train.count))
+    return ["\n\(lines[0])"] + lines.dropFirst()
   }
 
   /// In quotes, because some shells take brackets for patterns.

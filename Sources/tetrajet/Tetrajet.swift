@@ -15,8 +15,8 @@ struct Tetrajet: ParsableCommand {
         tetrajet eval runs/first
         tetrajet predict runs/first photo.jpg
 
-      FOLDER has train/ and test/ (or val/), each with one folder of JPEG, PNG or WebP files a class, or
-      tar archives of such; 'tetrajet data FOLDER' looks at it.
+      FOLDER has one folder of images a class, or train/ and test/ (or val/) of such, or tar archives of them;
+      'tetrajet data FOLDER' looks at it.
 
       Exit status: 64 wrong usage or recipe, 65 bad data, 70 arithmetic broke down, 74 input/output; 129, \
       130 and 143: a training was stopped by SIGHUP, Ctrl-C or SIGTERM, and saved.
@@ -42,8 +42,7 @@ enum Main {
     signal(SIGXFSZ, SIG_IGN)
     do {
       _ = try Kernels.chosen()
-      let arguments = CommandLineAdvice.joiningNegativeNumbers(
-        Array(CommandLine.arguments.dropFirst()))
+      let arguments = CommandLineAdvice.joiningNegativeNumbers(givenArguments())
       try CommandLineAdvice.checkSubcommand(arguments)
       var command = try Tetrajet.parseAsRoot(arguments)
       try command.run()

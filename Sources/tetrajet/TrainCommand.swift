@@ -100,7 +100,8 @@ struct TrainCommand: ParsableCommand {
       let resolved = try resolved()
       return try Trainer(
         resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
-        memoryLimit: try memory.limit(), observer: observer, request: StopSignals.request)
+        earlierRun: earlierRun, memoryLimit: try memory.limit(), observer: observer,
+        request: StopSignals.request)
     }
     guard output == nil else {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
@@ -109,6 +110,16 @@ struct TrainCommand: ParsableCommand {
       resuming: resume, settings: options.settings(), isWholeRecipe: options.recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
       request: StopSignals.request)
+  }
+
+  /// The folder of the run whose recipe is given, if it is one and the images are to be those that it names.
+  private var earlierRun: String? {
+    guard let recipe = options.recipe, options.data == nil,
+      !options.set.contains(where: { $0.hasPrefix("data.path") })
+    else {
+      return nil
+    }
+    return URL(fileURLWithPath: recipe).deletingLastPathComponent().relativePath
   }
 
   /// The recipe of a new run.
@@ -125,8 +136,8 @@ struct TrainCommand: ParsableCommand {
   private func tryOut() throws {
     let recipe = try resolved()
     let trainer = try Trainer(
-      trying: recipe, output: output ?? defaultOutput(recipe), memoryLimit: try memory.limit(),
-      observer: ProgressDisplay())
+      trying: recipe, output: output ?? defaultOutput(recipe), earlierRun: earlierRun,
+      memoryLimit: try memory.limit(), observer: ProgressDisplay())
     let trial = try trainer.tryOut()
     try printLine(json ? trial.line.text : trial.text)
   }

@@ -28,7 +28,8 @@ struct ArchiveDatasetTests {
   }
 
   @Test(
-    "one archive holds both sides; the rest is ignored as in folders", arguments: ["", "./p/q/"])
+    "one archive holds both sides; what lies deeper and what is left out are as in folders",
+    arguments: ["", "./p/q/"])
   func oneArchive(prefix: String) throws {
     let files = [
       "train/b/2.png", "train/b/10.JPEG", "train/Z/x.JPG", "train/train/1.png", "val/b/1.png",
@@ -39,14 +40,17 @@ struct ArchiveDatasetTests {
     let sets = try ImageDatasets.open(path)
     #expect(sets.train.classNames == ["Z", "b", "train"])
     #expect(sets.test.classNames == sets.train.classNames)
-    #expect((0..<4).map { sets.train.label($0) } == [0, 1, 1, 2])
+    #expect((0..<5).map { sets.train.label($0) } == [0, 1, 1, 1, 2])
     let top = prefix.isEmpty ? "" : "p/q/"
     #expect(
       names(sets.train)
-        == ["Z/x.JPG", "b/10.JPEG", "b/2.png", "train/1.png"].map { "all.tar: \(top)train/\($0)" })
+        == ["Z/x.JPG", "b/10.JPEG", "b/2.png", "b/deeper/3.png", "train/1.png"].map {
+          "all.tar: \(top)train/\($0)"
+        })
     #expect(sets.test.count == 3)
     #expect(try sets.train.image(0).pixels == [9])
-    #expect(sets.description.hasPrefix("class folders in the archive \(path): 4 training and 3"))
+    #expect(sets.description.hasPrefix("class folders in the archive \(path): 5 training and 3"))
+    #expect(sets.passedOver.train.kinds == [".txt": 1, "outside of the class folders": 1])
   }
 
   @Test("a folder and an archive of it make the same batches to the bit")
@@ -135,12 +139,15 @@ struct ArchiveDatasetTests {
     #expect(try fault("a.tar").fault == .noTrainFolder)
     #expect(try fault("a.tar").description.contains("name it train.tar"))
     try write("a.tar", "train/a/x.png")
-    #expect(try fault("a.tar").fault == .noTestFolder)
+    #expect(try fault("a.tar").fault == .nothingToSplit(images: 1))
     try write("a.tar", "p/train/a/x.png", "q/train/a/x.png", "p/test/a/x.png")
     #expect(try fault("a.tar").fault == .severalTops(first: "p/", second: "q/"))
     try write("a.tar", "train/a/x.png", "train/b/x.txt", "test/a/x.png", "test/b/x.png")
     let empty = try fault("a.tar")
-    #expect(empty == DatasetError(path: "\(folder.path)/a.tar: train/b", fault: .emptyClass))
+    #expect(
+      empty
+        == DatasetError(
+          path: "\(folder.path)/a.tar: train/b", fault: .emptyClass(passedOver: "1 .txt")))
     try write("a.tar", "train/a/x.png", "test/a/x.png", "test/b/x.png")
     #expect(try fault("a.tar").fault == .classMismatch(name: "b", missingIn: "train"))
     try folder.write("a.tar", [0x1F, 0x8B] + [UInt8](repeating: 1, count: 2000))
@@ -148,13 +155,13 @@ struct ArchiveDatasetTests {
     try folder.remove("a.tar")
 
     try write("train.tar", "a/x.png")
-    #expect(try fault().fault == .noTestArchive(train: "train.tar"))
+    #expect(try fault().fault == .nothingToSplit(images: 1))
     try write("test.tar", "b/x.png")
     let mismatch = try fault()
     #expect(mismatch.fault == .classMismatch(name: "a", missingIn: "test.tar"))
     #expect(mismatch.description.contains("'a' is missing in test.tar, expected"))
     try write("test.tar", "x.png")
-    #expect(try fault() == DatasetError(path: "\(folder.path)/test.tar", fault: .noClasses))
+    #expect(try fault().fault == .nothingToSplit(images: 1))
   }
 
   @Test("a folder with an archive of another name is told that the archive can be given itself")

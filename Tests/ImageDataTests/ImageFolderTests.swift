@@ -18,7 +18,9 @@ struct ImageFolderTests {
     try #require(#expect(throws: DatasetError.self) { try ImageDatasets.open(folder.path) })
   }
 
-  @Test("classes and files are sorted by their bytes; extensions in any case; the rest is ignored")
+  @Test(
+    "classes and files are sorted by their bytes; extensions in any case; what lies deeper belongs to its class; the rest is counted"
+  )
   func sorting() throws {
     try write(
       "train/b/2.png", "train/b/10.JPEG", "train/Z/x.JPG", "train/é/1.png", "train/b/.hidden.png",
@@ -27,11 +29,18 @@ struct ImageFolderTests {
     let sets = try ImageDatasets.open(folder.path)
     #expect(sets.train.classNames == ["Z", "b", "é"])
     #expect(sets.test.classNames == sets.train.classNames)
-    #expect((0..<sets.train.count).map { sets.train.label($0) } == [0, 1, 1, 2])
+    #expect((0..<sets.train.count).map { sets.train.label($0) } == [0, 1, 1, 1, 2])
     #expect(
       (0..<sets.train.count).map { sets.train.name($0) }
-        == ["Z/x.JPG", "b/10.JPEG", "b/2.png", "é/1.png"].map { "\(folder.path)/train/\($0)" })
-    #expect(sets.description.contains("4 training and 3 test images of 3 classes"))
+        == ["Z/x.JPG", "b/10.JPEG", "b/2.png", "b/deeper/3.png", "é/1.png"].map {
+          "\(folder.path)/train/\($0)"
+        })
+    #expect(sets.description.contains("5 training and 3 test images of 3 classes"))
+    #expect(sets.passedOver.train.kinds == [".txt": 1, "outside of the class folders": 1])
+    #expect(
+      sets.passedOver.train.names
+        == ["stray.png", "b/notes.txt"].map { "\(folder.path)/train/\($0)" })
+    #expect(sets.passedOver.test.count == 0)
   }
 
   @Test(
@@ -60,20 +69,41 @@ struct ImageFolderTests {
     #expect(try ImageDatasets.open(folder.path).test.count == 2)
   }
 
-  @Test("a missing test folder is an error that says what is expected")
-  func noTest() throws {
-    try write("train/a/1.png")
-    let error = try fault()
-    #expect(error.fault == .noTestFolder)
-    #expect(error.description.hasPrefix("\(folder.path): found train/ but neither test/ nor val/"))
-  }
-
-  @Test("a class folder without images is an error that names it")
+  @Test("a class folder without images to train on is an error that names it and what is in it")
   func emptyClass() throws {
     try write("train/a/1.png", "train/b/readme.txt", "test/a/1.png")
     let error = try fault()
-    #expect(error == DatasetError(path: "\(folder.path)/train/b", fault: .emptyClass))
-    #expect(error.description.contains(".jpg, .jpeg, .png or .webp"))
+    #expect(
+      error
+        == DatasetError(path: "\(folder.path)/train/b", fault: .emptyClass(passedOver: "1 .txt")))
+    for word in ["(but 1 .txt)", ".jpg, .jpeg, ", "classes.txt", "on both sides"] {
+      #expect(error.description.contains(word), "\(error)")
+    }
+  }
+
+  @Test("what the messages advise of an empty class works: no advice in a circle")
+  func emptyClassAdvice() throws {
+    try write("train/a/1.png", "train/b/1.png", "test/a/1.png")
+    // Missing in test/: an empty folder will do.
+    #expect(try fault().description.contains("an empty folder will do"))
+    try folder.makeFolder("test/b")
+    let sets = try ImageDatasets.open(folder.path)
+    #expect(sets.test.classNames == ["a", "b"] && sets.test.count == 1)
+    #expect(sets.notes == ["without an image in test: b"])
+    // Empty in train/: listed in classes.txt it may be.
+    try folder.makeFolder("train/c")
+    #expect(try fault().description.contains("list all classes in classes.txt"))
+    try folder.write("classes.txt", Array("a\nb\nc\n".utf8))
+    let listed = try ImageDatasets.open(folder.path)
+    #expect(listed.train.classNames == ["a", "b", "c"] && listed.train.count == 2)
+    #expect(listed.notes.first == "without an image to train on: c (classes.txt lists them)")
+    // Or removed, which is what it was.
+    try folder.remove("classes.txt")
+    try folder.remove("train/c")
+    #expect(try ImageDatasets.open(folder.path).train.count == 2)
+    // A side of empty folders only tests nothing.
+    try folder.remove("test/a/1.png")
+    #expect(try fault() == DatasetError(path: "\(folder.path)/test", fault: .allEmpty))
   }
 
   @Test("no class folder is an error")

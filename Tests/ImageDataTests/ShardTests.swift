@@ -59,7 +59,7 @@ struct ShardTests {
     #expect(try (0..<3).map { try train.image($0).pixels[0] } == [8, 7, 6])
   }
 
-  @Test("test shards come before validation shards; without either there is an error")
+  @Test("test shards come before validation shards; without either some samples are kept to test")
   func sides() throws {
     try write()
     try folder.write("set-test-0.tar", shard([("1", 1, "0"), ("2", 1, "0")]))
@@ -68,7 +68,41 @@ struct ShardTests {
     try folder.write("validation.tar", shard([("1", 1, "0")]))
     #expect(try ImageDatasets.open(folder.path).test.count == 1)
     try folder.remove("validation.tar")
-    #expect(try fault().fault == .noTestArchive(train: "set-train-000000.tar"))
+    let split = try ImageDatasets.open(folder.path)
+    #expect(split.train.count == 2 && split.test.count == 2)
+    #expect(Set((0..<2).map { split.test.label($0) }) == [0, 2])
+  }
+
+  @Test(
+    "labels may come behind all images, and in another order",
+    arguments: ["train.tar", "my-train-0.tar"])
+  func lateLabels(name: String) throws {
+    let keys = (0..<100).map { "k/\(100 + $0)" }
+    let images = keys.enumerated().map { ("\($1).png", file(UInt8($0))) }
+    let labels = keys.enumerated().map { ("\($1).cls", label("\($0 % 3)")) }
+    try folder.write(name, tar(images + labels.reversed()))
+    try folder.write("val.tar", shard([("k", 5, "2")]))
+    let sets = try ImageDatasets.open(folder.path)
+    #expect(sets.source.hasPrefix("WebDataset shards") && sets.train.count == 100)
+    #expect((0..<100).allSatisfy { sets.train.label($0) == $0 % 3 })
+    #expect(try (0..<100).allSatisfy { try sets.train.image($0).pixels[0] == UInt8($0) })
+  }
+
+  @Test("test shards without labels are passed over where there are validation shards, and said")
+  func unlabelledTest() throws {
+    try write()
+    try folder.write("set-test-0.tar", tar([("1.png", file())]))
+    let sets = try ImageDatasets.open(folder.path)
+    #expect(sets.test.count == 1)
+    #expect(
+      sets.notes == [
+        "set-test-0.tar … has samples without labels: tested with set-val-000000.tar …"
+      ])
+    try folder.remove("set-val-000000.tar")
+    #expect(
+      try fault()
+        == DatasetError(
+          path: "\(folder.path)/set-test-0.tar", fault: .sampleWithoutLabel(key: "1")))
   }
 
   @Test("samples without label or image are errors that name shard and key")

@@ -117,6 +117,14 @@ struct CIFARBinary: ImageDataset {
     return .pixels(Image(width: Self.side, height: Self.side, channels: 3, pixels: pixels))
   }
 
+  /// Its number.
+  func key(_ index: Int) -> String { "\(index)" }
+
+  /// Names say nothing here: the bytes do.
+  func addIdentity(to hash: inout SHA256) {
+    for file in files { hash.update(file.bytes) }
+  }
+
   /// The file of image `index`, and the byte its record starts at.
   private func place(_ index: Int) -> (RecordFile, Int) {
     precondition((0..<count).contains(index), "image \(index) of \(count)")

@@ -15,7 +15,20 @@ struct ClassIndex: Sendable {
 
   /// Labels in the order of the folders' names, which are sorted by their bytes.
   init(sorted folders: [String]) {
-    (path, self.folders, names) = (nil, folders, folders)
+    (path, self.folders, names) = (nil, folders, folders.map(RawName.text))
+  }
+
+  /// Whether a file says so.
+  var isListed: Bool { path != nil }
+
+  /// Which of the folders that were found has which label: nil for a label without a folder.
+  ///
+  /// Names are compared as people read them, and folders then called as the file system has them: an accent may be a
+  /// character of its own in one place and part of a letter in another.
+  func placed(_ found: [String]) -> [String?] {
+    if found == folders { return found }
+    let byText = Dictionary(found.map { (RawName.text($0), $0) }) { first, _ in first }
+    return folders.map { byText[RawName.text($0)] }
   }
 
   /// Labels that a file gives, so that folders may be renamed, and added in any place of the
@@ -31,7 +44,8 @@ struct ClassIndex: Sendable {
     var names: [String] = []
     var lines: [String: Int] = [:]
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let text = String(decoding: bytes.starts(with: mark) ? bytes[3...] : bytes[...], as: UTF8.self)
+    let content = bytes.starts(with: mark) ? bytes[3...] : bytes[...]
+    let text = RawName.text(RawName.string(content))
     // Each kind of line break is one character, "\r\n" too.
     let all = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (index, line) in all.enumerated() {
@@ -63,19 +77,20 @@ struct ClassIndex: Sendable {
   /// The labels of class folders: those that `index` gives, or without one those of the alphabet.
   ///
   /// - Parameters:
-  ///   - found: The folders' names, sorted by their bytes. An index must list all of them, and for
-  ///     training all that it lists must be there.
+  ///   - found: The folders' names, sorted by their bytes. An index of a file must list all of them, and for
+  ///     training all that it lists must be there; one of the other side's folders is held against them later.
   ///   - place: Where they were found.
   /// - Throws: `DatasetError` that names the first folder that is in one of the two only.
   static func of(
     _ found: [String], in place: String, listedBy index: ClassIndex?, isTraining: Bool
   ) throws -> ClassIndex {
-    guard let index, let path = index.path else { return ClassIndex(sorted: found) }
+    guard let index else { return ClassIndex(sorted: found) }
+    guard let path = index.path else { return index }
     let listed = Set(index.folders)
-    if let name = found.first(where: { !listed.contains($0) }) {
+    if let name = found.map(RawName.text).first(where: { !listed.contains($0) }) {
       throw DatasetError(path: path, fault: .unlistedClass(name: name, place: place))
     }
-    let present = Set(found)
+    let present = Set(found.map(RawName.text))
     if isTraining, let name = index.folders.first(where: { !present.contains($0) }) {
       throw DatasetError(path: path, fault: .missingClass(name: name, place: place))
     }

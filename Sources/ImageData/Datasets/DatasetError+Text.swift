@@ -3,23 +3,14 @@ extension DatasetError.Fault {
   var text: String {
     switch self {
     case .unrecognized(let archive):
-      "no data set found here, expected one of: train/ and test/ (or val/) with a folder of .jpg, "
-        + ".png or .webp files for each class; train.tar and test.tar (or val.tar) of such; "
+      "no data set found here, expected one of: a folder of images for each class; train/ and "
+        + "perhaps test/ (or val/) of such folders; train.tar and test.tar (or val.tar) of such; "
         + "WebDataset shards (…train-000000.tar …, …val-000000.tar …); CIFAR-10 or CIFAR-100, "
         + "binary version (data_batch_1.bin …, train.bin); IDX files (train-images-idx3-ubyte …, "
         + "also .gz); or 'digits' in place of a path" + Self.advice(archive)
-    case .noTestFolder:
-      "found train/ but neither test/ nor val/; put test images into test/, with the same class "
-        + "folders"
-    case .noClasses:
-      "no class folder found, expected one folder of images for each class; put the images into "
-        + "folders named after their classes"
-    case .emptyClass:
-      "no image found, expected .jpg, .jpeg, .png or .webp files directly in this class folder; "
-        + "add some or remove the folder"
-    case .classMismatch(let name, let side):
-      "class '\(name)' is missing in \(side.hasSuffix(".tar") ? side : "\(side)/"), expected the "
-        + "same class folders on both sides; rename, add or remove it"
+    case .otherFile, .unlabelled, .nothingToSplit, .noClasses, .emptyClass, .allEmpty,
+      .classMismatch:
+      folderText
     case .recordLength(let found, let record):
       "\(found) bytes, expected one or more records of \(record); fetch the file again"
     case .label(let found, let offset, let classes):
@@ -27,7 +18,7 @@ extension DatasetError.Fault {
     case .classNames(let found, let expected):
       "\(found) class names, expected \(expected), one a line; fetch the file again or remove it"
     case .magic, .header, .length, .itemCount, .compressed, .compressedLength: idxText
-    case .archive, .noTrainFolder, .severalTops, .noTestArchive: archiveText
+    case .archive, .noTrainFolder, .severalTops: archiveText
     case .emptyClassList, .repeatedClass, .unlistedClass, .missingClass: classListText
     case .noSamples, .sampleWithoutImage, .sampleWithoutLabel, .sampleLabel: sampleText
     }
@@ -38,6 +29,53 @@ extension DatasetError.Fault {
     guard let archive else { return "; check the path" }
     return archive.hasSuffix(".tar")
       ? "; if \(archive) holds train/ and test/, give its own path" : "; unpack \(archive) first"
+  }
+
+  private var folderText: String {
+    switch self {
+    case .otherFile(let kind, let advice):
+      "\(kind), expected a folder or a tar archive of class folders; \(advice)"
+    case .unlabelled(let images):
+      "\(images) images without class folders, so that they have no labels; put them into folders "
+        + "named after their classes"
+    case .nothingToSplit(let images):
+      "no labelled test images, and none of the \(images) images to train on can be spared: no "
+        + "class has two; add images, or a folder test/ with the same class folders"
+    case .noClasses:
+      "no class folder found, expected one folder of images for each class; put the images into "
+        + "folders named after their classes"
+    case .emptyClass(let others):
+      "no image found in this class folder\(others.isEmpty ? "" : " (but \(others))"), expected "
+        + "files that end in \(Self.endings); add some; or remove the folder, on both sides; or, to "
+        + "keep a class without images to train on, list all classes in \(ClassIndex.fileName) "
+        + "beside the sides, a line each"
+    case .allEmpty:
+      "no image found in any class folder, expected files that end in \(Self.endings); add some"
+    case .classMismatch(let name, let side):
+      mismatchText(name, side)
+    default: ""
+    }
+  }
+
+  /// The endings of images, as a message lists them.
+  private static let endings =
+    ImageFormat.fileExtensions.dropLast().joined(separator: ", ")
+    + " or \(ImageFormat.fileExtensions.last ?? "")"
+
+  /// Advice that works: an empty folder to test with is allowed, one to train on is not.
+  private func mismatchText(_ name: String, _ side: String) -> String {
+    let isArchive = side.hasSuffix(".tar")
+    let place = isArchive ? side : "\(side)/"
+    let isTraining = SideName.train.contains {
+      side.lowercased() == $0 || side.lowercased() == "\($0).tar"
+    }
+    return "class '\(name)' is missing in \(place), expected the same class folders on both sides; "
+      + (isTraining
+        ? "add images of it to train on, or rename or remove it on the other side"
+        : isArchive
+          ? "rename or add it, or list all classes in \(ClassIndex.fileName) beside the archives: "
+            + "then the test side may lack some"
+          : "rename or add it: where there is nothing to test it with, an empty folder will do")
   }
 
   private var idxText: String {
@@ -67,15 +105,13 @@ extension DatasetError.Fault {
     switch self {
     case .archive(let fault, let offset): "at byte \(offset): \(fault.text)"
     case .noTrainFolder:
-      "no folder train/ with class folders found in this archive, expected train/ and test/ (or "
-        + "val/), each with a folder of images for each class; for an archive of one side name it "
-        + "train.tar, put test.tar (or val.tar) beside it, and give the folder of the two"
+      "no folder train/ with class folders found in this archive, expected train/ and perhaps "
+        + "test/ (or val/), each with a folder of images for each class, or such folders alone; for "
+        + "an archive of one side name it train.tar, put test.tar (or val.tar) beside it, and give "
+        + "the folder of the two"
     case .severalTops(let first, let second):
       "found both \(first)train/ and \(second)train/ in this archive, expected one train/; make an "
         + "archive of one of them"
-    case .noTestArchive(let train):
-      "found \(train), but no archive to test with, expected test.tar or val.tar, or shards with "
-        + "'test' or 'val' in their names; put one beside it"
     default: ""
     }
   }
@@ -93,7 +129,7 @@ extension DatasetError.Fault {
         + "it, or rename or remove the folder"
     case .missingClass(let name, let place):
       "lists the class '\(name)', of which \(place) has nothing, expected all listed classes; add "
-        + "images, or correct or remove the line"
+        + "images, or an empty folder for a class without any, or correct or remove the line"
     default: ""
     }
   }

@@ -6,12 +6,18 @@ public struct DatasetError: ReportableError, Equatable {
   public enum Fault: Sendable, Equatable {
     /// The folder has nothing of what is recognized; perhaps an archive that is still packed.
     case unrecognized(archive: String?)
-    /// There is a `train` folder and neither `test` nor `val`.
-    case noTestFolder
+    /// The file is no archive of images but something else.
+    case otherFile(kind: String, advice: String)
+    /// A folder of images without class folders.
+    case unlabelled(images: Int)
+    /// There are no labelled test images, and no class has two images, of which one could be tested with.
+    case nothingToSplit(images: Int)
     /// A folder that should hold class folders holds none.
     case noClasses
-    /// A class folder has no image.
-    case emptyClass
+    /// A class folder has no image to train on, perhaps other files.
+    case emptyClass(passedOver: String)
+    /// None of the class folders has an image.
+    case allEmpty
     /// A class exists on one side only.
     case classMismatch(name: String, missingIn: String)
     /// A file's length is not a whole number of records.
@@ -38,8 +44,6 @@ public struct DatasetError: ReportableError, Equatable {
     case noTrainFolder
     /// An archive with `train` folders in more than one place.
     case severalTops(first: String, second: String)
-    /// There is an archive to train on and none to test with.
-    case noTestArchive(train: String)
     /// A list of classes without a class.
     case emptyClassList
     /// A folder that two lines of the list of classes name.

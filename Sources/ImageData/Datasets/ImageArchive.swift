@@ -3,44 +3,93 @@ struct ImageArchive: ClassedImages {
   let path: String
   let folders: [String]
   let classNames: [String]
+  let emptyClasses: [String]
+  let passedOver: PassedOver
   private let archive: TarArchive
-  private let files: [TarEntry]
+  private let files: [Member]
   private let labels: [Int32]
+
+  /// A file in a class folder.
+  struct Member {
+    let entry: TarEntry
+    /// How many bytes of the entry's name stand before its path from the class folder on.
+    let start: Int32
+
+    init(_ entry: TarEntry, from start: Int) { (self.entry, self.start) = (entry, Int32(start)) }
+
+    var key: String { String(decoding: entry.name.utf8.dropFirst(Int(start)), as: UTF8.self) }
+  }
+
+  /// What was found on a side: the files of each class folder, and those in none.
+  struct Side {
+    var classes: [String: [Member]] = [:]
+    var outside: [TarEntry] = []
+  }
 
   /// - Parameters:
   ///   - path: What messages call the side.
-  ///   - classes: What lies in each class folder. Hidden and other files are ignored; images are
-  ///     taken in the order of their paths' bytes, as from folders.
+  ///   - side: What lies in it, without hidden files. Images are taken in the order of their paths' bytes, as from
+  ///     folders; other files are counted.
   /// - Throws: `DatasetError`.
   init(
-    _ archive: TarArchive, path: String, classes found: [String: [TarEntry]],
-    listedBy index: ClassIndex? = nil, isTraining: Bool
+    _ archive: TarArchive, path: String, _ side: Side, listedBy index: ClassIndex? = nil,
+    isTraining: Bool
   ) throws {
     (self.archive, self.path) = (archive, path)
-    folders = found.keys.sorted { $0.precedesInBytes($1) }
+    folders = side.classes.keys.sorted { $0.precedesInBytes($1) }
     if folders.isEmpty { throw DatasetError(path: path, fault: .noClasses) }
     let classes = try ClassIndex.of(folders, in: path, listedBy: index, isTraining: isTraining)
-    var files: [TarEntry] = []
+    var passedOver = PassedOver()
+    for entry in side.outside {
+      if ImageFormat.isImage(entry.name) {
+        passedOver.add(archive.name(entry), kind: "outside of the class folders")
+      } else {
+        passedOver.add(archive.name(entry))
+      }
+    }
+    var files: [Member] = []
     var labels: [Int32] = []
-    for (label, name) in classes.folders.enumerated() {
-      guard let entries = found[name] else { continue }
-      let images = entries.filter { ImageFormat.isImage($0.name) }
-        .sorted { $0.name.precedesInBytes($1.name) }
-      if images.isEmpty { throw DatasetError(path: "\(path)/\(name)", fault: .emptyClass) }
+    var emptyClasses: [String] = []
+    let placed = classes.placed(folders)
+    for (label, folder) in placed.enumerated() {
+      guard let folder, let members = side.classes[folder] else { continue }
+      let images = members.filter { ImageFormat.isImage($0.entry.name) }
+        .sorted { $0.entry.name.precedesInBytes($1.entry.name) }
+      var others = PassedOver()
+      for member in members where !ImageFormat.isImage(member.entry.name) {
+        others.add(archive.name(member.entry))
+      }
+      passedOver.add(others)
+      if images.isEmpty {
+        if isTraining, !classes.isListed {
+          throw DatasetError(
+            path: "\(path)/\(folder)", fault: .emptyClass(passedOver: others.summary))
+        }
+        emptyClasses.append(classes.names[label])
+      }
       files += images
       labels += Array(repeating: Int32(label), count: images.count)
     }
+    // Where no folder is one of the classes, the comparison of both sides says more.
+    if files.isEmpty, placed.contains(where: { $0 != nil }) {
+      throw DatasetError(path: path, fault: .allEmpty)
+    }
     classNames = classes.names
     (self.files, self.labels) = (files, labels)
+    (self.emptyClasses, self.passedOver) = (emptyClasses, passedOver)
   }
 
   var count: Int { files.count }
 
   func label(_ index: Int) -> Int { Int(labels[index]) }
 
-  func name(_ index: Int) -> String { archive.name(files[index]) }
+  func name(_ index: Int) -> String { archive.name(files[index].entry) }
+
+  func key(_ index: Int) -> String { files[index].key }
+
+  func file(_ index: Int) throws -> [UInt8]? { try archive.read(files[index].entry) }
 
   func content(_ index: Int) throws -> ImageContent {
-    .file(try EncodedImage(archive.read(files[index]), name: name(index)))
+    .file(try EncodedImage(archive.read(files[index].entry), name: name(index)))
   }
 }

@@ -2,9 +2,11 @@ import Foundation
 
 /// One side of a data set in WebDataset's form: tar archives, "shards", of samples. A sample is the
 /// files of one key, which is a path up to the first dot of the file's name: an image (7.jpg) and
-/// its class in decimal (7.cls). Files of other kinds are ignored.
+/// its class in decimal (7.cls), in any order and place. Files of other kinds are ignored; images that are not read
+/// here are counted.
 struct ShardedSamples: ImageDataset {
   let classNames: [String]
+  let passedOver: PassedOver
   private let shards: [TarArchive]
   private let images: [TarEntry]
   /// The shard of each image.
@@ -32,8 +34,9 @@ struct ShardedSamples: ImageDataset {
     var places: [Int32] = []
     var labels: [Int32] = []
     shards = try paths.map { try TarArchive($0, keepsOpen: paths.count <= Self.openShards) }
+    var passedOver = PassedOver()
     for (place, shard) in shards.enumerated() {
-      for sample in try Self.samples(shard) {
+      for sample in try Self.samples(shard, &passedOver) {
         images.append(sample.image)
         places.append(Int32(place))
         labels.append(try Self.label(sample, in: shard, classes: names?.count))
@@ -50,11 +53,14 @@ struct ShardedSamples: ImageDataset {
     }
     classNames = names ?? (0...largest).map(String.init)
     (self.images, self.places, self.labels) = (images, places, labels)
+    self.passedOver = passedOver
   }
 
-  /// Whether an archive holds labelled samples, as its first files tell.
+  /// Whether an archive holds labelled samples. Their labels may come behind all images.
   static func isShard(_ path: String) throws -> Bool {
-    try TarArchive(path).entries(limit: 64).contains { parts($0)?.kind == "cls" }
+    let archive = try TarArchive(path)
+    return try archive.entries(limit: 64).contains { parts($0)?.kind == "cls" }
+      || archive.entries().contains { parts($0)?.kind == "cls" }
   }
 
   var count: Int { images.count }
@@ -62,6 +68,12 @@ struct ShardedSamples: ImageDataset {
   func label(_ index: Int) -> Int { Int(labels[index]) }
 
   func name(_ index: Int) -> String { shards[Int(places[index])].name(images[index]) }
+
+  func key(_ index: Int) -> String { images[index].name }
+
+  func file(_ index: Int) throws -> [UInt8]? {
+    try shards[Int(places[index])].read(images[index])
+  }
 
   func content(_ index: Int) throws -> ImageContent {
     let bytes = try shards[Int(places[index])].read(images[index])
@@ -84,13 +96,18 @@ struct ShardedSamples: ImageDataset {
   }
 
   /// The samples of a shard, in the order in which their first files lie.
-  private static func samples(_ shard: TarArchive) throws -> [Sample] {
+  private static func samples(
+    _ shard: TarArchive, _ passedOver: inout PassedOver
+  ) throws -> [Sample] {
     var order: [Substring] = []
     var files: [Substring: (image: TarEntry?, label: TarEntry?)] = [:]
     for entry in try shard.entries() {
       guard let (key, kind) = parts(entry) else { continue }
       let isImage = ImageFormat.fileExtensions.contains(".\(kind)")
-      guard isImage || kind == "cls" else { continue }
+      guard isImage || kind == "cls" else {
+        if ImageFormat.unreadKind(entry.name) != nil { passedOver.add(shard.name(entry)) }
+        continue
+      }
       if files[key] == nil { order.append(key) }
       // Of several images of a sample the first one counts.
       if isImage {

@@ -11,7 +11,7 @@ public struct SkippedImage: Sendable, Equatable, CustomStringConvertible {
 
   init(index: Int, name: String, error: any Error) {
     self.index = index
-    self.name = name
+    self.name = RawName.shown(name)
     self.reason = (error as? ImageError)?.reason ?? "\(error)"
   }
 

@@ -19,10 +19,17 @@ public struct DatasetSurvey: Sendable {
   public let source: String
   /// The classes, in the order of their labels.
   public let classNames: [String]
+  /// The sides and what they are called: "train" and "test", or "images" alone where nothing can be trained on.
+  public let sides: [(name: String, survey: SideSurvey)]
+  /// What is to be said of the data set, a line each.
+  public let notes: [String]
+  /// The images that are there more than once.
+  public let equalFiles: EqualFiles
+
   /// The images to train on.
-  public let train: SideSurvey
+  public var train: SideSurvey { sides[0].survey }
   /// The images to test with.
-  public let test: SideSurvey
+  public var test: SideSurvey { sides[sides.count - 1].survey }
 
   /// Looks at a data set on as many threads as `Threads.count` says. The result is the same for any
   /// number of them.
@@ -33,16 +40,50 @@ public struct DatasetSurvey: Sendable {
     _ datasets: ImageDatasets, _ options: Options = Options(),
     progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) {
-    let sides = [datasets.train, datasets.test]
-    let samples = sides.map { EvenSample(of: $0.count, options.sample ?? $0.count) }
-    let total = samples[0].count + samples[1].count
-    (source, classNames) = (datasets.source, datasets.train.classNames)
-    train = SideSurvey(datasets.train, samples[0], listedBroken: options.listedBroken) {
-      progress($0, total)
+    self.init(
+      datasets.source, notes: datasets.notes,
+      [
+        ("train", datasets.train, datasets.passedOver.train),
+        ("test", datasets.test, datasets.passedOver.test),
+      ], options, progress)
+  }
+
+  /// Looks at images of which nothing can be trained on, in a folder or a single one.
+  ///
+  /// - Parameter progress: As above.
+  public init(
+    _ images: LooseImages, _ options: Options = Options(),
+    progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) {
+    self.init(
+      "images in \(images.path)", notes: [], [("images", images, images.passedOver)], options,
+      progress)
+  }
+
+  private init(
+    _ source: String, notes: [String],
+    _ sides: [(name: String, images: any ImageDataset, passedOver: PassedOver)],
+    _ options: Options, _ progress: @Sendable (_ done: Int, _ total: Int) -> Void
+  ) {
+    let samples = sides.map { EvenSample(of: $0.images.count, options.sample ?? $0.images.count) }
+    let total = samples.reduce(0) { $0 + $1.count }
+    (self.source, self.notes, classNames) = (source, notes, sides[0].images.classNames)
+    let datasets = sides.map(\.images)
+    var equalFiles = EqualFiles()
+    var done = 0
+    var surveys: [(name: String, survey: SideSurvey)] = []
+    for (number, side) in sides.enumerated() {
+      let before = done
+      var survey = SideSurvey(
+        side.images, samples[number], listedBroken: options.listedBroken,
+        found: { equalFiles.add($1, side: number, index: $0, of: datasets) },
+        progress: { progress(before + $0, total) })
+      survey.passedOver = side.passedOver
+      surveys.append((side.name, survey))
+      done += samples[number].count
     }
-    test = SideSurvey(datasets.test, samples[1], listedBroken: options.listedBroken) {
-      progress(samples[0].count + $0, total)
-    }
+    equalFiles.finish()
+    (self.sides, self.equalFiles) = (surveys, equalFiles)
   }
 }
 

@@ -9,12 +9,19 @@ struct ImageFacts: Sendable {
   let mean: SIMD3<Double>
   /// The mean of their squares.
   let meanSquare: SIMD3<Double>
+  /// What equal files or pixels have in common (`EqualFiles`).
+  let digest: UInt128
 
-  /// Decodes an image whole, or of the largest a half of width and height. Throws `ImageError`.
-  init(_ content: ImageContent) throws {
+  /// Decodes image `index` whole, or of the largest a half of width and height. Throws `ImageError`, `FileError`.
+  init(_ dataset: any ImageDataset, _ index: Int) throws {
+    let bytes = try dataset.file(index)
+    let content =
+      try bytes.map { .file(try EncodedImage($0, name: dataset.name(index))) }
+      ?? dataset.content(index)
     let image = try content.image()
     file =
       if case .file(let file) = content { (file.format, file.byteCount) } else { nil }
+    digest = EqualFiles.digest(bytes, image)
     (width, height, isGrey) = (content.width, content.height, image.channels == 1)
 
     let (sum, squares) = Self.sums(image)

@@ -19,6 +19,8 @@ public struct SideSurvey: Sendable {
   public private(set) var widths = Spread()
   /// Heights, in pixels.
   public private(set) var heights = Spread()
+  /// The shorter of width and height, in pixels: what a model's square is cut from.
+  public private(set) var shorterSides = Spread()
   /// How many images have one channel.
   public private(set) var grey = 0
   /// How many images have three channels.
@@ -27,6 +29,8 @@ public struct SideSurvey: Sendable {
   public private(set) var brokenCount = 0
   /// The first of these, with what is wrong with them.
   public private(set) var broken: [SkippedImage] = []
+  /// Files that are not taken for images.
+  public internal(set) var passedOver = PassedOver()
   private var moments = ChannelMoments()
 
   /// Images are decoded so many at a time; what is known of them then goes into the totals in their
@@ -34,27 +38,28 @@ public struct SideSurvey: Sendable {
   /// order.
   private static let batch = 1024
 
-  /// Looks at the images of `sample`; calls `progress` from any thread with the number done.
+  /// Looks at the images of `sample`; calls `progress` from any thread with the number done, and `found` with each
+  /// image that could be decoded and its digest, in the images' order.
   init(
     _ dataset: any ImageDataset, _ sample: EvenSample, listedBroken: Int,
-    progress: @Sendable (Int) -> Void
+    found note: (_ index: Int, _ digest: UInt128) -> Void, progress: @Sendable (Int) -> Void
   ) {
-    var classCounts = Array(repeating: 0, count: dataset.classNames.count)
-    for index in 0..<dataset.count { classCounts[dataset.label(index)] += 1 }
-    (count, surveyed, self.classCounts) = (dataset.count, sample.count, classCounts)
+    (count, surveyed, classCounts) = (dataset.count, sample.count, dataset.classCounts)
 
     let done = Atomic<Int>(0)
     for start in stride(from: 0, to: sample.count, by: Self.batch) {
       let length = min(Self.batch, sample.count - start)
       let found = Mutex<[Result<ImageFacts, any Error>?]>(Array(repeating: nil, count: length))
       parallelFor(length) { item in
-        let result = Result { try ImageFacts(dataset.content(sample[start + item])) }
+        let result = Result { try ImageFacts(dataset, sample[start + item]) }
         found.withLock { $0[item] = result }
         progress(done.add(1, ordering: .relaxed).newValue)
       }
       for (item, result) in found.withLock({ $0 }).enumerated() {
         switch result {
-        case .success(let facts): add(facts)
+        case .success(let facts):
+          add(facts)
+          note(sample[start + item], facts.digest)
         case .failure(let error):
           brokenCount += 1
           let index = sample[start + item]
@@ -75,6 +80,7 @@ public struct SideSurvey: Sendable {
       bare += 1
     }
     widths.add(facts.width)
+    shorterSides.add(min(facts.width, facts.height))
     heights.add(facts.height)
     if facts.isGrey { grey += 1 } else { coloured += 1 }
     moments.add(facts)

@@ -17,7 +17,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
   /// - Throws: `FileError`, also for a folder, a pipe and a device.
   public init(reading path: String) throws {
     // A pipe without a writer would be waited for; files do not know the flag.
-    handle = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    handle = RawName.withPath(path) { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     self.path = path
     guard handle >= 0 else { throw FileError("read", path) }
     var status = stat()

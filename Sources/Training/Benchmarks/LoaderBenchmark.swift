@@ -10,7 +10,7 @@ public struct LoaderBenchmark {
   /// - Throws: what is wrong with the data or the recipe.
   public init(_ recipe: Recipe) throws {
     self.recipe = recipe
-    let data = try ImageDatasets.open(recipe.data.path).train
+    let data = try ImageDatasets.open(recipe.data.path, split: recipe.data.split).train
     images = data.count
     loader = try BatchLoader(
       dataset: data, preprocessing: recipe.preprocessing,

@@ -7,6 +7,8 @@ import VisionModels
 public struct Checkpoint: Sendable {
   /// The recipe it was trained by; of a foreign file, the defaults around its shape.
   public let recipe: Recipe
+  /// Where the images are that it was trained on, if anybody knows.
+  let data: TrainingData
   /// The classes' names by label; empty where the file does not say.
   public let classNames: [String]
   /// The model's description.
@@ -26,6 +28,7 @@ public struct Checkpoint: Sendable {
     weights = try model.parameters.read(from: tensors)
     (self.recipe, self.model) = (recipe, model)
     averages = try model.parameters.readAverages(from: tensors)
+    data = TrainingData(file, recipe)
     classNames =
       try file.metadata["class_names"].map { text in
         guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
@@ -47,6 +50,7 @@ public struct Checkpoint: Sendable {
     } else {
       recipe.method = .fp32
       recipe.linear = .fp32
+      recipe.data.path = TrainingData.unknownPath
     }
     let dropPath = recipe.model.dropPath
     recipe.model = try ModelConfiguration(metadataOf: file)
@@ -77,8 +81,11 @@ public struct Checkpoint: Sendable {
   /// The recipe that a checkpoint carries; nil for a foreign file.
   static func recipe(of file: SafetensorsFile) throws -> Recipe? {
     try file.metadata["recipe"].map { yaml in
-      try Recipe(
-        settings: RecipeSetting.parse(yaml: yaml, path: "\(file.path) (metadata 'recipe')"))
+      let settings = try RecipeSetting.parse(
+        yaml: yaml, path: "\(file.path) (metadata 'recipe')")
+      // One that does not name its images was trained on others than the built-in ones.
+      let unknown = RecipeSetting("data.path", TrainingData.unknownPath, flag: "metadata")
+      return try Recipe(settings: [unknown] + settings)
     }
   }
 
@@ -86,13 +93,15 @@ public struct Checkpoint: Sendable {
   /// round by, so that the codes of training are those of deployment.
   public static func write(
     _ path: String, model: VisionModel, weights: AlignedBuffer<Float>,
-    averages: AlignedBuffer<Float>? = nil, recipe: Recipe, classNames: [String]
+    averages: AlignedBuffer<Float>? = nil, recipe: Recipe, classNames: [String],
+    trainedOn: String? = nil
   ) throws {
     try writeSafetensors(
       path,
       tensors: model.parameters.tensors(of: weights)
         + (averages.map { model.parameters.averages.tensors(of: $0) } ?? []),
-      metadata: metadata(model, recipe, classNames), checksum: true)
+      metadata: metadata(model, recipe, classNames)
+        .merging(trainedOn.map { ["train_fingerprint": $0] } ?? [:]) { $1 }, checksum: true)
   }
 
   /// The metadata's key of the version that wrote a file.
@@ -103,7 +112,11 @@ public struct Checkpoint: Sendable {
     _ model: VisionModel, _ recipe: Recipe, _ classNames: [String]
   ) -> [String: String] {
     model.configuration.metadata.merging([
-      "method": recipe.method.rawValue, "recipe": recipe.yaml(where: \.changesResult),
+      "method": recipe.method.rawValue,
+      // The built-in images are what they are called; where others lie is no part of what was trained.
+      "recipe": recipe.yaml {
+        $0.changesResult || $0.name == "data.path" && recipe.data.path == "digits"
+      },
       "class_names": jsonArray(classNames), versionKey: Version.current,
     ]) { $1 }
   }

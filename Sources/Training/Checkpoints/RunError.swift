@@ -14,6 +14,8 @@ public enum RunError: ReportableError, Equatable {
   case bothDamaged(newest: String, previous: String)
   /// The recipe or the data is not what the checkpoint was trained by.
   case changed(path: String, [RecipeChange])
+  /// A checkpoint away from its run's folder, which alone knows where the images are.
+  case dataUnknown(String)
   /// The data set has another number of classes than the checkpoint, which does not name its own.
   case classes(path: String, found: Int, expected: Int)
   /// The data set has no class of the checkpoint's: the names of both.
@@ -24,7 +26,7 @@ public enum RunError: ReportableError, Equatable {
   /// What kind of fault it is.
   public var category: ErrorCategory {
     switch self {
-    case .exists, .busy, .changed: .usage
+    case .exists, .busy, .changed, .dataUnknown: .usage
     case .notARun, .nothingToResume, .bothDamaged, .classes, .noCommonClass, .ambiguousClass:
       .badData
     }
@@ -49,6 +51,9 @@ public enum RunError: ReportableError, Equatable {
         + changes.prefix(8).map(\.description).joined(separator: "; ")
         + (changes.count > 8 ? "; and \(changes.count - 8) more" : "")
         + "; undo that, start a new run, or go on all the same with --allow-changes"
+    case .dataUnknown(let path):
+      "\(path) does not say where the images are that it was trained on, and the folder of its run "
+        + "(data.json) is not beside it; give them with --data"
     case .classes(let path, let found, let expected):
       "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
         + "images it was trained for"

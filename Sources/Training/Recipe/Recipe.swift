@@ -11,6 +11,8 @@ public struct Recipe: Equatable, Sendable {
   public struct Data: Equatable, Sendable {
     /// "digits" or a path.
     public var path = "digits"
+    /// What is kept out of training to test with, where there are no labelled test images.
+    public var split = ValidationSplit()
     /// Mean of the channels, of values in 0…1.
     public var mean: [Float] = [0.485, 0.456, 0.406]
     /// Standard deviation of the channels, of values in 0…1.

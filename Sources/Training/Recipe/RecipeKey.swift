@@ -36,6 +36,11 @@ public struct RecipeKey: Sendable {
       .integer("seed", \.seed, 0...Int.max, "the seed of everything random"),
 
       .string("data.path", \.data.path, "digits, a folder of images, or a tar archive"),
+      .number(
+        "data.validation_share", \.data.split.share, 0.0001...0.9999,
+        "share of each class to test with, where there are no labelled test images"),
+      .integer(
+        "data.validation_seed", \.data.split.seed, 0...Int.max, "which images these are"),
       .numbers("data.mean", \.data.mean, -10...10, "channel means that are subtracted"),
       .numbers(
         "data.standard_deviation", \.data.standardDeviation, 1e-6...10,
@@ -148,8 +153,9 @@ public struct RecipeKey: Sendable {
   public var changesResult: Bool { Self.changesResult(name) }
 
   private static let withoutResult = [
-    "checkpoint.", "data.cache_megabytes", "data.workers", "statistics.", "training.log_every",
-    "training.tensorboard",
+    // Images are known by what they are (`RunOrigin`), not by where they lie.
+    "checkpoint.", "data.cache_megabytes", "data.path", "data.workers", "statistics.",
+    "training.log_every", "training.tensorboard",
   ]
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {

@@ -63,19 +63,20 @@ extension Checkpoint {
   ///
   /// - Parameters:
   ///   - data: "digits" or a path; nil for what it was trained on.
-  ///   - onMatch: is told, before anything is scored, where the classes are not simply the model's.
+  ///   - onNote: is told, before anything is scored, what is to be said of the images and of how their classes are the
+  ///     model's, a line each.
   /// - Throws: `RunError` where the data have no class of the model's; what the data, the loader and the arithmetic
   ///   throw.
   public func evaluate(
-    data: String?, onMatch: (String) -> Void = { _ in },
+    data given: String?, onNote: (String) -> Void = { _ in },
     onSkip: @escaping @Sendable (SkippedImage) -> Void
   ) throws -> Evaluation {
-    let path = data ?? recipe.data.path
-    let all = try ImageDatasets.open(path).test
+    let (path, labelled) = try data.images(given: given, split: recipe.data.split)
+    labelled.lines(path: path).forEach(onNote)
     let match = try ClassMatch(
-      all, model: classNames, count: model.configuration.classes, path: path)
-    if let note = match.note(path: path) { onMatch(note) }
-    let test = match.matched(all, model: classNames)
+      labelled.images, model: classNames, count: model.configuration.classes, path: path)
+    if let note = match.note(path: path) { onNote(note) }
+    let test = match.matched(labelled.images, model: classNames)
     let loader = try BatchLoader(
       dataset: test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: onSkip)

@@ -18,6 +18,7 @@ public struct Trainer {
   private let events: EventFile?
   private let observer: any TrainingObserver
   let data: ImageDatasets
+  private let origin: RunOrigin
   let training: TrainingStep
   let loader: BatchLoader
   let schedule: LearningRateSchedule
@@ -35,39 +36,42 @@ public struct Trainer {
   ///
   /// - Parameters:
   ///   - isNumbered: whether a folder that is there already means the next name: `output-2`, `output-3` and so on.
+  ///   - earlierRun: the folder of a run whose recipe it is, whose images may lie where it says.
   ///   - request: through which the run can be asked to stop, or to save.
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   public init(
-    _ recipe: Recipe, output: String, isNumbered: Bool = false, memoryLimit: MemoryLimit? = nil,
-    observer: any TrainingObserver, request: RunRequest = RunRequest(),
+    _ recipe: Recipe, output: String, isNumbered: Bool = false, earlierRun: String? = nil,
+    memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
+    request: RunRequest = RunRequest(),
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
-      observer: observer, request: request, extraRemedies: extraRemedies
+      recipe, earlierRun: earlierRun, pretrained: pretrained == "none" ? nil : pretrained,
+      memoryLimit: memoryLimit, observer: observer, request: request, extraRemedies: extraRemedies
     ) {
       try isNumbered ? RunDirectory(numbering: output) : RunDirectory(creating: output)
     }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
+    try origin.data.write(in: directory.path)
   }
 
   /// Prepares to try a run out (`tryOut`), of which nothing is written.
   ///
   /// - Throws: as above, also where the run could not have its folder.
   public init(
-    trying recipe: Recipe, output: String, memoryLimit: MemoryLimit? = nil,
-    observer: any TrainingObserver
+    trying recipe: Recipe, output: String, earlierRun: String? = nil,
+    memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver
   ) throws {
     try RunDirectory.checkIsFree(output)
     var recipe = recipe
     recipe.training.tensorboard = false
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, pretrained: pretrained == "none" ? nil : pretrained, memoryLimit: memoryLimit,
-      observer: observer, request: RunRequest()
+      recipe, earlierRun: earlierRun, pretrained: pretrained == "none" ? nil : pretrained,
+      memoryLimit: memoryLimit, observer: observer, request: RunRequest()
     ) { RunDirectory(reading: output) }
   }
 
@@ -88,11 +92,14 @@ public struct Trainer {
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
     let recipe = try Recipe(settings: kept + settings) { observer.warned("\($0)") }
     let file = try directory.openResume { observer.warned($0) }
-    try self.init(recipe, memoryLimit: memoryLimit, observer: observer, request: request) {
-      directory
-    }
+    // A path that is given now means what lies there; the run's own is a hint.
+    let isGiven = settings.contains { $0.key == "data.path" && $0.isOverride }
+    try self.init(
+      recipe, earlierRun: isGiven ? nil : path, memoryLimit: memoryLimit, observer: observer,
+      request: request
+    ) { directory }
     let trained = try Checkpoint.recipe(of: file)
-    let changes = RunOrigin(self.recipe, data.train).changes(since: file, trained: trained)
+    let changes = origin.changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
     state = try ResumeState.read(file, into: training)
     guard state.nextBatch <= loader.batchesPerEpoch else {
@@ -107,19 +114,21 @@ public struct Trainer {
       try writeFileAtomically(directory.recipe(untilStep: state.step), text: trained.yaml)
     }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
+    try origin.data.write(in: directory.path)
     let logged = state.lastLoggedStep(batchesPerEpoch: loader.batchesPerEpoch)
     try directory.rewindMetrics(toStep: logged)
     try EventFile.rewind(in: directory.path, toStep: logged)
   }
 
   private init(
-    _ recipe: Recipe, pretrained: String? = nil, memoryLimit: MemoryLimit?,
+    _ recipe: Recipe, earlierRun: String?, pretrained: String? = nil, memoryLimit: MemoryLimit?,
     observer: any TrainingObserver, request: RunRequest,
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] },
     directory: () throws -> RunDirectory
   ) throws {
-    data = try ImageDatasets.open(recipe.data.path)
     var recipe = recipe
+    let location = DataLocation(recipe.data.path, besideRun: earlierRun)
+    (recipe.data.path, data) = try location.open(recipe.data.split)
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
     memory = try RunMemory.admit(recipe, data, limit: memoryLimit)
@@ -148,6 +157,8 @@ public struct Trainer {
     self.request = request
     self.directory = try directory()
     if let warning = self.directory.lockWarning { observer.warned(warning) }
+    origin = RunOrigin(
+      recipe: recipe, data: DataRecord(data, path: recipe.data.path, run: self.directory.path))
     events = recipe.training.tensorboard ? try EventFile(in: self.directory.path) : nil
   }
 
@@ -175,7 +186,8 @@ public struct Trainer {
     )
     observer.started(plan)
     let recorder = OscillationRecorder(
-      recipe.statistics, training, batch: try fixedBatch(), stepsPerEpoch: loader.batchesPerEpoch,
+      recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
+      stepsPerEpoch: loader.batchesPerEpoch,
       totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
     func evaluate() throws -> BatchScore {
@@ -295,8 +307,7 @@ public struct Trainer {
   private mutating func saveState() throws {
     try training.checkIsFinite(step: state.step)
     state.sums = meter.sums
-    try state.write(
-      directory.resume, training, RunOrigin(recipe, data.train), place: directory.placeResume)
+    try state.write(directory.resume, training, origin, place: directory.placeResume)
     (lastSave, savedStep) = (.now, state.step)
   }
 
@@ -304,7 +315,7 @@ public struct Trainer {
     try Checkpoint.write(
       path, model: training.model, weights: weights,
       averages: training.averages(step: state.step), recipe: recipe,
-      classNames: data.train.classNames)
+      classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
   }
 
   /// The score of the averaged weights, where there are any.
@@ -315,18 +326,6 @@ public struct Trainer {
     return try Evaluator(model: training.model, weights: weights)
       .score(
         test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
-  }
-
-  /// The first test images, on which the model's output is compared from step to step.
-  private func fixedBatch() throws -> Batch? {
-    let images = recipe.statistics.images
-    guard recipe.statistics.enabled, images > 0 else { return nil }
-    var options = recipe.loaderOptions(training: false)
-    (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
-    return try BatchLoader(
-      dataset: data.test, preprocessing: recipe.preprocessing, options: options
-    )
-    .epoch(0).next()
   }
 
   private func metrics(

@@ -16,6 +16,8 @@ public struct RunPlan: Sendable {
   public let memory: Double
   /// Where the run's files go.
   public let output: String
+  /// What is to be said of the images and of how the model suits them, a line each.
+  public let notes: [String]
 }
 
 extension Trainer {
@@ -24,7 +26,8 @@ extension Trainer {
     RunPlan(
       recipe: recipe, data: data.description, parameters: training.weights.count,
       totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
-      memory: memory, output: output)
+      memory: memory, output: output,
+      notes: data.startLines + ModelAdvice(recipe, data).startLines)
   }
 }
 
