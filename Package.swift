@@ -84,7 +84,7 @@ let package = Package(
     .target(
       name: "Fuzzing",
       dependencies: [
-        "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
+        "Reports", "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
       ],
       path: "Tests/Fuzzing"),
     .executableTarget(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hostile files: safetensors, recipes, IDX (also gzip), CIFAR, tar, JPEG, PNG, WebP.
+# Hostile files: safetensors, recipes, run folders, IDX (also gzip), CIFAR, tar, JPEG, PNG, WebP.
 #
 #     Benchmarks/fuzz.sh [--cases 200000] [--seed 1] [FORMAT …]
 #     Benchmarks/fuzz.sh sanitize [--cases 20000] [FORMAT …]

@@ -6,7 +6,7 @@ import Testing
 @Suite("Hostile files")
 struct SmokeTests {
   private static let formats = [
-    "safetensors", "recipes", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG", "PNG", "WebP",
+    "safetensors", "recipes", "runs", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG", "PNG", "WebP",
   ]
 
   @Test(

@@ -175,12 +175,17 @@ public struct Trainer {
     )
     observer.started(plan)
     let recorder = OscillationRecorder(
-      recipe.statistics, training, batch: try fixedBatch(), stepsPerEpoch: loader.batchesPerEpoch,
+      recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
+      stepsPerEpoch: loader.batchesPerEpoch,
       totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
+    // Of the last evaluation.
+    var images: [ImageScore] = []
     func evaluate() throws -> BatchScore {
-      try evaluator.score(
-        test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
+      images = []
+      return try evaluator.score(
+        test, averages: training.averages(step: state.step), each: { images.append($0) },
+        check: { try heed(seconds: seconds) })
     }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
@@ -208,11 +213,15 @@ public struct Trainer {
       if isDue { state.evaluationsSinceBest = isBest ? 0 : state.evaluationsSinceBest + 1 }
       try save(isBest: isBest)
     }
+    try RunEvaluation.write(
+      directory.evaluation,
+      EvaluationDetails(classNames: data.test.classNames, images: images, data: data.test),
+      score: score, step: state.step, preprocessing: recipe.preprocessing)
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
       weightsSHA256: training.weightsSHA256, memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
-      windows: try directory.readMetrics())
+      windows: try MetricsFile(path: directory.metrics).records)
     try summary.write(directory.summary)
     observer.finished(summary)
     return summary
@@ -315,18 +324,6 @@ public struct Trainer {
     return try Evaluator(model: training.model, weights: weights)
       .score(
         test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
-  }
-
-  /// The first test images, on which the model's output is compared from step to step.
-  private func fixedBatch() throws -> Batch? {
-    let images = recipe.statistics.images
-    guard recipe.statistics.enabled, images > 0 else { return nil }
-    var options = recipe.loaderOptions(training: false)
-    (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
-    return try BatchLoader(
-      dataset: data.test, preprocessing: recipe.preprocessing, options: options
-    )
-    .epoch(0).next()
   }
 
   private func metrics(
