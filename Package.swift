@@ -94,7 +94,7 @@ let package = Package(
     .target(
       name: "Fuzzing",
       dependencies: [
-        "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
+        "Reports", "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
       ],
       path: "Tests/Fuzzing",
       resources: [.copy("Pictures")]),

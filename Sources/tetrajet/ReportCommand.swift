@@ -30,7 +30,7 @@ struct ReportCommand: ParsableCommand {
     let target = try outputs.file(output, inputs: runs.flatMap(RunDirectory.files(of:)))
     let records = try runs.map(RunRecord.init(path:))
     try target.write(text: ReportPage(records, title: title).html)
-    writeNotes(records)
+    writeNotes(records, RunGroup.grouped(records))
     writeError("runs on the page: \(records.count); \(output)\n")
   }
 }

@@ -1,12 +1,15 @@
 import Foundation
 import Synchronization
 
-/// How wide the terminal on standard error is, and when that changes.
+/// How wide a terminal is, and when that changes.
 enum TerminalSize {
-  /// The columns now; 80 where the terminal does not know, or is gone.
-  static var columns: Int {
+  /// The columns of standard error's now; 80 where the terminal does not know, or is gone.
+  static var columns: Int { columns(of: STDERR_FILENO) ?? 80 }
+
+  /// The columns of the terminal that a stream is; nil where it is none, or does not know.
+  static func columns(of handle: Int32) -> Int? {
     var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard ioctl(handle, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)
   }
 

@@ -36,7 +36,8 @@ public struct FuzzTarget {
   /// All formats. Their files lie in `folder`, best one in memory.
   public static func all(in folder: String) throws -> [FuzzTarget] {
     [
-      try safetensors(in: folder), recipe(in: folder), try idx(in: folder, isCompressed: false),
+      try safetensors(in: folder), recipe(in: folder), try runs(in: folder),
+      try idx(in: folder, isCompressed: false),
       try idx(in: folder, isCompressed: true), try cifar(in: folder), try tar(in: folder),
       jpeg(in: folder), png(in: folder),
     ]

@@ -6,8 +6,8 @@ import Testing
 @Suite("Hostile files")
 struct SmokeTests {
   private static let formats = [
-    "safetensors", "recipes", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG", "PNG", "WebP", "GIF",
-    "BMP", "TIFF", "HEIC", "AVIF",
+    "safetensors", "recipes", "runs", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG", "PNG", "WebP",
+    "GIF", "BMP", "TIFF", "HEIC", "AVIF",
   ]
 
   @Test(

@@ -12,13 +12,28 @@ struct EstimateTests {
     #expect(Estimate([5])?.text(1) == "5.0" && Estimate([1, 3])?.text(2) == "2.00 ± 1.41")
   }
 
-  @Test("means are within noise up to two standard errors of their difference")
+  @Test("two seeds that lie three standard errors apart are no proof; a single one says nothing")
   func noise() throws {
-    // Deviations 1, two values each: a standard error of 1.
-    let first = try #require(Estimate([10 - 0.5.squareRoot(), 10 + 0.5.squareRoot()]))
-    let near = try #require(Estimate([11.9 - 0.5.squareRoot(), 11.9 + 0.5.squareRoot()]))
-    let far = try #require(Estimate([12.1 - 0.5.squareRoot(), 12.1 + 0.5.squareRoot()]))
-    #expect(first.isWithinNoise(of: near) == true && first.isWithinNoise(of: far) == false)
-    #expect(first.isWithinNoise(of: try #require(Estimate([10]))) == nil)
+    // Deviations 1, two values each: a standard error of 1, and two degrees of freedom, of which the 5 % quantile is 4.30.
+    func pair(_ mean: Double) throws -> Estimate {
+      try #require(Estimate([mean - 0.5.squareRoot(), mean + 0.5.squareRoot()]))
+    }
+    let first = try pair(10)
+    let near = try #require(first.probability(ofDifferenceFrom: try pair(13)))
+    let far = try #require(first.probability(ofDifferenceFrom: try pair(14.4)))
+    #expect(near > Estimate.significance && far < Estimate.significance)
+    let single = try #require(Estimate([10]))
+    #expect(first.probability(ofDifferenceFrom: single) == nil)
+    // Half an interval of two values is 12.7 times their standard error, here 1/√2.
+    #expect(abs(try #require(first.halfInterval) - 12.7062047 * 0.5.squareRoot()) < 1e-6)
+    #expect(Estimate([5])?.halfInterval == nil)
+  }
+
+  @Test("runs that all came out alike differ where their means do")
+  func alike() throws {
+    let first = try #require(Estimate([10, 10]))
+    #expect(first.probability(ofDifferenceFrom: first) == 1)
+    let other = try #require(Estimate([11, 11]))
+    #expect(first.probability(ofDifferenceFrom: other) == 0)
   }
 }

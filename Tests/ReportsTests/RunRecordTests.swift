@@ -99,26 +99,95 @@ struct RunRecordTests {
         try runs("fp32", [50, 52], in: folder) + runs("tetrajet", [49, 51.5], in: folder)
         + runs("tetrajet", [30, 31], extra: "training:\n  epochs: 7\n", in: folder)
       let rows = Comparison(RunGroup.grouped(all)).rows
-      #expect(
-        rows.map(\.label) == [
-          "fp32", "tetrajet, training.epochs=?", "tetrajet, training.epochs=7",
-        ])
+      #expect(rows.map(\.label) == ["fp32", "tetrajet", "tetrajet, training.epochs=7"])
       #expect(rows.map(\.runs) == [2, 2, 2] && rows.map(\.unfinished) == [2, 2, 2])
       #expect(rows[0].top1?.mean == 51 && rows[0].isBest && rows[0].isWithinNoise == nil)
       #expect(rows[1].isWithinNoise == true && rows[2].isWithinNoise == false)
-      #expect(Comparison.cells(rows[0])[2] == "51.00 ± 1.41 *")
-      #expect(Comparison.cells(rows[1])[2] == "50.25 ± 1.77 ≈")
+      #expect(ComparisonTable.cells(rows[0])[2] == "51.00 ± 1.41 *")
+      #expect(ComparisonTable.cells(rows[1])[2] == "50.25 ± 1.77 ≈")
       #expect(Comparison.line(rows[0]).text.contains("\"eval_top1\": 51.0, \"eval_top1_sd\": 1.41"))
     }
   }
 
-  @Test("keys that change no result do not keep runs apart")
-  func indifferentKeys() throws {
+  @Test(
+    "keys that change no result, and how the path of the images was typed, do not keep runs apart",
+    arguments: [
+      "training:\n  tensorboard: true\n", "data:\n  path: ~/cats/\n", "training:\n  epochs: 60\n",
+    ])
+  func indifferentKeys(extra: String) throws {
     try withTemporaryFolder { folder in
+      let path = extra.contains("path") ? "data:\n  path: ../cats\n" : ""
       let all =
-        try runs("fp32", [50], in: folder)
-        + runs("fp32", [52], extra: "training:\n  tensorboard: true\n", in: folder)
+        try runs("fp32", [50], extra: path, in: folder)
+        + runs("fp32", [52], extra: extra, in: folder)
       #expect(RunGroup.grouped(all).map(\.runs.count) == [2])
+    }
+  }
+
+  @Test("a row is named by what is not as its method has it by itself, and by nothing else")
+  func labels() throws {
+    try withTemporaryFolder { folder in
+      func group(_ method: String, _ extra: String) throws -> [RunRecord] {
+        try runs(method, [50], extra: extra, in: folder)
+      }
+      let q1 = "quantizers:\n  q1:\n    scale: nv\n".replacing("nv", with: "floor")
+      let all =
+        try group("tetrajet", q1) + group("tetrajet", "")
+        + group("tetrajet+qema", "qema:\n  beta: 0.9\n")
+        + group("microscaling", "") + group("fp32", "training:\n  epochs: 9\n")
+        + group("tetrajet", "quantizers:\n  q5:\n    enabled: false\n    rounding: nearest-even\n")
+        + group("tetrajet", "model:\n  preset: deit_tiny_patch16_224\ndata:\n  path: x\n")
+      #expect(
+        RunGroup.grouped(all).map(\.label) == [
+          "tetrajet, q1.scale=floor", "tetrajet", "tetrajet+qema, qema.beta=0.9", "microscaling",
+          "fp32, training.epochs=9", "tetrajet, q5.enabled=false",
+          "tetrajet, deit_tiny_patch16_224",
+        ])
+      // Alone, a row needs no key but those of its quantizers.
+      #expect(RunGroup.grouped(Array(all.prefix(1))).map(\.label) == ["tetrajet, q1.scale=floor"])
+      #expect(RunGroup.grouped(Array(all.dropFirst(2).prefix(1))).map(\.label) == ["tetrajet+qema"])
+    }
+  }
+
+  @Test("of the same seed twice one run counts, the one that went furthest, and that is said")
+  func repeatedSeed() throws {
+    try withTemporaryFolder { folder in
+      let once = try runs("fp32", [50, 52], in: folder)
+      let copy = "\(folder)/copy"
+      try FileManager.default.copyItem(atPath: once[1].path, toPath: copy)
+      try "{\"step\": 9, \"epoch\": 1, \"eval_top1\": 54, \"eval_loss\": 1}".write(
+        toFile: "\(copy)/metrics.jsonl", atomically: true, encoding: .utf8)
+      let groups = RunGroup.grouped(try once + [RunRecord(path: copy), once[0]])
+      let row = Comparison(groups).rows[0]
+      #expect(row.runs == 4 && row.seeds == 2 && row.top1?.mean == 52 && row.top1?.count == 2)
+      #expect(row.folders.filter(\.isCounted).map(\.path).contains(copy))
+      #expect(
+        groups[0].notes == [
+          "fp32: seed 0 is there 2 times and counts once, as in \(once[0].path)",
+          "fp32: seed 1 is there 2 times and counts once, as in \(copy)",
+        ])
+    }
+  }
+
+  @Test(
+    "the table fits where there is room for it, with every label and folder whole",
+    arguments: [60, 80, 100])
+  func width(columns: Int) throws {
+    try withTemporaryFolder { folder in
+      let long =
+        "quantizers:\n  q1:\n    scale: floor\n  q2:\n    scale: floor\n  q5:\n    enabled: false\n"
+      let all =
+        try runs("tetrajet", [50, 52], in: folder)
+        + runs("tetrajet", [49.25, 51.5], extra: long, in: folder)
+      let comparison = Comparison(RunGroup.grouped(all))
+      let text = ComparisonTable(comparison).text(width: columns)
+      #expect(text.split(separator: "\n").allSatisfy { $0.count <= columns }, "\(text)")
+      // Each label is whole below the table, over its folders.
+      for row in comparison.rows { #expect(text.contains("\n\(row.label):\n"), "\(text)") }
+      let squeezed = text.filter { !$0.isWhitespace }
+      for run in all { #expect(squeezed.contains(run.path), "\(text)") }
+      let wide = ComparisonTable(comparison).text(width: nil).split(separator: "\n")
+      #expect(wide[2].hasPrefix("tetrajet ") && wide[2].contains("51.00 ± 1.41 *"))
     }
   }
 

@@ -16,14 +16,25 @@ struct ReportCommandTests {
       }
       let runs = ["fp32-0", "tetrajet+qema-0", "tetrajet+qema-1"].map { "\(folder)/\($0)" }
       let text = try tetrajet(["compare"] + runs)
+      #expect(text.status == 0 && text.errors.isEmpty, "\(text.errors)")
+      let lines = text.output.components(separatedBy: "\n")
       #expect(
-        text.status == 0 && text.errors.isEmpty && text.output.split(separator: "\n").count == 4)
+        lines[2].hasPrefix("fp32 ") && lines[3].hasPrefix("tetrajet+qema ") && lines[4].isEmpty)
+      // Which folders are in which row, whatever the lines that they are broken into.
+      let squeezed = text.output.filter { !$0.isWhitespace }
+      let folders = "tetrajet+qema:\(runs[1])(seed0),\(runs[2])(seed1)"
+      #expect(squeezed.contains(folders), "\(text.output)")
+      let narrow = try tetrajet(["compare", "--width", "80"] + runs)
+      #expect(
+        narrow.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(narrow.output)")
       let json = try tetrajet(["compare", "--json"] + runs)
       let rows = try json.output.split(separator: "\n").map {
         try JSONSerialization.jsonObject(with: Data($0.utf8)) as! [String: Any]
       }
       #expect(rows.map { $0["recipe"] as! String } == ["fp32", "tetrajet+qema"])
       #expect(rows.map { $0["runs"] as! Int } == [1, 2] && rows[1]["eval_top1_sd"] != nil)
+      #expect(rows.map { $0["seeds"] as! Int } == [1, 2] && rows[1]["eval_top1_ci95"] != nil)
+      #expect(rows[1]["folders"] as! [String] == Array(runs.dropFirst()))
 
       let page = "\(folder)/report.html"
       let report = try tetrajet(["report", "-o", page] + runs)
@@ -31,7 +42,7 @@ struct ReportCommandTests {
       let html = String(decoding: try readFile(page), as: UTF8.self)
       for section in [
         "Side by side", "Training", "Oscillation", "Oscillating weights", "Where weights lie",
-        "Layer by layer", "What quantizers lose", "The runs",
+        "Layer by layer", "What quantizers lose", "Where the models err", "The runs",
       ] { #expect(html.contains("<h2>\(section)</h2>"), "\(section)") }
       #expect(html.utf8.count < 3_000_000)
     }

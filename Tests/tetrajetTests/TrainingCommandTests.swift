@@ -17,7 +17,7 @@ struct TrainingCommandTests {
       let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
       #expect(
         names == [
-          "best.safetensors", "last.safetensors", "metrics.jsonl", "recipe.yaml",
+          "best.safetensors", "evaluation.json", "last.safetensors", "metrics.jsonl", "recipe.yaml",
           "resume.previous.safetensors", "resume.safetensors",
           "summary.json",
         ])

@@ -1,21 +1,32 @@
 import Foundation
 
 /// A range of numbers along one side of a chart, with ticks at round values.
-struct Axis {
-  /// Where it begins and ends.
-  let range: ClosedRange<Double>
+///
+/// Total: of numbers that are not finite, it takes no notice, and what is too large or too close together to be told
+/// apart gets an axis on which it lies somewhere.
+package struct Axis {
+  /// Where it begins and ends; finite, and not the same.
+  package let range: ClosedRange<Double>
   /// The values that are labelled.
-  let ticks: [Double]
+  package let ticks: [Double]
+
+  /// Differences and quotients of numbers up to here are finite.
+  private static let largest = 1e300
 
   /// The axis of some values, from tick to tick; a little room about a single value.
   ///
   /// - Parameter snaps: whether the ends are moved out to ticks; for x-axes that end with their data, no.
-  init(_ values: [Double], includingZero: Bool = false, snaps: Bool = true, wanted: Int = 5) {
-    var low = values.min() ?? 0
-    var high = values.max() ?? 1
+  package init(
+    _ values: [Double], includingZero: Bool = false, snaps: Bool = true, wanted: Int = 5
+  ) {
+    let finite = values.filter(\.isFinite).map { min(max($0, -Self.largest), Self.largest) }
+    var low = finite.min() ?? 0
+    var high = finite.max() ?? 1
     if includingZero { (low, high) = (min(low, 0), max(high, 0)) }
-    if high <= low {
-      let room = low == 0 ? 1 : abs(low) * 0.1
+    let magnitude = max(abs(low), abs(high))
+    // Closer together, ticks would be no numbers of their own.
+    if high - low <= max(magnitude * 1e-9, 1e-290) {
+      let room = magnitude < 1e-280 ? 1 : magnitude * 0.1
       (low, high) = (low - room, high + room)
     }
     let step = Self.roundStep((high - low) / Double(wanted))
@@ -23,9 +34,9 @@ struct Axis {
       (low, high) = ((low / step).rounded(.down) * step, (high / step).rounded(.up) * step)
     }
     range = low...high
-    let first = Int((low / step - 1e-9).rounded(.up))
-    let last = Int((high / step + 1e-9).rounded(.down))
-    ticks = first <= last ? (first...last).map { Double($0) * step } : []
+    let first = (low / step - 1e-9).rounded(.up)
+    let last = (high / step + 1e-9).rounded(.down)
+    ticks = stride(from: first, through: last, by: 1).map { $0 * step }
   }
 
   /// 1, 2 or 5 times a power of ten, at least `raw`.
@@ -35,7 +46,7 @@ struct Axis {
   }
 
   /// Where a value lies, 0 at the beginning and 1 at the end.
-  func share(_ value: Double) -> Double {
+  package func share(_ value: Double) -> Double {
     (value - range.lowerBound) / (range.upperBound - range.lowerBound)
   }
 }

@@ -1,26 +1,38 @@
 /// Distributions over the same bins, laid over each other as outlines: shares of the whole.
-struct HistogramChart {
+package struct HistogramChart {
   /// One distribution.
-  struct Distribution {
+  package struct Distribution {
     let name: String
     let color: Int
-    /// Counts a bin.
     let counts: [Double]
+
+    /// - Parameter counts: a number a bin.
+    package init(name: String, color: Int, counts: [Double]) {
+      (self.name, self.color, self.counts) = (name, color, counts)
+    }
   }
 
-  let title: String
-  let xLabel: String
-  /// Where the first bin begins and the last ends.
-  let range: ClosedRange<Double>
-  let distributions: [Distribution]
-  /// Whether the distributions are named above the chart.
-  var showsLegend = false
+  private let title, xLabel: String
+  private let range: ClosedRange<Double>
+  private let distributions: [Distribution]
+  private let showsLegend: Bool
+
+  /// - Parameters:
+  ///   - range: where the first bin begins and the last ends.
+  ///   - showsLegend: whether the distributions are named above the chart.
+  package init(
+    title: String, xLabel: String, range: ClosedRange<Double>, distributions: [Distribution],
+    showsLegend: Bool = false
+  ) {
+    (self.title, self.xLabel, self.range) = (title, xLabel, range)
+    (self.distributions, self.showsLegend) = (distributions, showsLegend)
+  }
 
   /// The chart as a figure.
-  var html: String {
+  package var html: String {
     let curves = distributions.compactMap { distribution -> LineChart.Curve? in
       let total = distribution.counts.reduce(0, +)
-      guard total > 0 else { return nil }
+      guard total > 0, total.isFinite else { return nil }
       let width = (range.upperBound - range.lowerBound) / Double(distribution.counts.count)
       var points = distribution.counts.enumerated().map { index, count in
         let share = 100 * count / total

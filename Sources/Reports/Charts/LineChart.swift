@@ -1,31 +1,47 @@
 import Runtime
 
 /// Curves over a common x-axis, each with the range of its seeds as a band.
-struct LineChart {
+package struct LineChart {
   /// One curve.
-  struct Curve {
+  package struct Curve {
     let name: String
-    /// Which of the page's colours it has; colours repeat with dashes.
     let color: Int
     let points: [SeriesPoint]
-    /// Steps from value to value instead of slopes.
-    var isStepped = false
+    let isStepped: Bool
+
+    /// - Parameters:
+    ///   - color: which of the page's colours it has; colours repeat with dashes.
+    ///   - isStepped: steps from value to value instead of slopes.
+    package init(name: String, color: Int, points: [SeriesPoint], isStepped: Bool = false) {
+      (self.name, self.color, self.points) = (name, color, points)
+      self.isStepped = isStepped
+    }
   }
 
-  let title: String
-  let xLabel: String
-  let curves: [Curve]
-  var includesZero = false
-  /// Whether the curves are named above the chart: where their colours do not stand for the page's recipes.
-  var showsLegend = false
-  /// Horizontal lines, dashed, with a label.
-  var thresholds: [Double] = []
+  private let title, xLabel: String
+  private let curves: [Curve]
+  private let includesZero, showsLegend: Bool
+  private let thresholds: [Double]
+
+  /// - Parameters:
+  ///   - showsLegend: whether the curves are named above the chart: where their colours do not stand for the page's
+  ///     recipes.
+  ///   - thresholds: horizontal lines, dashed.
+  package init(
+    title: String, xLabel: String, curves: [Curve], includesZero: Bool = false,
+    showsLegend: Bool = false, thresholds: [Double] = []
+  ) {
+    (self.title, self.xLabel, self.curves) = (title, xLabel, curves)
+    (self.includesZero, self.showsLegend) = (includesZero, showsLegend)
+    self.thresholds = thresholds
+  }
 
   private static let (width, height) = (440.0, 270.0)
   private static let (left, right, top, bottom) = (52.0, 12.0, 10.0, 40.0)
 
   /// The chart as a figure with its title and, for the script, its numbers.
-  var html: String {
+  package var html: String {
+    let curves = finiteCurves
     let points = curves.flatMap(\.points)
     guard !points.isEmpty else { return "" }
     let x = Axis(points.map(\.x), snaps: false, wanted: 6)
@@ -71,7 +87,18 @@ struct LineChart {
       }
     }
     return figure(
-      title, legend + svg.text(data: " data-chart='\(escaped(data(x, y)))'"))
+      title, legend + svg.text(data: " data-chart='\(escaped(data(curves, x, y)))'"))
+  }
+
+  /// The curves without points that have no place on any paper.
+  private var finiteCurves: [Curve] {
+    curves.map { curve in
+      let points = curve.points.filter {
+        [$0.x, $0.y, $0.low, $0.high].allSatisfy(\.isFinite)
+      }
+      return Curve(
+        name: curve.name, color: curve.color, points: points, isStepped: curve.isStepped)
+    }.filter { !$0.points.isEmpty }
   }
 
   private var legend: String {
@@ -80,7 +107,7 @@ struct LineChart {
   }
 
   /// What the script needs for its readout: where the plot lies, and each curve's numbers.
-  private func data(_ x: Axis, _ y: Axis) -> String {
+  private func data(_ curves: [Curve], _ x: Axis, _ y: Axis) -> String {
     let plot = [
       Self.left, Self.width - Self.right, Self.top, Self.height - Self.bottom,
       x.range.lowerBound, x.range.upperBound,
@@ -95,7 +122,11 @@ struct LineChart {
       + "\"s\":[\(series.joined(separator: ","))]}"
   }
 
-  private func digits(_ value: Double) -> String { "\(Float(value))" }
+  /// As JSON has it; single precision is enough for a readout, where it has room.
+  private func digits(_ value: Double) -> String {
+    let single = Float(value)
+    return single.isFinite ? "\(single)" : "\(value)"
+  }
 }
 
 /// The class of a colour: eight colours, then the same ones dashed; text's colour for `inkColor`.
@@ -111,7 +142,7 @@ func legendEntry(_ name: String, _ color: Int) -> String {
 /// What stands for no recipe.
 let inkColor = -1
 
-/// A drawing under its title.
-func figure(_ title: String, _ drawing: String) -> String {
-  "<figure><figcaption>\(escaped(title))</figcaption>\(drawing)</figure>"
+/// A drawing under its title; a wide one takes the room of two.
+func figure(_ title: String, _ drawing: String, isWide: Bool = false) -> String {
+  "<figure\(isWide ? " class='wide'" : "")><figcaption>\(escaped(title))</figcaption>\(drawing)</figure>"
 }

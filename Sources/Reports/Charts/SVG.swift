@@ -42,8 +42,13 @@ struct SVG {
         + "class='\(name)'\(style)>\(title)</rect>")
   }
 
-  mutating func text(_ x: Double, _ y: Double, _ text: String, class name: String) {
-    elements.append("<text x='\(n(x))' y='\(n(y))' class='\(name)'>\(escaped(text))</text>")
+  /// Words; `isUpright` turns them by a quarter about their place, so that they are read from below.
+  mutating func text(
+    _ x: Double, _ y: Double, _ text: String, class name: String, isUpright: Bool = false
+  ) {
+    let turn = isUpright ? " transform='rotate(-90 \(n(x)) \(n(y)))'" : ""
+    elements.append(
+      "<text x='\(n(x))' y='\(n(y))' class='\(name)'\(turn)>\(escaped(text))</text>")
   }
 
   /// The drawing; `data` are attributes for the page's script.
@@ -53,9 +58,9 @@ struct SVG {
   }
 }
 
-/// A coordinate: tenths are finer than any screen.
-private func n(_ value: Double) -> String {
-  let tenths = Int((value * 10).rounded())
+/// A coordinate: tenths are finer than any screen. What lies beyond all drawings stays outside; what is no number is 0.
+func n(_ value: Double) -> String {
+  let tenths = value.isNaN ? 0 : Int((min(max(value, -1e6), 1e6) * 10).rounded())
   return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(Double(tenths) / 10)"
 }
 

@@ -32,6 +32,10 @@ enum PageStyle {
     th,td{padding:.28rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}
     th:first-child{text-align:left;font-weight:500}thead th{color:var(--soft);font-weight:500}
     .best td:nth-child(3){font-weight:700}
+    .images{list-style:none;margin:.4rem 0 0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:8px}
+    .images li{display:flex;gap:8px;font-size:.8rem;min-width:0;overflow-wrap:anywhere}.images span{min-width:0}
+    .images img{width:64px;height:64px;flex:none;image-rendering:pixelated;border:1px solid var(--rule)}
+    small{color:var(--soft)}@media (min-width:850px){.wide{grid-column:span 2}}
     details{border-bottom:1px solid var(--rule);padding:.35rem 0}summary{cursor:pointer}
     pre{background:var(--card);padding:.7rem;overflow:auto;font-size:.8rem}
     text{fill:var(--soft);font:12px system-ui,sans-serif}.small{font-size:9.5px}.end{text-anchor:end}.middle{text-anchor:middle}

@@ -1,5 +1,6 @@
 import Foundation
 import Runtime
+import Training
 
 /// The report: one page of HTML that needs nothing from elsewhere.
 public struct ReportPage {
@@ -22,6 +23,9 @@ public struct ReportPage {
       section("Where weights lie", distributions, note: Self.distributionNote),
       section("Layer by layer", heatMaps, note: Self.heatNote),
       section("What quantizers lose", losses, note: Self.lossesNote),
+      section(
+        "Where the models err", EvaluationSection(groups: groups).html, note: EvaluationSection.note
+      ),
       section("The runs", runs),
     ]
     return "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
@@ -62,7 +66,8 @@ public struct ReportPage {
       ("machine", machines),
     ].filter { !$0.1.isEmpty }
     let list = facts.map { "<div><dt>\($0.0)</dt><dd>\(escaped($0.1))</dd></div>" }.joined()
-    let warnings = runs.flatMap { run in run.notes.map { "\(run.name): \($0)" } }
+    let warnings =
+      runs.flatMap { run in run.notes.map { "\(run.name): \($0)" } } + groups.flatMap(\.notes)
     let notes =
       warnings.isEmpty
       ? ""
@@ -94,22 +99,29 @@ public struct ReportPage {
 
   private var comparison: String {
     let comparison = Comparison(groups)
-    let head = Comparison.header.map { "<th>\(escaped($0))</th>" }.joined()
+    let head = ComparisonTable.header.map { "<th>\(escaped($0))</th>" }.joined()
     let rows = comparison.rows.enumerated().map { index, row in
-      let cells = Comparison.cells(row).enumerated().map { column, cell in
+      let cells = ComparisonTable.cells(row).enumerated().map { column, cell in
         column == 0
           ? "<th><span class='key \(colorClass(index))'></span>\(escaped(cell))</th>"
           : "<td>\(escaped(cell))</td>"
       }
       return "<tr\(row.isBest ? " class='best'" : "")>\(cells.joined())</tr>"
     }
+    let folders = comparison.rows.map { row in
+      let names = row.folders.map { folder in
+        escaped(folder.path) + (folder.isCounted ? "" : " (not counted)")
+      }
+      return "<li>\(escaped(row.label)): \(names.joined(separator: ", "))</li>"
+    }
     return "<div class='scroll'><table><thead><tr>\(head)</tr></thead>"
       + "<tbody>\(rows.joined())</tbody></table></div>"
+      + "<details><summary>Which folders are in which row</summary><ul>\(folders.joined())</ul></details>"
   }
 
   private static let comparisonNote =
-    "Mean ± standard deviation over runs that differ by seed only. * the highest top-1; ≈ within noise of it: "
-    + "not further away than two standard errors of the difference. Where there is a single seed, nothing is known about noise."
+    "Mean ± standard deviation over runs that differ by seed only; of the same seed twice, one counts. * the highest top-1; "
+    + "≈ not significantly lower (Welch's t-test, p ≥ 0.05). Where there is a single seed, nothing is known about noise."
 
   // MARK: - Curves
 
@@ -154,8 +166,9 @@ public struct ReportPage {
   // MARK: - Single weights
 
   private static let trajectoryNote =
-    "One of the liveliest weights of each recipe's first run, in the window in which most weights oscillate: the latent "
-    + "weight by its group's scale (thin), the value it is quantized to (steps), thresholds between values dashed."
+    "Of each recipe's first run the watched weight whose 4-bit code flips most often: the latent weight by its group's scale "
+    + "(thin), the value of its code (steps), thresholds between values dashed. Where the scale itself changes, both "
+    + "jump; that is no flip, and not counted."
 
   /// Thresholds of E2M1 between neighbouring values, of either sign.
   private static let thresholds = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5].flatMap { [$0, -$0] }
@@ -163,12 +176,16 @@ public struct ReportPage {
   private var trajectories: String {
     charts(
       groups.enumerated().map { index, group in
-        let liveliest = group.windows.filter { !$0.trajectories.isEmpty }
-          .max { ($0["oscillating_share"] ?? 0) < ($1["oscillating_share"] ?? 0) }
-        guard let path = liveliest?.trajectories.first else { return "" }
+        let paths = group.windows.flatMap(\.trajectories).filter { $0.latent.count > 1 }
+        // Of equally lively ones the latest: oscillation grows towards the end.
+        guard
+          let path = paths.enumerated().max(by: {
+            ($0.element.codeFlips, $0.offset) < ($1.element.codeFlips, $1.offset)
+          })?.element
+        else { return "" }
         func points(_ values: [Double]) -> [SeriesPoint] {
           values.indices.map { step in
-            let y = values[step] * exp2(-path.scaleExponent[step])
+            let y = values[step] * exp2(Double(-path.scaleExponent[step]))
             return SeriesPoint(x: Double(step), y: y, low: y, high: y)
           }
         }
@@ -176,7 +193,8 @@ public struct ReportPage {
         let all = (latent + quantized).map(\.y)
         let (low, high) = ((all.min() ?? 0) - 0.3, (all.max() ?? 0) + 0.3)
         return LineChart(
-          title: "\(group.label): \(path.name) [\(path.row), \(path.column)]",
+          title: "\(group.label): \(path.name) [\(path.row), \(path.column)], "
+            + "code flips in \(path.latent.count - 1) steps: \(path.codeFlips)",
           xLabel: "step of the window",
           curves: [
             LineChart.Curve(name: "quantized", color: index, points: quantized, isStepped: true),

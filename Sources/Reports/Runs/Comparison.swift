@@ -7,8 +7,10 @@ public struct Comparison: Sendable {
   public struct Row: Sendable {
     /// What tells it from the others.
     public let label: String
-    /// How many seeds there are, and how many of their runs are not finished.
-    public let runs, unfinished: Int
+    /// Its run folders, by seed.
+    public let folders: [Folder]
+    /// Over how many seeds the means are.
+    public let seeds: Int
     /// Top-1 in percent, and loss, of the last evaluation.
     public let top1, loss: Estimate?
     /// Training images a second, and the largest memory in MiB.
@@ -17,8 +19,26 @@ public struct Comparison: Sendable {
     public let quantizedRate, oscillatingShare: Estimate?
     /// Whether no recipe has a higher top-1.
     public let isBest: Bool
+    /// How probable a difference from the best top-1 as large as this one is by chance; nil for the best, and where one seed
+    /// says nothing on that.
+    public let pValue: Double?
+
+    /// How many run folders there are.
+    public var runs: Int { folders.count }
+    /// How many of them are not finished.
+    public var unfinished: Int { folders.count { !$0.isFinished } }
     /// Whether top-1 differs from the best by no more than noise; nil where one seed says nothing on that.
-    public let isWithinNoise: Bool?
+    public var isWithinNoise: Bool? { pValue.map { $0 >= Estimate.significance } }
+  }
+
+  /// A run folder of a row.
+  public struct Folder: Sendable {
+    /// As it was given.
+    public let path: String
+    /// Its seed, where it is known.
+    public let seed: Int?
+    /// Whether the run came to its end, and whether it is the one of its seed that counts.
+    public let isFinished, isCounted: Bool
   }
 
   /// The rows, in the order of the groups.
@@ -31,9 +51,13 @@ public struct Comparison: Sendable {
     rows = zip(groups, accuracies).map { group, top1 in
       let isBest = top1 != nil && top1?.mean == best?.mean
       return Row(
-        label: group.label, runs: group.runs.count,
-        unfinished: group.runs.count { $0.summary == nil },
-        top1: top1, loss: group.estimate(\.loss),
+        label: group.label,
+        folders: group.runs.map {
+          Folder(
+            path: $0.path, seed: $0.seed, isFinished: $0.summary != nil,
+            isCounted: group.counts($0))
+        },
+        seeds: group.counted.count, top1: top1, loss: group.estimate(\.loss),
         imagesPerSecond: group.estimate { run in
           run.summary?.imagesPerSecond ?? run.metrics.last?["images_per_second"]
         },
@@ -41,27 +65,9 @@ public struct Comparison: Sendable {
         quantizedRate: group.estimate { $0.lateMean("rate_of_change_quantized_weight") },
         oscillatingShare: group.estimate { $0.lateMean("oscillating_share") },
         isBest: isBest,
-        isWithinNoise: isBest ? nil : top1.flatMap { own in best.flatMap(own.isWithinNoise) })
+        pValue: isBest
+          ? nil : top1.flatMap { own in best.flatMap(own.probability(ofDifferenceFrom:)) })
     }
-  }
-
-  /// The columns' names.
-  public static let header = [
-    "recipe", "runs", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
-  ]
-
-  /// A row's cells under `header`; the best top-1 is marked *, one within its noise ≈.
-  public static func cells(_ row: Row) -> [String] {
-    func text(_ estimate: Estimate?, _ digits: Int, times factor: Double = 1) -> String {
-      estimate?.text(digits, times: factor) ?? "-"
-    }
-    let mark = row.isBest ? " *" : row.isWithinNoise == true ? " ≈" : ""
-    return [
-      row.label, "\(row.runs)" + (row.unfinished > 0 ? " (\(row.unfinished) unfinished)" : ""),
-      text(row.top1, 2) + mark, text(row.loss, 4), text(row.quantizedRate, 2, times: 1000),
-      text(row.oscillatingShare, 2, times: 100), text(row.imagesPerSecond, 0),
-      text(row.peakMemory, 0),
-    ]
   }
 
   /// A row for programs: means under the metrics' names, standard deviations under NAME_sd.
@@ -70,6 +76,8 @@ public struct Comparison: Sendable {
     line.add("recipe", row.label)
     line.add("runs", row.runs)
     line.add("unfinished", row.unfinished)
+    line.add("seeds", row.seeds)
+    line.add("folders", row.folders.map(\.path))
     for (key, estimate) in [
       ("eval_top1", row.top1), ("eval_loss", row.loss),
       ("rate_of_change_quantized_weight", row.quantizedRate),
@@ -80,7 +88,9 @@ public struct Comparison: Sendable {
       line.add(key, estimate.mean)
       if let deviation = estimate.deviation { line.add("\(key)_sd", deviation) }
     }
+    if let half = row.top1?.halfInterval { line.add("eval_top1_ci95", half) }
     line.add("best", row.isBest)
+    if let value = row.pValue { line.add("p_value", value) }
     if let within = row.isWithinNoise { line.add("within_noise_of_best", within) }
     return line
   }

@@ -20,18 +20,42 @@ public struct Estimate: Sendable, Equatable {
         .squareRoot()
   }
 
-  /// Whether the means differ by no more than two standard errors of their difference; nil where either has a
-  /// single value, and so no error is known.
-  public func isWithinNoise(of other: Estimate) -> Bool? {
+  /// From what p-value on a difference counts as noise.
+  public static let significance = 0.05
+
+  /// The two-sided p-value of Welch's t-test: how probable a difference of the means at least as large as this one is, were
+  /// there none. Its degrees of freedom follow from both variances and counts (Welch 1947; Satterthwaite 1946).
+  ///
+  /// - Returns: nil where either has a single value, and so nothing is known of its spread.
+  public func probability(ofDifferenceFrom other: Estimate) -> Double? {
     guard let deviation, let otherDeviation = other.deviation else { return nil }
-    let variance =
-      deviation * deviation / Double(count)
-      + otherDeviation * otherDeviation / Double(other.count)
-    return abs(mean - other.mean) <= 2 * variance.squareRoot()
+    let own = deviation * deviation / Double(count)
+    let others = otherDeviation * otherDeviation / Double(other.count)
+    let difference = mean - other.mean
+    // Runs that all came out alike: any difference is one.
+    guard own + others > 0 else { return difference == 0 ? 1 : 0 }
+    let (share, otherShare) = (own / (own + others), others / (own + others))
+    let degrees =
+      1 / (share * share / Double(count - 1) + otherShare * otherShare / Double(other.count - 1))
+    return StudentT(degrees: degrees).probability(
+      beyond: difference / (own + others).squareRoot())
+  }
+
+  /// Half the width of the mean's 95 % confidence interval; nil for a single value.
+  public var halfInterval: Double? {
+    deviation.map {
+      StudentT(degrees: Double(count - 1)).quantile(beyond: 0.05) * $0
+        / Double(count).squareRoot()
+    }
   }
 
   /// "48.61 ± 0.32", or "48.61" for a single value; both times `factor`, for percent and per mille.
   public func text(_ digits: Int, times factor: Double = 1) -> String {
-    fixed(mean * factor, digits) + (deviation.map { " ± \(fixed($0 * factor, digits))" } ?? "")
+    lines(digits, times: factor).joined(separator: " ± ")
+  }
+
+  /// The mean and, where it is known, the deviation as texts.
+  func lines(_ digits: Int, times factor: Double = 1) -> [String] {
+    [fixed(mean * factor, digits)] + (deviation.map { [fixed($0 * factor, digits)] } ?? [])
   }
 }

@@ -1,12 +1,12 @@
 import Foundation
 
-/// A number with so many digits behind the point.
+/// A number with so many digits behind the point; of a size that no table has room for, as a power of ten.
 package func fixed(_ value: Double, _ digits: Int) -> String {
-  String(format: "%.\(digits)f", value)
+  String(format: abs(value) < 1e15 ? "%.\(digits)f" : "%.2e", value)
 }
 
 /// A number as short as four significant digits allow: 0.0123, 48.61, 1.2e-5.
-func short(_ value: Double) -> String {
+package func short(_ value: Double) -> String {
   if value == 0 { return "0" }
   if abs(value) >= 1e6 || abs(value) < 1e-3 {
     let text = String(format: "%.1e", value)

@@ -2,49 +2,84 @@ import Training
 
 /// Runs whose recipes differ in nothing but the seed.
 public struct RunGroup: Sendable {
-  /// What tells the group from the others: its method, and the keys in which groups of that method differ.
+  /// What tells the group from the others (`GroupLabels`).
   public let label: String
   /// The runs, by seed.
   public let runs: [RunRecord]
+  /// The runs that means and curves are made of: one a seed.
+  let counted: [RunRecord]
 
   /// Puts runs together that differ by seed only, in the order in which they were given.
+  ///
+  /// Where the images lie, and how their path was typed, plays no part.
   public static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
     var order: [[String: String]] = []
     var members: [[String: String]: [RunRecord]] = [:]
     for run in runs {
-      var key = run.settings.filter { $0.key != "seed" && RecipeKey.changesResult($0.key) }
+      var key = run.settings.filter {
+        !["seed", "data.path"].contains($0.key) && RecipeKey.changesResult($0.key)
+      }
       // A run without a readable recipe stands alone.
       if key.isEmpty { key["path"] = run.path }
       if members[key] == nil { order.append(key) }
       members[key, default: []].append(run)
     }
-    let groups = order.map { (key: $0, runs: members[$0] ?? []) }
-    return groups.map { group in
-      let method = group.runs[0].method
-      let siblings = groups.filter { $0.runs[0].method == method }
-      let keys = Set(siblings.flatMap(\.key.keys)).subtracting(["method"]).sorted()
-      let differing = keys.filter { key in Set(siblings.map { $0.key[key] }).count > 1 }
-      let details = differing.map { "\($0)=\(group.key[$0] ?? "?")" }
-      return RunGroup(
-        label: ([method] + details).joined(separator: ", "),
-        runs: group.runs.sorted { ($0.seed ?? 0, $0.path) < ($1.seed ?? 0, $1.path) })
+    let groups = order.compactMap { members[$0] }
+    return zip(groups, GroupLabels(groups.map { $0[0] }).labels).map(RunGroup.init)
+  }
+
+  private init(_ runs: [RunRecord], label: String) {
+    self.label = label
+    self.runs = runs.sorted { ($0.seed ?? 0, $0.path) < ($1.seed ?? 0, $1.path) }
+    counted = Self.oneASeed(self.runs)
+  }
+
+  /// Of runs with the same seed the finished one, of several such the one that went furthest, of equal ones the first: the
+  /// same training twice says nothing of how much trainings differ. Runs without a known seed all count.
+  private static func oneASeed(_ runs: [RunRecord]) -> [RunRecord] {
+    var places: [Int: Int] = [:]
+    var counted: [RunRecord] = []
+    func rank(_ run: RunRecord) -> (Int, Int) {
+      (run.summary == nil ? 0 : 1, run.metrics.last?.step ?? 0)
+    }
+    for run in runs {
+      if let seed = run.seed, let place = places[seed] {
+        if rank(run) > rank(counted[place]) { counted[place] = run }
+        continue
+      }
+      if let seed = run.seed { places[seed] = counted.count }
+      counted.append(run)
+    }
+    return counted
+  }
+
+  /// Whether a run is one of those that count.
+  func counts(_ run: RunRecord) -> Bool { counted.contains { $0.path == run.path } }
+
+  /// What a reader should know of the row: seeds that are there more than once.
+  public var notes: [String] {
+    counted.compactMap { run in
+      let same = runs.filter { $0.seed == run.seed }
+      guard let seed = run.seed, same.count > 1 else { return nil }
+      return
+        "\(label): seed \(seed) is there \(same.count) times and counts once, as in \(run.path)"
     }
   }
 
-  /// The estimate of a number over the group's runs.
+  /// The estimate of a number over the group's seeds.
   public func estimate(_ value: (RunRecord) -> Double?) -> Estimate? {
-    Estimate(runs.compactMap(value))
+    Estimate(counted.compactMap(value))
   }
 
   /// A key of the metrics over training: mean and range at each step at which a seed has said it, over those that have.
   func series(_ key: String) -> [SeriesPoint] {
     var values: [Int: [Double]] = [:]
-    for run in runs {
+    for run in counted {
       for record in run.metrics {
         if let value = record[key] { values[record.step, default: []].append(value) }
       }
     }
-    let stepsPerEpoch = runs.lazy.compactMap(\.stepsPerEpoch).first ?? 1
+    let stepsPerEpoch = counted.lazy.compactMap(\.stepsPerEpoch).first ?? 1
     return values.sorted { $0.key < $1.key }.map { step, values in
       SeriesPoint(
         x: Double(step) / stepsPerEpoch, y: values.reduce(0, +) / Double(values.count),
@@ -54,17 +89,22 @@ public struct RunGroup: Sendable {
 
   /// The lines of the first run that hold statistics of its weights.
   var windows: [MetricsRecord] {
-    runs[0].metrics.filter { $0["quantization_confidence"] != nil }
+    counted[0].metrics.filter { $0["quantization_confidence"] != nil }
   }
 
   /// Epochs done at a line of the first run.
   func epochs(_ record: MetricsRecord) -> Double {
-    Double(record.step) / (runs[0].stepsPerEpoch ?? 1)
+    Double(record.step) / (counted[0].stepsPerEpoch ?? 1)
   }
 }
 
 /// A point of a curve, with the range over seeds.
-struct SeriesPoint: Sendable, Equatable {
+package struct SeriesPoint: Sendable, Equatable {
   let x, y: Double
   let low, high: Double
+
+  /// A point; `low` and `high` are the range over seeds.
+  package init(x: Double, y: Double, low: Double, high: Double) {
+    (self.x, self.y, self.low, self.high) = (x, y, low, high)
+  }
 }

@@ -7,16 +7,20 @@ import Training
 public struct RunRecord: Sendable {
   /// The folder.
   public let path: String
-  /// Its recipe, key by key, as far as it can be read.
+  /// Its recipe, key by key: whole, or as far as it can be read.
   public let settings: [String: String]
+  /// The recipe; nil where this version cannot read it.
+  let recipe: Recipe?
   /// The recipe's text.
   public let recipeText: String
   /// The metrics in the order of their lines, repeats of a step after a crash left out.
   public let metrics: [MetricsRecord]
-  /// Lines of metrics.jsonl that are not JSON objects with a step.
+  /// Lines of metrics.jsonl that no run writes.
   public let damagedLines: Int
   /// What came out; nil while nothing has.
   public let summary: RunSummary?
+  /// The last evaluation, class by class; nil where the run's version, or the run, has not written it.
+  let evaluation: RunEvaluation?
   /// Things a reader should know: unfinished, damaged, unknown keys.
   public let notes: [String]
 
@@ -46,37 +50,40 @@ public struct RunRecord: Sendable {
 
     var text = ""
     var settings: [String: String] = [:]
+    var recipe: Recipe?
     if files.fileExists(atPath: directory.recipe) {
-      text = String(decoding: try readFile(directory.recipe), as: UTF8.self)
       do {
+        text = String(decoding: try readFile(directory.recipe, limit: 1 << 20), as: UTF8.self)
         let parsed = try RecipeSetting.parse(
           yaml: text, path: directory.recipe, allowsUnknownSections: true)
         settings = Dictionary(parsed.map { ($0.name, $0.text) }) { $1 }
-        _ = try Recipe(settings: parsed)
+        recipe = try Recipe(settings: parsed)
+        // Keys that are not there have their defaults, as in recipes of earlier versions.
+        settings = recipe?.values ?? settings
       } catch {
         notes.append("recipe.yaml is from another version or damaged: \(error)")
       }
     } else {
       notes.append("recipe.yaml is missing")
     }
-    (recipeText, self.settings) = (text, settings)
+    (recipeText, self.recipe, self.settings) = (text, recipe, settings)
 
-    var damaged = 0
-    var metrics: [MetricsRecord] = []
     if files.fileExists(atPath: directory.metrics) {
-      let lines = String(decoding: try readFile(directory.metrics), as: UTF8.self)
-      for line in lines.split(separator: "\n") {
-        guard let record = MetricsRecord(json: line) else {
-          damaged += 1
-          continue
-        }
-        // A run that was killed and resumed may have said a step twice: the later line holds.
-        while let last = metrics.last, last.step >= record.step { metrics.removeLast() }
-        metrics.append(record)
-      }
+      let file = try MetricsFile(path: directory.metrics)
+      (metrics, damagedLines) = (file.records, file.damagedLines)
+    } else {
+      (metrics, damagedLines) = ([], 0)
     }
-    (self.metrics, damagedLines) = (metrics, damaged)
-    if damaged > 0 { notes.append("damaged lines of metrics.jsonl, left out: \(damaged)") }
+    if damagedLines > 0 {
+      notes.append("damaged lines of metrics.jsonl, left out: \(damagedLines)")
+    }
+
+    if files.fileExists(atPath: directory.evaluation) {
+      evaluation = try? RunEvaluation(path: directory.evaluation)
+      if evaluation == nil { notes.append("evaluation.json is from another version or damaged") }
+    } else {
+      evaluation = nil
+    }
 
     if files.fileExists(atPath: directory.summary) {
       summary = try? RunSummary(path: directory.summary)
@@ -113,6 +120,7 @@ public struct RunRecord: Sendable {
 
   /// Steps an epoch, from the first evaluation; nil where there was none.
   var stepsPerEpoch: Double? {
-    metrics.first { $0["eval_top1"] != nil }.map { Double($0.step) / Double($0.epoch + 1) }
+    metrics.first { $0.step > 0 && $0["eval_top1"] != nil }
+      .map { Double($0.step) / Double($0.epoch + 1) }
   }
 }

@@ -20,6 +20,8 @@ public struct RunDirectory: Sendable {
   public var metrics: String { "\(path)/metrics.jsonl" }
   /// What came out.
   public var summary: String { Self.summary(of: path) }
+  /// The last evaluation, class by class.
+  package var evaluation: String { "\(path)/evaluation.json" }
   /// The weights of the last epoch.
   public var last: String { "\(path)/\(Self.lastName)" }
   /// The weights of the epoch with the best top-1.
@@ -37,8 +39,8 @@ public struct RunDirectory: Sendable {
   public static func files(of path: String) -> [String] {
     let run = RunDirectory(reading: path)
     return [
-      run.recipe, run.metrics, run.summary, run.last, run.best, run.average, run.resume,
-      run.previousResume,
+      run.recipe, run.metrics, run.summary, run.evaluation, run.last, run.best, run.average,
+      run.resume, run.previousResume,
     ]
   }
 
@@ -122,7 +124,8 @@ public struct RunDirectory: Sendable {
 
   /// Removes what a process that was killed had half written.
   private func removePartialFiles() {
-    for file in [recipe, metrics, summary, last, best, average, resume] + keptCheckpoints {
+    let own = [recipe, metrics, summary, evaluation, last, best, average, resume]
+    for file in own + keptCheckpoints {
       Runtime.removePartialFiles(of: file)
     }
   }
@@ -132,25 +135,10 @@ public struct RunDirectory: Sendable {
     try FileDescriptor(appending: metrics).append(line.text + "\n")
   }
 
-  /// The lines of the metrics that can be read.
-  func readMetrics() throws -> [MetricsLine] {
-    String(decoding: try readFile(metrics), as: UTF8.self).split(separator: "\n").compactMap {
-      try? JSONDecoder().decode(MetricsLine.self, from: Data($0.utf8))
-    }
-  }
-
-  /// Takes the metrics back to a step: lines that a killed run wrote after its last checkpoint would
-  /// otherwise stand there twice.
+  /// Takes the metrics back to a step (`MetricsFile.rewind`); there need not be any.
   func rewindMetrics(toStep step: Int) throws {
     guard FileManager.default.fileExists(atPath: metrics) else { return }
-    let text = String(decoding: try readFile(metrics), as: UTF8.self)
-    let kept = text.split(separator: "\n").filter { line in
-      guard let entry = try? JSONDecoder().decode(MetricsLine.self, from: Data(line.utf8)) else {
-        return false
-      }
-      return entry.step <= step
-    }
-    try writeFileAtomically(metrics, text: kept.map { $0 + "\n" }.joined())
+    try MetricsFile.rewind(metrics, toStep: step)
   }
 
   private static func createFolders(_ path: String) throws {
@@ -163,18 +151,5 @@ public struct RunDirectory: Sendable {
         "create", path, code: underlying.map { Int32($0.code) } ?? (isFile ? EEXIST : EACCES))
     }
     guard access(path, W_OK) == 0 else { throw FileError("write", path) }
-  }
-}
-
-/// What the trainer itself reads of a line of metrics.
-struct MetricsLine: Decodable {
-  let step: Int
-  let rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
-
-  enum CodingKeys: String, CodingKey {
-    case step
-    case rateOfChangeQuantizedWeight = "rate_of_change_quantized_weight"
-    case rateOfChangeOutput = "rate_of_change_output"
-    case oscillatingShare = "oscillating_share"
   }
 }

@@ -95,18 +95,41 @@ public struct RunSummary: Codable, Sendable, Equatable {
 extension RunSummary {
   /// Reads a summary.
   ///
-  /// - Throws: `FileError`; a decoding error where the file is not a summary.
+  /// - Throws: `FileError`; a decoding error where the file is not a summary, or one that no run writes.
   public init(path: String) throws {
-    self = try JSONDecoder().decode(RunSummary.self, from: Data(try readFile(path)))
+    let bytes = try readFile(path, limit: 1 << 20)
+    self = try JSONDecoder().decode(RunSummary.self, from: Data(bytes))
+    guard isPlausible else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: [], debugDescription: "\(path): no run writes such numbers"))
+    }
+  }
+
+  /// Whether everything is within what a run can write.
+  private var isPlausible: Bool {
+    let numbers: [(CodingKeys, Double?)] = [
+      (.evalTop1, evalTop1), (.evalTop5, evalTop5), (.evalLoss, evalLoss),
+      (.imagesPerSecond, imagesPerSecond), (.peakMemoryMB, peakMemoryMB),
+      (.estimatedMemoryMB, estimatedMemoryMB), (.seconds, seconds),
+      (.rateOfChangeQuantizedWeight, rateOfChangeQuantizedWeight),
+      (.rateOfChangeOutput, rateOfChangeOutput), (.oscillatingShare, oscillatingShare),
+    ]
+    return numbers.allSatisfy { key, value in
+      value.map { MetricsLimits.allow($0, for: key.rawValue) } ?? true
+    }
+      // Before the first evaluation it is -1.
+      && (-1...100).contains(bestTop1)
+      && [parameters, epochs, steps, skippedImages, threads].allSatisfy(MetricsLimits.allow(count:))
+      && [method, engine, isa].allSatisfy { $0.utf8.count <= 200 && oneLine($0) == $0 }
   }
 
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
-    memory: Double, skipped: [String], isa: String, windows: [MetricsLine]
+    memory: Double, skipped: [String], isa: String, windows: [MetricsRecord]
   ) {
     let late = windows.filter { 2 * $0.step > state.step }
-    func mean(_ path: KeyPath<MetricsLine, Double?>) -> Double? {
-      let values = late.compactMap { $0[keyPath: path] }
+    func mean(_ key: CodingKeys) -> Double? {
+      let values = late.compactMap { $0[key.rawValue] }
       return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
     self.init(
@@ -121,8 +144,8 @@ extension RunSummary {
       stoppedEarly: state.epoch < recipe.training.epochs, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
       weightsSHA256: weightsSHA256,
-      rateOfChangeQuantizedWeight: mean(\.rateOfChangeQuantizedWeight),
-      rateOfChangeOutput: mean(\.rateOfChangeOutput), oscillatingShare: mean(\.oscillatingShare),
+      rateOfChangeQuantizedWeight: mean(.rateOfChangeQuantizedWeight),
+      rateOfChangeOutput: mean(.rateOfChangeOutput), oscillatingShare: mean(.oscillatingShare),
       version: Version.current)
   }
 }

@@ -190,9 +190,13 @@ public struct Trainer {
       stepsPerEpoch: loader.batchesPerEpoch,
       totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
+    // Of the last evaluation.
+    var images: [ImageScore] = []
     func evaluate() throws -> BatchScore {
-      try evaluator.score(
-        test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
+      images = []
+      return try evaluator.score(
+        test, averages: training.averages(step: state.step), each: { images.append($0) },
+        check: { try heed(seconds: seconds) })
     }
     var score = BatchScore()
     // A run that is resumed after its end is only evaluated again.
@@ -220,11 +224,15 @@ public struct Trainer {
       if isDue { state.evaluationsSinceBest = isBest ? 0 : state.evaluationsSinceBest + 1 }
       try save(isBest: isBest)
     }
+    try RunEvaluation.write(
+      directory.evaluation,
+      EvaluationDetails(classNames: data.test.classNames, images: images, data: data.test),
+      score: score, step: state.step, preprocessing: recipe.preprocessing)
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
       weightsSHA256: training.weightsSHA256, memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
-      windows: try directory.readMetrics())
+      windows: try MetricsFile(path: directory.metrics).records)
     try summary.write(directory.summary)
     observer.finished(summary)
     return summary

@@ -1,0 +1,159 @@
+import Oscillation
+
+/// One line of `metrics.jsonl`, of whatever version.
+public struct MetricsRecord: Sendable {
+  /// Steps done.
+  public let step: Int
+  /// The epoch, from 0.
+  public let epoch: Int
+  /// Single numbers by their key.
+  private(set) var values: [String: Double] = [:]
+  /// Numbers by quantizer or percentile, by their key.
+  package private(set) var maps: [String: [String: Double]] = [:]
+  /// Histograms, counts a bin, by their key.
+  package private(set) var lists: [String: [Double]] = [:]
+  /// What is said of each quantized layer.
+  package private(set) var layers: [Layer] = []
+  /// The paths of single weights through a window.
+  package private(set) var trajectories: [Trajectory] = []
+
+  /// A quantized layer.
+  package struct Layer: Sendable {
+    /// The weight's name.
+    package let name: String
+    /// Its mean confidence; nil where that was no number.
+    package let confidence: Double?
+    /// The share of its weights with R_w > 16.
+    package let oscillatingShare: Double?
+  }
+
+  /// The path of one weight.
+  package struct Trajectory: Sendable {
+    /// The tensor, and the place in it.
+    package let name: String
+    /// C and D.
+    package let row, column: Int
+    /// The weight and its quantized value at each step.
+    package let latent, quantized: [Double]
+    /// The exponent of its group's scale at each step.
+    package let scaleExponent: [Int]
+    /// The 4-bit code at each step; empty where the run's version did not write it.
+    package let code: [Int]
+
+    /// How often the code changes while the scale stays (`Oscillation.codeFlips`).
+    package var codeFlips: Int {
+      // Without codes, the quantized value says the same while the scale stays.
+      let states = code.isEmpty ? quantized : code.map { $0 == 8 ? 0 : Double($0) }
+      return Oscillation.codeFlips(states, scaleExponents: scaleExponent)
+    }
+  }
+
+  /// A number of the line; nil where it is not there.
+  public subscript(key: String) -> Double? { values[key] }
+}
+
+// MARK: - Reading
+
+extension MetricsRecord: Decodable {
+  /// Reads a line's object.
+  ///
+  /// - Throws: `DecodingError` where something is missing, of another type, or nothing that a run writes
+  ///   (`MetricsLimits`). Members that it does not know may be anything.
+  public init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: MemberName.self)
+    step = try members.decode(Int.self, forKey: "step")
+    epoch = try members.decodeIfPresent(Int.self, forKey: "epoch") ?? 0
+    guard MetricsLimits.allow(count: step), (0..<MetricsLimits.mostEpochs).contains(epoch) else {
+      throw members.refusal("step \(step) or epoch \(epoch)")
+    }
+    for name in members.allKeys {
+      let key = name.stringValue
+      switch key {
+      case "step", "epoch": break
+      case "confidence_histogram", "latent_histogram":
+        let counts = try members.decode([Double].self, forKey: name)
+        guard !counts.isEmpty, counts.allSatisfy({ $0 >= 0 && MetricsLimits.allow($0) }) else {
+          throw members.refusal(key)
+        }
+        lists[key] = counts
+      case "saturation", "underflow", "oscillation_ratio_percentiles":
+        let numbers = try members.decode([String: Double?].self, forKey: name).compactMapValues {
+          $0
+        }
+        guard numbers.values.allSatisfy({ $0 >= 0 && MetricsLimits.allow($0) }) else {
+          throw members.refusal(key)
+        }
+        maps[key] = numbers
+      case "confidence_layers": layers = try members.decode([Layer].self, forKey: name)
+      case "trajectories": trajectories = try members.decode([Trajectory].self, forKey: name)
+      default: values[key] = try Self.number(members, name)
+      }
+    }
+  }
+
+  /// A member that is one number; nil where it is null, or something else under a key of another version.
+  private static func number(
+    _ members: KeyedDecodingContainer<MemberName>, _ name: MemberName
+  ) throws -> Double? {
+    let key = name.stringValue
+    guard MetricsLimits.isNumber(key) else {
+      let value = try? members.decodeIfPresent(Double.self, forKey: name)
+      return value.flatMap { MetricsLimits.allow($0) ? $0 : nil }
+    }
+    guard let value = try members.decodeIfPresent(Double.self, forKey: name) else { return nil }
+    guard MetricsLimits.allow(value, for: key) else { throw members.refusal(key) }
+    return value
+  }
+}
+
+extension MetricsRecord.Layer: Decodable {
+  /// Reads a layer's object.
+  package init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: MemberName.self)
+    name = try members.decode(String.self, forKey: "name")
+    confidence = try members.decodeIfPresent(Double.self, forKey: "mean")
+    oscillatingShare = try members.decodeIfPresent(Double.self, forKey: "oscillating_share")
+    guard [confidence, oscillatingShare].allSatisfy({ (0...1).contains($0 ?? 0) }) else {
+      throw members.refusal("a layer's share")
+    }
+  }
+}
+
+extension MetricsRecord.Trajectory: Decodable {
+  /// Reads a path's object.
+  package init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: MemberName.self)
+    name = try members.decode(String.self, forKey: "name")
+    row = try members.decodeIfPresent(Int.self, forKey: "row") ?? 0
+    column = try members.decodeIfPresent(Int.self, forKey: "column") ?? 0
+    latent = try members.decode([Double].self, forKey: "latent")
+    quantized = try members.decode([Double].self, forKey: "quantized")
+    scaleExponent = try members.decode([Int].self, forKey: "scale_exponent")
+    code = try members.decodeIfPresent([Int].self, forKey: "code") ?? []
+    // Scales are E8M0, codes have four bits.
+    let isWhole =
+      quantized.count == latent.count && scaleExponent.count == latent.count
+      && (code.isEmpty || code.count == latent.count)
+    guard isWhole, (latent + quantized).allSatisfy(MetricsLimits.allow),
+      scaleExponent.allSatisfy((-127...127).contains), code.allSatisfy((0...15).contains),
+      [row, column].allSatisfy(MetricsLimits.allow(count:))
+    else { throw members.refusal("a trajectory") }
+  }
+}
+
+/// The name of a member of an object, whatever it is.
+struct MemberName: CodingKey, ExpressibleByStringLiteral {
+  let stringValue: String
+  var intValue: Int? { nil }
+
+  init(stringValue: String) { self.stringValue = stringValue }
+  init(stringLiteral: String) { stringValue = stringLiteral }
+  init?(intValue: Int) { nil }
+}
+
+extension KeyedDecodingContainer {
+  /// The error for a value that no run writes.
+  func refusal(_ what: String) -> DecodingError {
+    .dataCorrupted(.init(codingPath: codingPath, debugDescription: "\(what): no run writes that"))
+  }
+}
