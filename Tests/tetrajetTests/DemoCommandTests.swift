@@ -11,7 +11,10 @@ struct DemoCommandTests {
       ["demo", "--epochs", "100000"] + arguments, environment: ["TMPDIR": folder],
       errors: "\(folder)/errors")
     let hasBegun = wait(for: process) {
-      demoFolders(folder).contains { lines("\(folder)/\($0)/fp32/metrics.jsonl") > 0 }
+      demoFolders(folder).contains {
+        $0.hasPrefix("tetrajet-demo-\(process.processIdentifier)-")
+          && lines("\(folder)/\($0)/fp32/metrics.jsonl") > 0
+      }
     }
     try #require(hasBegun)
     return process
