@@ -5,7 +5,7 @@ import Testing
 
 @Suite("data looks at whatever is there, and says what suits it")
 struct DataAdviceCommandTests {
-  /// A grey PNG file; `value` makes it another file.
+  /// A grey PNG file of less than 65,536 pixels and rows, all that its one block holds; `value` makes it another file.
   private func png(_ width: Int, _ height: Int, _ value: UInt8 = 0) -> Data {
     let row = Array(repeating: value, count: width)
     return Data(
@@ -114,10 +114,10 @@ struct DataAdviceCommandTests {
   func proposal() throws {
     try withTemporaryFolder { folder in
       for name in ["a/1", "a/2", "b/1", "b/2"] {
-        try write(png(400, 300), folder, ["data/\(name).png"])
+        try write(png(240, 180), folder, ["data/\(name).png"])
       }
       let small = smallTraining + ["--data", "\(folder)/data"]
-      let seen = "the training images are 400 x 300 (median)"
+      let seen = "the training images are 240 x 180 (median)"
       let chosen = try tetrajet(small + ["--output", "\(folder)/chosen"])
       #expect(chosen.status == 0, "\(chosen.errors)")
       #expect(chosen.errors.contains("the model sees 8 x 8 pixels in patches of 4; \(seen)\n"))
