@@ -124,6 +124,28 @@ struct RunRecordTests {
     }
   }
 
+  @Test("runs on images that are known to be others stand in rows of their own, named by them")
+  func otherData() throws {
+    try withTemporaryFolder { folder in
+      let all =
+        try runs("fp32", [50, 52], extra: "data:\n  path: ~/cats/\n", in: folder)
+        + runs("fp32", [40, 42], extra: "data:\n  path: /mnt/dogs\n", in: folder)
+      func say(_ run: RunRecord, _ print: String) throws -> RunRecord {
+        try "{\"train_fingerprint\": \"\(print)\", \"test_fingerprint\": \"t\", \"path\": \"x\"}"
+          .write(
+            toFile: "\(run.path)/data.json", atomically: true, encoding: .utf8)
+        return try RunRecord(path: run.path)
+      }
+      #expect(RunGroup.grouped(all).map(\.runs.count) == [4])
+      let same = try all.map { try say($0, "a") }
+      #expect(RunGroup.grouped(same).map(\.runs.count) == [4])
+      let apart = try zip(all, ["a", "a", "b", "b"]).map { try say($0, $1) }
+      let groups = RunGroup.grouped(apart)
+      #expect(groups.map(\.label) == ["fp32, data cats", "fp32, data dogs"])
+      #expect(groups.map(\.runs.count) == [2, 2])
+    }
+  }
+
   @Test("a row is named by what is not as its method has it by itself, and by nothing else")
   func labels() throws {
     try withTemporaryFolder { folder in

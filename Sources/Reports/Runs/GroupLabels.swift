@@ -19,10 +19,18 @@ struct GroupLabels {
       let details = Self.details(run, among: known + others, differing: differing)
       return oneLine(([run.method] + details).joined(separator: ", "))
     }
-    labels = zip(names, runs).map { name, run in
-      // Recipes that this version cannot read may differ in what it does not know.
-      names.count { $0 == name } > 1 ? "\(name) (\(oneLine(run.name)))" : name
+    let withData = zip(names, runs).map { name, run in
+      names.count { $0 == name } > 1 ? oneLine("\(name), \(Self.data(run))") : name
     }
+    labels = zip(withData, runs).map { name, run in
+      // Recipes that this version cannot read may differ in what it does not know.
+      withData.count { $0 == name } > 1 ? "\(name) (\(oneLine(run.name)))" : name
+    }
+  }
+
+  /// The last part of the images' path.
+  private static func data(_ run: RunRecord) -> String {
+    "data " + (run.settings["data.path"]?.split(separator: "/").last.map(String.init) ?? "?")
   }
 
   private static let unnamed: Set<String> = ["method", "seed", "data.path"]

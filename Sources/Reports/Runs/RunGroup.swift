@@ -11,7 +11,8 @@ public struct RunGroup: Sendable {
 
   /// Puts runs together that differ by seed only, in the order in which they were given.
   ///
-  /// Where the images lie, and how their path was typed, plays no part.
+  /// Where the images lie, and how their path was typed, plays no part: what they are by content does, where a run's folder
+  /// says it.
   public static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
     var order: [[String: String]] = []
     var members: [[String: String]: [RunRecord]] = [:]
@@ -24,8 +25,16 @@ public struct RunGroup: Sendable {
       if members[key] == nil { order.append(key) }
       members[key, default: []].append(run)
     }
-    let groups = order.compactMap { members[$0] }
+    let groups = order.compactMap { members[$0] }.flatMap(apartByData)
     return zip(groups, GroupLabels(groups.map { $0[0] }).labels).map(RunGroup.init)
+  }
+
+  /// Runs apart that are known to be of other images; those of which nobody knows stay together.
+  private static func apartByData(_ runs: [RunRecord]) -> [[RunRecord]] {
+    var known: [DataFingerprint?] = []
+    for run in runs where !known.contains(run.data) { known.append(run.data) }
+    if known.compactMap({ $0 }).count < 2 { return [runs] }
+    return known.map { data in runs.filter { $0.data == data } }
   }
 
   private init(_ runs: [RunRecord], label: String) {

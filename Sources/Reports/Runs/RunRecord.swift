@@ -21,6 +21,8 @@ public struct RunRecord: Sendable {
   public let summary: RunSummary?
   /// The last evaluation, class by class; nil where the run's version, or the run, has not written it.
   let evaluation: RunEvaluation?
+  /// What its images are by content; nil where nobody wrote it down.
+  let data: DataFingerprint?
   /// Things a reader should know: unfinished, damaged, unknown keys.
   public let notes: [String]
 
@@ -67,6 +69,7 @@ public struct RunRecord: Sendable {
       notes.append("recipe.yaml is missing")
     }
     (recipeText, self.recipe, self.settings) = (text, recipe, settings)
+    data = DataFingerprint(run: path)
 
     if files.fileExists(atPath: directory.metrics) {
       let file = try MetricsFile(path: directory.metrics)
