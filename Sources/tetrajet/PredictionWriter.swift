@@ -15,8 +15,8 @@ struct PredictionWriter {
     self.format = format
     isList = format == .table && files.count == 1
     self.top = top ?? (format == .table && !isList ? 1 : 5)
-    width = max(5, files.map(\.count).max() ?? 0)
-    classWidth = max(8, classNames.map(\.count).max() ?? 0)
+    width = max(5, files.map(\.displayWidth).max() ?? 0)
+    classWidth = max(8, classNames.map(\.displayWidth).max() ?? 0)
   }
 
   /// Writes what stands over the predictions.
@@ -44,7 +44,7 @@ struct PredictionWriter {
       }
     case .table where isList:
       try printLine(image)
-      let width = predictions.map(\.name.count).max() ?? 0
+      let width = predictions.map(\.name.displayWidth).max() ?? 0
       for prediction in predictions {
         try printLine("  \(padded(prediction.name, width))  \(Self.percent(prediction)) %")
       }

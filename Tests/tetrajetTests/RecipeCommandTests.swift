@@ -34,7 +34,7 @@ struct RecipeCommandTests {
     try withTemporaryFolder { folder in
       let result = try tetrajet(
         "train", "--print-recipe", "--output", "\(folder)/run", "--lr", "0.5", "--epochs", "3",
-        "--batch-size", "7", "--init", "x.safetensors", "--image-size", "12", "--data",
+        "--batch-size", "7", "--image-size", "12", "--data",
         "\(folder)/none")
       #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
@@ -43,7 +43,6 @@ struct RecipeCommandTests {
       #expect(result.output == recipe.yaml)
       #expect(recipe.optimizer.learningRate == 0.5 && recipe.training.epochs == 3)
       #expect(recipe.training.batchSize == 7 && recipe.model.imageSize == 12)
-      #expect(recipe.fineTuning.initialWeights == "x.safetensors")
     }
   }
 
@@ -111,7 +110,8 @@ struct RecipeCommandTests {
 
   @Test("words in quotes are words, True is true, and --set key=null asks for the default")
   func words() throws {
-    #expect(try resolved("fine_tuning: {init: 'null'}").recipe.fineTuning.initialWeights == "null")
+    #expect(try resolved("data: {path: 'null'}").recipe.data.path == "null")
+    #expect(try resolved("seed: 3", "--set", "fine_tuning.init=null").recipe.seed == 3)
     for word in ["true", "True", "TRUE"] {
       #expect(try resolved("training:\n  tensorboard: \(word)").recipe.training.tensorboard)
     }

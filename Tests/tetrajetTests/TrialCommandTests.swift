@@ -85,10 +85,8 @@ struct TrialCommandTests {
 
       let killed = "\(folder)/killed"
       let process = try start(arguments + ["--output", killed])
-      let deadline = Date(timeIntervalSinceNow: 60)
-      while process.isRunning, Date() < deadline,
-        ((try? jsonLines("\(killed)/metrics.jsonl"))?.last?["epoch"] as? Int ?? 0) < 2
-      { usleep(500) }
+      // Whether it is still under way or not, the resume must come to the same end.
+      _ = wait(for: process) { text("\(killed)/metrics.jsonl").contains("\"epoch\": 2") }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       let resumed = try tetrajet("train", "--resume", killed)

@@ -13,6 +13,7 @@ public struct PretrainedShape {
   ///
   /// - Throws: `PretrainedError` (also where heads are not told), `SafetensorsError`, `FileError`, `ModelError`.
   public init?(of settings: [RecipeSetting]) throws {
+    let settings = settings.withoutDefaults()
     guard let path = settings.last(where: { $0.name == "fine_tuning.init" })?.words.first,
       path != "none", !settings.contains(where: { $0.name == "model.preset" })
     else { return nil }
