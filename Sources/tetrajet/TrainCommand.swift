@@ -17,8 +17,8 @@ struct TrainCommand: ParsableCommand {
         tetrajet train --resume runs/one
 
       'tetrajet data FOLDER' looks at a folder of images, 'tetrajet keys' lists what a recipe and --set \
-      can say, and 'tetrajet keys method' the methods. Ctrl-C saves and stops; --resume goes on to the \
-      same bytes as a run that was never stopped.
+      can say, and 'tetrajet keys method' the methods. Ctrl-C saves and stops; --resume goes on, to the \
+      same bytes.
       """)
 
   @OptionGroup var options: RecipeOptions

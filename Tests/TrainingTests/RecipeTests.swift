@@ -149,7 +149,7 @@ struct RecipeTests {
       ),
       ("{statistics: {enabled: maybe}}", "statistics.enabled is 'maybe'; it must be true or false"),
       ("- a\n- b", "my.yaml: not a recipe: expected keys and values"),
-      ("a: [1", "my.yaml:1: not a recipe: while parsing a flow sequence, did not find expected"),
+      ("a: [1", "my.yaml:2: not a recipe: while parsing a flow sequence of line 1, did not find"),
       (
         "seed: 1\nseed: 2",
         "my.yaml:2: not a recipe: the key 'seed' is given twice, first in line"

@@ -34,7 +34,7 @@ struct RecipeCommandTests {
     try withTemporaryFolder { folder in
       let result = try tetrajet(
         "train", "--print-recipe", "--output", "\(folder)/run", "--lr", "0.5", "--epochs", "3",
-        "--batch-size", "7", "--image-size", "12", "--data",
+        "--batch-size", "7", "--image-size", "16", "--data",
         "\(folder)/none")
       #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
@@ -42,7 +42,7 @@ struct RecipeCommandTests {
         settings: RecipeSetting.parse(yaml: result.output, path: "printed"))
       #expect(result.output == recipe.yaml)
       #expect(recipe.optimizer.learningRate == 0.5 && recipe.training.epochs == 3)
-      #expect(recipe.training.batchSize == 7 && recipe.model.imageSize == 12)
+      #expect(recipe.training.batchSize == 7 && recipe.model.imageSize == 16)
     }
   }
 
