@@ -1,0 +1,42 @@
+import Runtime
+
+/// What a run says of itself as it goes.
+extension Trainer {
+  /// A line of metrics after a step, or after an epoch where there is a score.
+  func metrics(
+    score: BatchScore?, averaged: BatchScore? = nil, _ recorder: OscillationRecorder
+  ) -> JSONLine {
+    var line = JSONLine()
+    line.add("step", state.step)
+    line.add("epoch", state.epoch)
+    line.add("train_loss", meter.intervalLoss)
+    line.add("learning_rate", schedule.learningRate(step: max(0, state.step - 1)))
+    line.add("images_per_second", meter.imagesPerSecond)
+    line.add("loader_wait_share", meter.loaderWaitShare)
+    if let score {
+      line.add("eval_loss", score.meanLoss)
+      line.add("eval_top1", score.top1Percent)
+      line.add("eval_top5", score.top5Percent)
+      line.add("weights_sha256", training.weightsSHA256)
+    }
+    if let averaged {
+      line.add("eval_average_loss", averaged.meanLoss)
+      line.add("eval_average_top1", averaged.top1Percent)
+      line.add("eval_average_top5", averaged.top5Percent)
+    }
+    if let statistics = recorder.take() {
+      line.add(statistics)
+      for (key, value) in training.remedies.flatMap(\.report) { line.add(key, value) }
+    }
+    return line
+  }
+
+  /// How far it is.
+  func progress() -> RunProgress {
+    let left = Double((totalSteps - state.step) * recipe.training.batchSize)
+    return RunProgress(
+      step: state.step, totalSteps: totalSteps, epoch: state.epoch, epochs: recipe.training.epochs,
+      loss: meter.intervalLoss, imagesPerSecond: meter.imagesPerSecond,
+      secondsLeft: left / meter.imagesPerSecond, loaderWaitShare: meter.loaderWaitShare)
+  }
+}
