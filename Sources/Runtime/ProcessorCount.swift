@@ -32,7 +32,8 @@ package enum ProcessorCount {
     }
     var count = 0
     for range in line.dropFirst(key.count).split(separator: ",") {
-      let ends = range.filter { !$0.isWhitespace }.split(separator: "-").map { Int($0) }
+      let ends = range.filter { !$0.isWhitespace }
+        .split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
       guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last else {
         return nil
       }

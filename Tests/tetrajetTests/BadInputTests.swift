@@ -136,7 +136,7 @@ struct BadInputTests {
         try Data("x".utf8).write(to: URL(fileURLWithPath: "\(folder)/data/\(path)/1.png"))
       }
       try expect(
-        65, ["has 2 classes", "trained on 10"],
+        65, ["has no class that the model knows", "'a', 'b'", "'0', '1'"],
         ["eval", "\(folder)/run", "--data", "\(folder)/data"])
     }
   }

@@ -17,9 +17,8 @@ struct TrainingCommandTests {
       let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
       #expect(
         names == [
-          "best.safetensors", "evaluation.json", "last.safetensors", "metrics.jsonl", "recipe.yaml",
-          "resume.previous.safetensors", "resume.safetensors",
-          "summary.json",
+          "best.safetensors", "data.json", "evaluation.json", "last.safetensors", "metrics.jsonl",
+          "recipe.yaml", "resume.previous.safetensors", "resume.safetensors", "summary.json",
         ])
       let metrics = try jsonLines("\(run)/metrics.jsonl")
       let keys = [

@@ -130,8 +130,10 @@ public final class SafetensorsFile {
     var hash = SHA256()
     hash.update(header)
     var offset = dataStart
-    while true {
-      let bytes = try Self.bytes(of: file, at: offset, count: 1 << 20)
+    let end = try file.length()
+    while offset < end {
+      // No more than is there: a small file needs no megabyte.
+      let bytes = try Self.bytes(of: file, at: offset, count: min(1 << 20, end - offset))
       if bytes.isEmpty { break }
       hash.update(bytes)
       offset += bytes.count
