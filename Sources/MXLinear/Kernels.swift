@@ -482,15 +482,7 @@ extension tj_quantizer {
       case .ema: 3
       }
     maximum_exponent = Int32(recipe.format.maximumExponent)
-    // The largest fraction of M that does not yet raise the exponent.
-    fraction_threshold =
-      switch (recipe.scaleRule, recipe.format) {
-      case (.truncationFree, .e2m1): 0x40_0000
-      case (.truncationFree, .e3m0), (.ceil, _): 0
-      case (.even, .e2m1): 0x5F_FFFF
-      case (.even, .e3m0): 0x3F_FFFF
-      case (.floor, _): 0x7F_FFFF
-      }
+    fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format))
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])
   }

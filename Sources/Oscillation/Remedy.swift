@@ -5,6 +5,8 @@ import Runtime
 public struct TrainingView {
   /// The step that runs, from 0; of all `totalSteps`, `stepsPerEpoch` an epoch.
   public let step, totalSteps, stepsPerEpoch: Int
+  /// The learning rate of every step of the training, from 0.
+  public let learningRate: (_ step: Int) -> Float
   /// The latent weights, and the gradients of this step.
   public let weights, gradients: AlignedBuffer<Float>
   /// The moving averages that Q2 rounds by now; nil for none.
@@ -16,13 +18,20 @@ public struct TrainingView {
 
   /// A moment of a training.
   public init(
-    step: Int, totalSteps: Int, stepsPerEpoch: Int, weights: AlignedBuffer<Float>,
-    gradients: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, quantizer: WeightQuantizer,
+    step: Int, totalSteps: Int, stepsPerEpoch: Int, learningRate: @escaping (Int) -> Float,
+    weights: AlignedBuffer<Float>, gradients: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
+    quantizer: WeightQuantizer,
     arena: Arena
   ) {
     (self.step, self.totalSteps, self.stepsPerEpoch) = (step, totalSteps, stepsPerEpoch)
+    self.learningRate = learningRate
     (self.weights, self.gradients, self.averages) = (weights, gradients, averages)
     (self.quantizer, self.arena) = (quantizer, arena)
+  }
+
+  /// Whether the learning rate is larger at any of some steps than at the one before it.
+  public func learningRateRises(in steps: Range<Int>) -> Bool {
+    zip(steps, steps.dropFirst()).contains { learningRate($0) < learningRate($1) }
   }
 
   /// How much of the training lies behind, 0…1.

@@ -31,15 +31,17 @@ public struct RemedySettings: Equatable, Sendable {
   public struct Dampen: Equatable, Sendable {
     /// What is summed over the inputs of a row.
     public enum Reduction: String, CaseIterable, Sendable {
-      /// λ·Σ(w − Q(w))², as the paper has it.
+      /// λ·Σ(w − Q(w))², as the text has it: in training from scratch it pins the weights to the grid.
       case sum
       /// The mean over a row's D inputs, as the published code has it: D times weaker.
       case rowMean = "row-mean"
     }
     /// λ at the end of training; it rises from 0 on a cosine.
     public var lambda: Float = 0.1
+    /// The share of training before it rises.
+    public var start: Float = 0.25
     /// Sum or mean.
-    public var reduction = Reduction.sum
+    public var reduction = Reduction.rowMean
   }
 
   /// `freeze.*` (Nagel et al. 2022, section 4.2).

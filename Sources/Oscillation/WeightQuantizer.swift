@@ -15,6 +15,8 @@ public struct WeightQuantizer: Sendable {
   public let count: Int
   /// The weights of all tensors, in runs that are a thread's work.
   let slices: [Range<Int>]
+  /// Which of them are each tensor's, in the order of `entries`.
+  let slicesOfEntries: [Range<Int>]
   /// Where the scales of each tensor begin, and their number at the end.
   private let scaleOffsets: [Int]
 
@@ -26,10 +28,16 @@ public struct WeightQuantizer: Sendable {
     self.recipe = quantizer
     count = table.count
     let length = 1 << 15
-    slices = entries.flatMap { entry in
+    let slicesByEntry = entries.map { entry in
       stride(from: entry.range.lowerBound, to: entry.range.upperBound, by: length).map {
         $0..<min($0 + length, entry.range.upperBound)
       }
+    }
+    slices = Array(slicesByEntry.joined())
+    var end = 0
+    slicesOfEntries = slicesByEntry.map { own in
+      defer { end += own.count }
+      return end..<end + own.count
     }
     scaleOffsets = entries.reduce(into: [0]) { offsets, entry in
       offsets.append(offsets.last! + entry.shape[0] * Self.groups(entry))

@@ -36,6 +36,9 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var normEpsilon: Float
   /// The drop probability of the last block's branches; it rises linearly from 0 at the first.
   public var dropPath: Float
+  /// The standard deviation of a ViT's class token at the start: timm's 10⁻⁶. (DeiT's own code, which the authors train, has
+  /// 0.02.)
+  public var classTokenDeviation: Float = 1e-6
 
   /// A configuration; unnamed values are DeiT's.
   public init(
@@ -88,6 +91,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     return preset.configuration
   }
 
+  /// The number of blocks, through all stages.
+  public var blocks: Int { architecture == .swin ? stageDepths.reduce(0, +) : depth }
   /// Patches of an image.
   public var patches: Int { (imageSize / patchSize) * (imageSize / patchSize) }
   /// T of a ViT, the patches and the class token.
@@ -209,6 +214,11 @@ extension ModelConfiguration {
     }
     guard windowSize <= 64 else {
       throw ModelError.tooLarge(key: "model.window_size", value: windowSize, limit: 64)
+    }
+    let blocks = stageDepths.reduce(0) { $0 &+ min($1, 1 << 20) }
+    guard blocks <= 1 << 10 else {
+      throw ModelError.tooLarge(
+        key: "the sum of model.stage_depths", value: blocks, limit: 1 << 10)
     }
     for (index, (depth, heads)) in zip(stageDepths, stageHeads).enumerated() {
       guard (1...1024).contains(depth), (1...1024).contains(heads) else {

@@ -126,16 +126,18 @@ public struct SwinTransformer: Sendable {
     )
   }
 
-  /// The output of the last block, [B·T, C]; valid until the workspace is released.
+  /// The output of the first `blocks` blocks, [B·T, C] of their last stage; valid until the workspace is released.
   ///
   /// - Throws: as `forward`.
   public func features(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+    _ images: UnsafePointer<Float>, batch: Int, blocks count: Int, _ pass: Pass
   ) throws -> FloatMatrix {
     var x = embed(images, batch: batch, pass).x
-    for stage in stages {
+    var left = count
+    for stage in stages where left > 0 {
       x = stage.merging?.forward(x, pass).y ?? x
-      for block in stage.blocks {
+      for block in stage.blocks.prefix(left) {
+        left -= 1
         try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
       }
     }

@@ -85,13 +85,16 @@ public enum VisionModel: Sendable {
     return logits
   }
 
-  /// The output of the last block, [B·T, C].
+  /// The output of a block, [B·T, C] with the T and C of its stage.
+  ///
+  /// - Parameter block: from 1, through all stages; nil for the last.
   public func features(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+    _ images: UnsafePointer<Float>, batch: Int, block: Int? = nil, _ pass: Pass
   ) throws -> FloatMatrix {
-    switch self {
-    case .vit(let model): try model.features(images, batch: batch, pass)
-    case .swin(let model): try model.features(images, batch: batch, pass)
+    let blocks = block ?? configuration.blocks
+    return switch self {
+    case .vit(let model): try model.features(images, batch: batch, blocks: blocks, pass)
+    case .swin(let model): try model.features(images, batch: batch, blocks: blocks, pass)
     }
   }
 

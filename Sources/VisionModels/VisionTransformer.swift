@@ -77,15 +77,15 @@ public struct VisionTransformer: Sendable {
     return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
   }
 
-  /// The output of the last block, [B·T, C], with no more memory than one block needs; valid until the workspace is
+  /// The output of the first `blocks` blocks, [B·T, C], with no more memory than one block needs; valid until the workspace is
   /// released.
   ///
   /// - Throws: as `forward`.
   public func features(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+    _ images: UnsafePointer<Float>, batch: Int, blocks count: Int, _ pass: Pass
   ) throws -> FloatMatrix {
     let x = embedding.forward(images, batch: batch, pass)
-    for block in blocks {
+    for block in blocks.prefix(count) {
       try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
     }
     return x

@@ -106,13 +106,16 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The training method.")
     var method = Method.tetrajet
 
+    @Option(help: "Images that go through the model together. (default: the batch)")
+    var microBatch: Int?
+
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false
 
     func run() throws {
       try common.run(method: method) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
-        let seconds = try benchmarks.step(profile: parts, report)
+        let seconds = try benchmarks.step(microBatch: microBatch, profile: parts, report)
         if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
       if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }

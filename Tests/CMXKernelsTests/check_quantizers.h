@@ -134,9 +134,9 @@ static void check_repack(void) {
 }
 
 static tj_quantizer make_quantizer(int format, int rounding, int rule) {
-  // Truncation-free, ceil, even and floor, as Kernels.swift has them.
-  static const int32_t thresholds[FORMATS][4] = {{0x400000, 0, 0x5fffff, 0x7fffff},
-                                                 {0, 0, 0x3fffff, 0x7fffff}};
+  // Truncation-free, ceil, even, floor and uos, as ScaleRule.swift has them.
+  static const int32_t thresholds[FORMATS][RULES] = {{0x400000, 0, 0x5fffff, 0x7fffff, 0x680000},
+                                                     {0, 0, 0x3fffff, 0x7fffff, 0x680000}};
   return (tj_quantizer){.format = format,
                         .rounding = rounding,
                         .maximum_exponent = format == E2M1 ? 2 : 4,
@@ -151,7 +151,7 @@ static void check_quantizers(void) {
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int format = 0; format < FORMATS; format++)
       for (int rounding = 0; rounding < ROUNDINGS; rounding++)
-        for (int rule = 0; rule < 4; rule++)
+        for (int rule = 0; rule < RULES; rule++)
           for (kind = 0; kind < KINDS; kind++) {
             rows = shapes[i][0];
             columns = shapes[i][1];

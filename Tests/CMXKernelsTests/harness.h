@@ -19,6 +19,8 @@
 
 enum { GROUP = 32, LANES = 16, BLOCK = GROUP * LANES / 2 };
 enum { E2M1, E3M0, FORMATS };
+// The scale rules (`make_quantizer`).
+enum { RULES = 5 };
 enum { NEAREST_EVEN, NEAREST_AWAY, STOCHASTIC, MOVING_AVERAGE, ROUNDINGS };
 
 static size_t groups_of(size_t length) { return (length + GROUP - 1) / GROUP; }

@@ -7,15 +7,16 @@ struct ScaleTests {
     "each rule keeps M/S at or below its τ and uses the smallest scale that does, for every exponent"
   )
   func largestRatio() {
-    // The bound on M/S and whether the bound itself is permitted (NUMERICS section 2).
+    // The bound on M/S and whether the bound itself is permitted (Documentation/Numerics.md).
     let bounds: [(ScaleRule, ElementFormat, Float, Bool)] = [
       (.truncationFree, .e2m1, 6, true), (.even, .e2m1, 7, false), (.floor, .e2m1, 8, false),
       (.ceil, .e2m1, 4, true), (.truncationFree, .e3m0, 16, true), (.floor, .e3m0, 32, false),
-      (.even, .e3m0, 24, false), (.ceil, .e3m0, 16, true),
+      (.even, .e3m0, 24, false), (.ceil, .e3m0, 16, true), (.uos, .e2m1, 7.25, true),
+      (.uos, .e3m0, 29, true),
     ]
     let fractions: [Float] = [
       1, Float(1).nextUp, Float(1.5).nextDown, 1.5, Float(1.5).nextUp, Float(1.75).nextDown, 1.75,
-      Float(1.75).nextUp, Float(2).nextDown,
+      Float(1.75).nextUp, Float(1.8125).nextDown, 1.8125, Float(1.8125).nextUp, Float(2).nextDown,
     ]
     for (rule, format, bound, inclusive) in bounds {
       for exponent in -120...127 {

@@ -25,6 +25,10 @@ public final class BatchLoader: Sendable {
     try preprocessing.check()
     try options.check(preprocessing)
     guard dataset.count > 0 else { throw LoaderError.noImages }
+    guard options.batchesPerEpoch(images: dataset.count) > 0 else {
+      throw LoaderError.noWholeBatch(
+        images: dataset.count, batchSize: options.batchSize * options.batchesPerStep)
+    }
     self.dataset = dataset
     self.options = options
     self.onSkip = onSkip
@@ -33,8 +37,8 @@ public final class BatchLoader: Sendable {
       BrokenImages(total: dataset.count, maximumShare: options.maximumBrokenShare))
   }
 
-  /// How many batches an epoch has, the smaller last one included.
-  public var batchesPerEpoch: Int { (dataset.count - 1) / options.batchSize + 1 }
+  /// How many batches an epoch has, the smaller last ones included.
+  public var batchesPerEpoch: Int { options.batchesPerEpoch(images: dataset.count) }
 
   /// Each broken image met so far, once, in the order in which they were met.
   public var skipped: [SkippedImage] { broken.withLock { $0.images } }

@@ -47,9 +47,7 @@ struct BatchMaker: Sendable {
 
   /// Batch `index`, or nil when `isWanted` says no before it is complete.
   func make(_ index: Int, of plan: Plan, while isWanted: () -> Bool) -> MadeBatch? {
-    // Neither sum can overflow: the start lies within the data set.
-    let start = index * options.batchSize
-    let samples = plan.order[start..<start + min(options.batchSize, plan.order.count - start)]
+    let samples = options.places(of: index, images: plan.order.count).map { plan.order[$0] }
     let (channels, size) = (preprocessing.channels, preprocessing.imageSize)
     let length = channels * size * size
     let images = AlignedBuffer<Float>(count: samples.count * length)

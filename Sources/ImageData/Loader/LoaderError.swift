@@ -6,12 +6,17 @@ public enum LoaderError: ReportableError, Equatable {
   case setting(name: String, found: String, expected: String)
   /// There is nothing to load.
   case noImages
+  /// Batches are to be whole, and there are not enough images for one.
+  case noWholeBatch(images: Int, batchSize: Int)
   /// More images are broken than `LoaderOptions.maximumBrokenShare` of the data set.
   case brokenImages(count: Int, total: Int, maximumShare: Double, first: SkippedImage)
 
   /// A wrong setting is wrong use; the rest is bad data.
   public var category: ErrorCategory {
-    if case .setting = self { .usage } else { .badData }
+    switch self {
+    case .setting, .noWholeBatch: .usage
+    case .noImages, .brokenImages: .badData
+    }
   }
 
   /// One line: what was found, what was expected, what to try.
@@ -20,6 +25,9 @@ public enum LoaderError: ReportableError, Equatable {
     case .setting(let name, let found, let expected):
       "\(name) is \(found), expected \(expected)"
     case .noImages: "the data set has no images that can be read, expected at least one"
+    case .noWholeBatch(let images, let batchSize):
+      "training.drop_last is true, and \(images) images are less than a batch of \(batchSize); try "
+        + "training.drop_last=false, or training.batch_size=\(images)"
     case .brokenImages(let count, let total, let share, let first):
       "\(count) of \(total) images are broken, expected a share of at most \(share); the first: "
         + "\(first); repair or remove them, or raise data.max_broken_share"

@@ -20,7 +20,7 @@ public struct LoaderMemory: Sendable {
     let room = options.cacheMegabytes.multipliedReportingOverflow(by: 1 << 20)
     let slots = options.cacheMegabytes > 0 ? sizes.count * MemoryLayout<Image?>.stride : 0
     cache = min(room.overflow ? .max : room.partialValue, sizes.count * sizes.cached) + slots
-    decoding = min(options.workers, (sizes.count - 1) / options.batchSize + 1) * sizes.decoding
+    decoding = min(options.workers, options.batchesPerEpoch(images: sizes.count)) * sizes.decoding
     // A permutation, and a number and a repetition an image.
     order = sizes.count * 3 * MemoryLayout<Int>.stride
   }

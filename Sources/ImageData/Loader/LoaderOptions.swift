@@ -2,8 +2,13 @@ import Runtime
 
 /// How a `BatchLoader` goes through its data set.
 public struct LoaderOptions: Sendable, Equatable {
-  /// Images a batch; the last batch of an epoch may have fewer.
+  /// Images a batch; the last batches of an epoch may have fewer.
   public var batchSize: Int
+  /// Batches that make a step together: its images are dealt out to them one by one, as to processes that share an epoch, so that
+  /// repeats of an image come into different ones.
+  public var batchesPerStep: Int
+  /// Whether what is left of an epoch behind its last whole step is left out.
+  public var dropsLast: Bool
   /// Whether to shuffle and to augment.
   public var training: Bool
   /// What order and augmentation are drawn from.
@@ -17,14 +22,33 @@ public struct LoaderOptions: Sendable, Equatable {
 
   /// Options; `BatchLoader` checks their values.
   public init(
-    batchSize: Int = 128, training: Bool = false, seed: UInt64 = 0,
+    batchSize: Int = 128, batchesPerStep: Int = 1, dropsLast: Bool = false, training: Bool = false, seed: UInt64 = 0,
     workers: Int = Threads.available, cacheMegabytes: Int = 1024, maximumBrokenShare: Double = 0.01
   ) {
     self.batchSize = batchSize
+    self.batchesPerStep = batchesPerStep
+    self.dropsLast = dropsLast
     self.training = training
     self.seed = seed
     self.workers = workers
     self.cacheMegabytes = cacheMegabytes
     self.maximumBrokenShare = maximumBrokenShare
+  }
+
+  /// Images of a whole step.
+  private var stepSize: Int { batchSize * batchesPerStep }
+
+  /// How many batches an epoch of some images has, the smaller last ones included.
+  public func batchesPerEpoch(images: Int) -> Int {
+    let (whole, rest) = images.quotientAndRemainder(dividingBy: stepSize)
+    return whole * batchesPerStep + (dropsLast ? 0 : min(batchesPerStep, rest))
+  }
+
+  /// The places of a batch's images in the order of an epoch.
+  func places(of batch: Int, images: Int) -> StrideTo<Int> {
+    let (step, number) = batch.quotientAndRemainder(dividingBy: batchesPerStep)
+    let start = step * stepSize
+    return stride(
+      from: start + number, to: min(start + stepSize, images), by: batchesPerStep)
   }
 }

@@ -1,17 +1,33 @@
 /// How the scale of a group follows from its largest magnitude M = f·2^e, 1 ≤ f < 2.
 ///
 /// One rule with one parameter τ, the largest M/S it permits; for E2M1 s = e − 2 + b with b = 1 where f
-/// asks for it (the table in NUMERICS section 2). f and e are read from the bits of M, never through a
+/// asks for it (`Documentation/Numerics.md`, "Scale"). f and e are read from the bits of M, never through a
 /// logarithm, which in low precision clips values by 2–4 %.
 public enum ScaleRule: String, CaseIterable, Sendable {
   /// The smallest s with M ≤ max·2^s, for any format; τ = 6 for E2M1. This paper, RCEIL.
   case truncationFree = "truncation-free"
   /// M rounded to the mantissa bits of the element format first; τ = 7 for E2M1. torchao EVEN, Quark.
   case even
+  /// ⌊log2 M⌋ − emax, and one more where f > 1.8125; τ = 7.25 for E2M1. AMD's ALTO, which finds the constant by a search for
+  /// the exponent of least squared error on E2M1; other formats take the same fraction.
+  case uos
   /// ⌊log2 M⌋ − emax; τ = 8 for E2M1. OCP, the Microscaling baseline, ggml.
   case floor
   /// ⌈log2 M⌉ − emax; τ = 4 for E2M1. torchao CEIL.
   case ceil
+
+  /// The largest 23-bit fraction of M, whose significand is f = 1 + fraction/2²³, that does not yet raise the exponent; all ones
+  /// where none does.
+  public func fractionThreshold(_ format: ElementFormat) -> UInt32 {
+    switch (self, format) {
+    case (.truncationFree, .e2m1): 0x40_0000
+    case (.truncationFree, .e3m0), (.ceil, _): 0
+    case (.even, .e2m1): 0x5F_FFFF
+    case (.even, .e3m0): 0x3F_FFFF
+    case (.uos, _): 0x68_0000
+    case (.floor, _): 0x7F_FFFF
+    }
+  }
 
   /// The scale of a group whose largest magnitude is `maximum`.
   ///
@@ -21,16 +37,7 @@ public enum ScaleRule: String, CaseIterable, Sendable {
     guard maximum.isFinite else { return .nan }
     if maximum == 0 { return E8M0(byte: 0) }
     // `exponent` and `significand` read the bits, for subnormals too.
-    let f = maximum.magnitude.significand
-    let above =
-      switch (self, format) {
-      case (.truncationFree, .e2m1): f > 1.5
-      case (.truncationFree, .e3m0): f > 1
-      case (.even, .e2m1): f >= 1.75
-      case (.even, .e3m0): f >= 1.5
-      case (.floor, _): false
-      case (.ceil, _): f > 1
-      }
-    return E8M0(exponent: Int(maximum.exponent) - format.maximumExponent + (above ? 1 : 0))
+    let isAbove = maximum.significand.significandBitPattern > fractionThreshold(format)
+    return E8M0(exponent: Int(maximum.exponent) - format.maximumExponent + (isAbove ? 1 : 0))
   }
 }

@@ -22,7 +22,7 @@ public struct NonFiniteTensor: ReportableError, Equatable {
   }
 }
 
-/// Where a quantization happens: which step of which run. With a layer's number it keys the random bits of stochastic
+/// Where a quantization happens: which micro-batch of which step of which run. With a layer's number it keys the random bits of stochastic
 /// rounding (`RandomStream`).
 ///
 /// It belongs to the thread that runs the step, as its profile and its censuses do: worker threads get numbers only.
@@ -31,6 +31,8 @@ public struct StepContext {
   public var seed: UInt64
   /// The training step.
   public var step: Int
+  /// Which of the step's micro-batches, each of which draws random numbers of its own.
+  public var microBatch: Int
   /// Where the time of the step's parts is added up; nil for nowhere.
   public var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
@@ -40,11 +42,11 @@ public struct StepContext {
 
   /// A step of a run.
   public init(
-    seed: UInt64 = 0, step: Int = 0, profile: StepProfile? = nil, census: QuantizerCensus? = nil,
-    products: ProductCensus? = nil
+    seed: UInt64 = 0, step: Int = 0, microBatch: Int = 0, profile: StepProfile? = nil,
+    census: QuantizerCensus? = nil, products: ProductCensus? = nil
   ) {
-    self.seed = seed
-    self.step = step
+    precondition((0..<Self.maximumMicroBatches).contains(microBatch), "micro-batch \(microBatch)")
+    (self.seed, self.step, self.microBatch) = (seed, step, microBatch)
     self.profile = profile
     self.census = census
     self.products = products
@@ -61,6 +63,18 @@ public struct StepContext {
       case .q5: .q5
       case .q6: .q6
       }
-    return RandomStream(seed: seed, purpose: purpose, step: step, layer: layer)
+    return random(purpose, layer: layer)
+  }
+
+  /// Micro-batches that a step may have.
+  public static let maximumMicroBatches = 1 << 12
+  /// Layers of a kind that a model may have.
+  private static let maximumLayers = 1 << 12
+
+  /// The random bits of a layer for a purpose.
+  package func random(_ purpose: RandomPurpose, layer: Int) -> RandomStream {
+    precondition((0..<Self.maximumLayers).contains(layer), "layer \(layer)")
+    return RandomStream(
+      seed: seed, purpose: purpose, step: step, layer: microBatch * Self.maximumLayers + layer)
   }
 }

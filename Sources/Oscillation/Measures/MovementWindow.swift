@@ -19,7 +19,8 @@ public final class MovementWindow {
   /// Changes of quantized values, and of scales, so far.
   public private(set) var flips = 0, scaleFlips = 0
 
-  private var rateSums = (weight: 0.0, quantized: 0.0)
+  /// Of r(W) and r(W_Q): tensor by tensor and averaged, and of all weights as one vector.
+  private var rateSums = Rates(), wholeRateSums = Rates()
   private let weightBefore, quantizedBefore: AlignedBuffer<Float>
   private var scales, scalesBefore: AlignedBuffer<UInt8>
   /// What one step moves in each of the quantizer's slices.
@@ -54,7 +55,8 @@ public final class MovementWindow {
     quantizer.quantize(
       weights, averages: averages, into: quantizedBefore.base, scales: scalesBefore.base,
       arena: arena)
-    (steps, flips, scaleFlips, rateSums) = (0, 0, 0, (0, 0))
+    (steps, flips, scaleFlips) = (0, 0, 0)
+    (rateSums, wholeRateSums) = (Rates(), Rates())
     guard !keepsPaths else { return }
     weightPath.base.update(repeating: 0, count: quantizer.count)
     quantizedPath.base.update(repeating: 0, count: quantizer.count)
@@ -72,11 +74,16 @@ public final class MovementWindow {
         qBefore: quantizedBefore.base + start, wPath: weightPath.base + start,
         qPath: quantizedPath.base + start, slices[index].count)
     }
-    let movement = movements.elements.reduce(into: WeightMovement()) { $0 += $1 }
+    var whole = WeightMovement()
+    for slices in quantizer.slicesOfEntries {
+      var tensor = WeightMovement()
+      for slice in slices { tensor += movements.base[slice] }
+      rateSums.add(tensor, share: 1 / Double(quantizer.entries.count))
+      whole += tensor
+    }
+    wholeRateSums.add(whole, share: 1)
     steps += 1
-    flips += movement.flips
-    rateSums.weight += Self.rate(movement.change, movement.magnitude)
-    rateSums.quantized += Self.rate(movement.quantizedChange, movement.quantizedMagnitude)
+    flips += whole.flips
     for group in 0..<quantizer.groupCount
     where scales.base[group] != scalesBefore.base[group] { scaleFlips += 1 }
     swap(&scales, &scalesBefore)
@@ -87,10 +94,27 @@ public final class MovementWindow {
     change == 0 ? 0 : (change / magnitude).squareRoot()
   }
 
-  /// r(W) = ‖W_t − W_{t−1}‖ / ‖W_{t−1}‖ over all quantized weights, the mean over the steps.
-  public var weightRate: Double { rateSums.weight / Double(max(steps, 1)) }
-  /// r(W_Q), likewise.
-  public var quantizedRate: Double { rateSums.quantized / Double(max(steps, 1)) }
+  /// Rates of change of the weights and of their quantized values.
+  public struct Rates: Sendable, Equatable {
+    /// r(W) = ‖W_t − W_{t−1}‖ / ‖W_{t−1}‖, and r(W_Q).
+    public internal(set) var weight = 0.0, quantized = 0.0
+
+    fileprivate mutating func add(_ movement: WeightMovement, share: Double) {
+      weight += share * MovementWindow.rate(movement.change, movement.magnitude)
+      quantized +=
+        share * MovementWindow.rate(movement.quantizedChange, movement.quantizedMagnitude)
+    }
+
+    fileprivate func mean(_ steps: Int) -> Rates {
+      let steps = Double(max(steps, 1))
+      return Rates(weight: weight / steps, quantized: quantized / steps)
+    }
+  }
+
+  /// The rates of each tensor, averaged over the tensors (the paper's Appendix A) and the steps.
+  public var rates: Rates { rateSums.mean(steps) }
+  /// The rates of all quantized weights as one vector, averaged over the steps.
+  public var wholeRates: Rates { wholeRateSums.mean(steps) }
 
   /// R_w of the weight at a place of the flat buffer.
   public func ratio(_ place: Int) -> Float {

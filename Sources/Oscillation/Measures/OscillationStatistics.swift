@@ -2,8 +2,8 @@ import Runtime
 
 /// What a window of steps says about the oscillation of weights (the paper's Appendix A).
 public struct OscillationStatistics: Sendable {
-  /// r(W) and r(W_Q), means over the window's steps.
-  public let weightRate, quantizedRate: Double
+  /// r(W) and r(W_Q), means over the tensors and the window's steps; and of all quantized weights as one vector.
+  public let rates, wholeRates: MovementWindow.Rates
   /// Of R_w over all quantized weights: the 50th, 90th, 99th percentile and the largest.
   public let ratioPercentiles: [(percent: Int, value: Float)]
   /// The share of weights with R_w > 16.
@@ -17,8 +17,7 @@ public struct OscillationStatistics: Sendable {
 
   /// The statistics of a window that has seen at least one step.
   public init(_ window: MovementWindow) {
-    weightRate = window.weightRate
-    quantizedRate = window.quantizedRate
+    (rates, wholeRates) = (window.rates, window.wholeRates)
     let steps = Double(max(window.steps, 1))
     flipsPerStep = Double(window.flips) / steps
     scaleFlipsPerStep = Double(window.scaleFlips) / steps

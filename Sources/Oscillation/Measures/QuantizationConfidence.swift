@@ -1,3 +1,4 @@
+import Foundation
 import MXFormats
 import MXLinear
 import Runtime
@@ -10,10 +11,14 @@ import Runtime
 public struct QuantizationConfidence: Sendable {
   /// Bins of the histogram.
   public static let bins = 20
-  /// Bins of the latent weights' histogram, from `-latentRange` to `latentRange`; what lies beyond counts in the outermost.
+  /// Bins of the latent weights' histogram, from `-latentRange` to `latentRange`.
   public static let latentBins = 128
-  /// Grid values end at 6 (E2M1); floor scales leave weights up to 8.
-  public static let latentRange: Float = 8
+
+  /// The end of the latent weights' histogram: what no scale rule lets |w|/S reach. 8 for E2M1, whose largest magnitude is 6, and 32
+  /// for E3M0, whose largest is 16.
+  public static func latentRange(_ format: ElementFormat) -> Float {
+    exp2(Float(format.maximumExponent + 1))
+  }
 
   /// The confidences of one tensor, or of all.
   public struct Summary: Sendable, Equatable {
@@ -26,10 +31,10 @@ public struct QuantizationConfidence: Sendable {
     /// The mean; NaN without weights.
     public var mean: Double { sum / Double(histogram.reduce(0, +)) }
 
-    mutating func add(_ confidence: Float, latent y: Float) {
+    mutating func add(_ confidence: Float, latent y: Float, range: Float) {
       histogram[min(Int(confidence * Float(bins)), bins - 1)] += 1
       sum += Double(confidence)
-      let place = (y + latentRange) / (2 * latentRange) * Float(latentBins)
+      let place = (y + range) / (2 * range) * Float(latentBins)
       latent[Int(min(max(place, 0), Float(latentBins - 1)))] += 1
     }
 
@@ -52,7 +57,7 @@ public struct QuantizationConfidence: Sendable {
     summaries.withUnsafeMutableBufferPointer { summaries in
       parallelFor(quantizer.entries.count) { index in
         let entry = quantizer.entries[index]
-        let grid = Grid(recipe.format)
+        let (grid, range) = (Grid(recipe.format), Self.latentRange(recipe.format))
         var summary = Summary()
         for row in 0..<entry.shape[0] {
           let line = weights.base + entry.offset + row * entry.shape[1]
@@ -65,7 +70,7 @@ public struct QuantizationConfidence: Sendable {
             let reciprocal = scale.reciprocal
             for weight in group {
               let scaled = weight * reciprocal
-              summary.add(grid.confidence(scaled.magnitude), latent: scaled)
+              summary.add(grid.confidence(scaled.magnitude), latent: scaled, range: range)
             }
           }
         }

@@ -3,7 +3,8 @@ import MXLinear
 import Runtime
 
 /// Oscillation dampening (Nagel et al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022,
-/// section 4.1): the loss gets λ·Σ(w − Q(w))² over the quantized weights, with Q(w) as a constant.
+/// section 4.1): the loss gets λ·(w − Q(w))², summed over the quantized weights or averaged over each row's inputs, with Q(w) as a
+/// constant.
 ///
 /// The loss that is reported is without it.
 public final class Dampen: Remedy {
@@ -18,9 +19,12 @@ public final class Dampen: Remedy {
     RemedyMemory(scratch: quantizer.bufferBytes + quantizer.scratchBytes)
   }
 
-  /// Adds 2λ(w − Q(w)) to the gradients, λ on a cosine from 0 to its final value.
+  /// Adds 2λ(w − Q(w)) to the gradients, λ on a cosine from 0 to its final value once training is past `start`.
   public func beforeUpdate(_ training: TrainingView) {
-    lambda = settings.lambda * Float((1 - cos(Double.pi * training.share)) / 2)
+    let start = Double(settings.start)
+    let way = start < 1 ? max(0, training.share - start) / (1 - start) : 0
+    lambda = settings.lambda * Float((1 - cos(Double.pi * way)) / 2)
+    guard lambda > 0 else { return }
     let quantizer = training.quantizer
     training.arena.scratch {
       let values = training.arena.allocate(quantizer.count)

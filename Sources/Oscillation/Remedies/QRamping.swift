@@ -4,6 +4,9 @@ import Runtime
 /// The adaptive ramping optimizer (the paper's Algorithm 2): now and then it finds out by a trial how much each weight
 /// oscillates, and lets those that do wait for N_w gradients and then take one larger step on their mean.
 ///
+/// R_w is inversely proportional to the learning rate: periods hold for the rate at which they were found. Where the
+/// rate rises before the next detection, as within a warm-up by steps, nothing is detected and no weight waits.
+///
 /// The optimizer does the waiting; this is the detection.
 public final class QRamping: Remedy {
   private let settings: RemedySettings.QRamping
@@ -37,6 +40,11 @@ public final class QRamping: Remedy {
   public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
     let every = settings.interval(stepsPerEpoch: training.stepsPerEpoch)
     guard training.step.isMultiple(of: every) else { return }
+    let end = min(training.step + every, training.totalSteps)
+    if training.learningRateRises(in: training.step..<max(training.step, end)) {
+      periods.base.update(repeating: 1, count: quantizer.count)
+      return
+    }
     let start = ContinuousClock.now
     let window = MovementWindow(quantizer, arena: training.arena)
     window.begin(training.weights, averages: training.averages)

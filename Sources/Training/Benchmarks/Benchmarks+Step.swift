@@ -3,12 +3,14 @@ import Runtime
 extension Benchmarks {
   /// Whole training steps: forward, backward, AdamW.
   ///
-  /// - Parameter profile: where the time of the steps' parts is added up, warm-ups left out.
+  /// - Parameters:
+  ///   - microBatch: images that go through the model together, a divisor of the batch; nil for the batch.
+  ///   - profile: where the time of the steps' parts is added up, warm-ups left out.
   /// - Returns: the seconds of all timed steps together.
   /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
   @discardableResult
   public func step(
-    profile: StepProfile? = nil, _ report: (BenchmarkResult) throws -> Void
+    microBatch: Int? = nil, profile: StepProfile? = nil, _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()
     recipe.method = method
@@ -18,20 +20,36 @@ extension Benchmarks {
     let warmups = 2
     // One epoch: Q-Ramping's detection falls into the warm-up, remedies that begin late do so.
     recipe.training.epochs = 1
+    (recipe.training.batchSize, recipe.training.microBatch) = (batch, microBatch ?? 0)
+    try recipe.validate()
     let training = try TrainingStep(recipe, stepsPerEpoch: warmups + repeats)
-    let images = Sample(batch, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
-    let labels = (0..<batch).map { $0 % shape.classes }
+    let size = recipe.training.microBatchSize
+    let images = Sample(size, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
+    let labels = (0..<size).map { $0 % shape.classes }
+    let microBatches = recipe.training.microBatches
+    // The same images every time: what a step takes does not depend on them.
+    func endlessFeed() -> StepFeed {
+      var next = 0
+      return StepFeed(microBatches: microBatches) {
+        defer { next += 1 }
+        return TrainingBatch(
+          images: images.matrix.base, labels: labels, mixedShare: 1, index: next)
+      }
+    }
+    let feed = endlessFeed()
+    training.calibration = { _ in endlessFeed() }
     var seconds: [Double] = []
     for step in 0..<warmups + repeats {
       if step == warmups { training.profile = profile }
       seconds.append(
         try secondsOf {
-          _ = try training.run(images.matrix.base, labels: labels, step: step, learningRate: 1e-4)
+          _ = try training.run(feed, step: step)
         })
     }
     let timed = seconds.dropFirst(warmups)
     let time = median(Array(timed))
     var line = line("step")
+    line.add("micro_batch", size)
     line.add("method", method.rawValue)
     recipe.linear.addEngines(asked: engine, to: &line)
     line.add("peak_memory_mb", ProcessUsage.peakMemory)

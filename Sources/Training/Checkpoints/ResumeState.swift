@@ -91,8 +91,8 @@ struct ResumeState {
 
   /// Up to which step the metrics hold lines: that of a last step of an epoch comes with the evaluation, and so after a
   /// checkpoint that a stop makes between the two.
-  func lastLoggedStep(batchesPerEpoch: Int) -> Int {
-    nextBatch == batchesPerEpoch ? step - 1 : step
+  func lastLoggedStep(stepsPerEpoch: Int) -> Int {
+    nextBatch == stepsPerEpoch ? step - 1 : step
   }
 }
 

@@ -18,6 +18,7 @@ package enum MetricsLimits {
   private static let magnitudes: Set<String> = [
     "train_loss", "eval_loss", "eval_average_loss", "learning_rate", "images_per_second",
     "rate_of_change_weight", "rate_of_change_quantized_weight", "rate_of_change_output",
+    "rate_of_change_weight_whole", "rate_of_change_quantized_weight_whole", "latent_range",
     "flips_per_step", "scale_flips_per_step", "statistics_steps", "statistics_seconds",
     "peak_memory_mb", "estimated_memory_mb", "seconds",
   ]

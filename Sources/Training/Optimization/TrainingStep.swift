@@ -7,8 +7,8 @@ import VisionModels
 
 /// A model in training: its weights, gradients and moments, and the step that moves them.
 public final class TrainingStep {
-  /// Hands out the calibration batches of a trial that begins at a step, one after another; nil after the last.
-  public typealias Calibration = (_ step: Int) throws -> (() throws -> TrainingBatch?)
+  /// The calibration batches of a trial that begins at a step.
+  public typealias Calibration = (_ step: Int) throws -> StepFeed
 
   /// The model.
   public let model: VisionModel
@@ -29,12 +29,17 @@ public final class TrainingStep {
   public var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
   public var census: QuantizerCensus?
-  /// Where trials get their batches; nil for the batch of the step that they come before.
+  /// Where trials get their batches; nil where a step is given its one batch, which is theirs too.
   public var calibration: Calibration?
+  /// The learning rate of each step: the recipe's.
+  public var schedule: LearningRateSchedule
   /// Memory that is given back at the end of a step.
   let workspace = Workspace()
   private let seed: UInt64
   private let labelSmoothing: Float
+  private let tree: GradientTree
+  /// Images of a whole micro-batch.
+  private let microBatchSize: Int
   private let stepsPerEpoch, totalSteps: Int
 
   /// A model with initial weights of the recipe's seed.
@@ -52,6 +57,9 @@ public final class TrainingStep {
     try model.checkMemory(.ofProcess())
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
+    tree = GradientTree(gradients)
+    microBatchSize = recipe.training.microBatchSize
+    schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     let quantizer = WeightQuantizer(model.parameters, recipe.linear)
     weightQuantizer = quantizer
     let decay = recipe.training.averageDecay
@@ -98,59 +106,74 @@ public final class TrainingStep {
   ///   - step: 0, 1, …
   /// - Throws: `NonFiniteTensor` with the step, before the weights are touched.
   public func run(
-    _ images: UnsafePointer<Float>, labels: [Int], mixedShare: Float = 1, step: Int,
-    learningRate: Float
+    _ images: UnsafePointer<Float>, labels: [Int], mixedShare: Float = 1, step: Int
   ) throws -> BatchScore {
     let batch = TrainingBatch(images: images, labels: labels, mixedShare: mixedShare)
-    for remedy in remedies {
-      try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
-        try trial(steps, from: step, learningRate: learningRate, batch, observe)
-      }
-    }
-    return try update(batch, step: step, learningRate: learningRate)
+    return try run(
+      StepFeed(batch), part: 0, step: step, calibration: calibration ?? { _ in StepFeed(batch) })
   }
 
-  /// Runs plain steps on calibration batches, or on the batch of the step at hand, and brings everything back to
+  /// The same on the mean over the micro-batches of a feed's next step.
+  ///
+  /// - Returns: the score of all of them, and which step of the feed's epoch that was; nil after its last.
+  /// - Throws: what the feed throws, and as above.
+  public func run(_ feed: StepFeed, step: Int) throws -> (score: BatchScore, part: Int)? {
+    guard let part = try feed.nextStep() else { return nil }
+    guard let calibration else { preconditionFailure("a feed without calibration batches") }
+    return (try run(feed, part: part, step: step, calibration: calibration), part)
+  }
+
+  private func run(
+    _ feed: StepFeed, part: Int, step: Int, calibration: Calibration
+  ) throws -> BatchScore {
+    for remedy in remedies {
+      try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
+        try trial(steps, from: step, calibration, observe)
+      }
+    }
+    return try update(feed, part: part, step: step, rateOf: step)
+  }
+
+  /// Runs plain steps on calibration batches, at the learning rate of the step at hand, and brings everything back to
   /// the bit. Of the remedies only the quantizer's averages take part.
   private func trial(
-    _ steps: Int, from step: Int, learningRate: Float, _ batch: TrainingBatch,
-    _ observe: (TrainingView) -> Void
+    _ steps: Int, from step: Int, _ calibration: Calibration, _ observe: (TrainingView) -> Void
   ) throws {
-    let calibration: Calibration = calibration ?? { _ in { batch } }
     let saved = Snapshot(state)
     defer {
       saved.restore()
       precondition(saved.isRestored(in: state), "a trial left traces")
     }
-    var batches = try calibration(step)
+    var feed = try calibration(step)
     var done = 0
     while done < steps {
-      guard let batch = try batches() else {
+      guard let part = try feed.nextStep() else {
         // A small data set: once more.
         guard done > 0 else { throw LoaderError.noImages }
-        batches = try calibration(step)
+        feed = try calibration(step)
         continue
       }
-      _ = try update(batch, step: step + done, learningRate: learningRate, isTrial: true)
-      withExtendedLifetime(batch) { done += 1 }
+      _ = try update(feed, part: part, step: step + done, rateOf: step, isTrial: true)
+      done += 1
       observe(view(step + done, averages: averages(step: step + done)))
     }
   }
 
+  /// - Parameters:
+  ///   - part: which step of the feed's epoch it is.
+  ///   - rateStep: the step whose learning rate is taken.
   private func update(
-    _ batch: TrainingBatch, step: Int, learningRate: Float, isTrial: Bool = false
+    _ feed: StepFeed, part: Int, step: Int, rateOf rateStep: Int, isTrial: Bool = false
   ) throws -> BatchScore {
     do {
-      let score = try workspace.frame {
-        try computeGradients(batch, step: step, isTrial: isTrial)
-      }
-      guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
+      let score = try accumulate(feed, part: part, step: step, isTrial: isTrial)
       if !isTrial {
         forEachRemedy { $0.beforeUpdate(view(step, averages: averages(step: step))) }
       }
       let norm = profile.measure(.optimizer) {
         optimizer.step(
-          step + 1, learningRate: learningRate, weights: weights, gradients: gradients,
+          step + 1, learningRate: schedule.learningRate(step: rateStep), weights: weights,
+          gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first)
       }
       guard norm.isFinite else {
@@ -169,6 +192,30 @@ public final class TrainingStep {
     }
   }
 
+  /// The gradient of the mean loss over a step's images, the mean over its micro-batches where they are whole.
+  private func accumulate(
+    _ feed: StepFeed, part: Int, step: Int, isTrial: Bool
+  ) throws -> BatchScore {
+    var score = BatchScore()
+    tree.begin()
+    try feed.forEach(of: part) { batch, number in
+      let own = try workspace.frame {
+        try computeGradients(batch, number: number, step: step, isTrial: isTrial)
+      }
+      guard own.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
+      score.add(own)
+      guard feed.microBatches > 1 else { return }
+      // A smaller one counts by its images.
+      gradients.multiply(by: Float(own.count) / Float(microBatchSize))
+      tree.add()
+    }
+    if feed.microBatches > 1 {
+      tree.finish()
+      gradients.multiply(by: Float(microBatchSize) / Float(score.count))
+    }
+    return score
+  }
+
   private func forEachRemedy(_ body: (any Remedy) -> Void) {
     if remedies.isEmpty { return }
     profile.measure(.remedy) { remedies.forEach(body) }
@@ -176,20 +223,20 @@ public final class TrainingStep {
 
   private func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
     TrainingView(
-      step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, weights: weights,
-      gradients: gradients, averages: averages, quantizer: weightQuantizer, arena: workspace.scratch
-    )
+      step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch,
+      learningRate: schedule.learningRate(step:), weights: weights, gradients: gradients,
+      averages: averages, quantizer: weightQuantizer, arena: workspace.scratch)
   }
 
   private func computeGradients(
-    _ batch: TrainingBatch, step: Int, isTrial: Bool
+    _ batch: TrainingBatch, number: Int, step: Int, isTrial: Bool
   ) throws -> BatchScore {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
     let pass = Pass(
       weights: weights, weightEMA: averages(step: step), workspace: workspace,
       context: StepContext(
-        seed: seed, step: randomStep, profile: profile, census: isTrial ? nil : census),
+        seed: seed, step: randomStep, microBatch: number, profile: profile, census: isTrial ? nil : census),
       training: true)
     gradients.base.update(repeating: 0, count: gradients.count)
     let (logits, saved) = try model.forward(batch.images, batch: batch.labels.count, pass)
@@ -199,24 +246,6 @@ public final class TrainingStep {
       dlogits: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
     return score
-  }
-}
-
-/// Images and labels of a step.
-public struct TrainingBatch {
-  let images: UnsafePointer<Float>
-  let labels: [Int]
-  let mixedShare: Float
-  private let owner: AlignedBuffer<Float>?
-
-  /// A batch of a loader.
-  public init(_ batch: Batch) {
-    (images, labels, owner) = (UnsafePointer(batch.images.base), batch.labels, batch.images)
-    mixedShare = batch.mixedShare
-  }
-
-  init(images: UnsafePointer<Float>, labels: [Int], mixedShare: Float) {
-    (self.images, self.labels, self.mixedShare, owner) = (images, labels, mixedShare, nil)
   }
 }
 

@@ -34,6 +34,7 @@ extension Recipe {
       guard var preset = try? ModelConfiguration.preset(name) else { return false }
       (preset.classes, preset.imageSize) = (model.classes, model.imageSize)
       (preset.dropPath, preset.normEpsilon) = (model.dropPath, model.normEpsilon)
+      preset.classTokenDeviation = model.classTokenDeviation
       return preset == model
     }
   }

@@ -39,6 +39,12 @@ public struct Recipe: Equatable, Sendable {
     public var epochs = 10
     /// Images a step.
     public var batchSize = 128
+    /// Images that go through the model together; 0 for the whole batch. A step is the mean over its micro-batches, each of which
+    /// draws its own mixing and its own random numbers, as the authors' processes do; and the groups of tokens of Q5 and Q6 end
+    /// with it. So it belongs to what is computed, and memory is that of one micro-batch.
+    public var microBatch = 0
+    /// Whether what is left of an epoch behind its last whole batch is left out.
+    public var dropsLast = false
     /// Share of the target that is spread over all classes.
     public var labelSmoothing: Float = 0.1
     /// Epochs between two evaluations; the last epoch is always evaluated.
@@ -51,6 +57,16 @@ public struct Recipe: Equatable, Sendable {
     public var averageDecay: Float = 0
     /// Whether the metrics are also written as event files for TensorBoard.
     public var tensorboard = false
+
+    /// Images of a whole micro-batch, and how many of these a step has.
+    public var microBatchSize: Int { microBatch > 0 ? microBatch : batchSize }
+    /// How many of these a step has.
+    public var microBatches: Int { batchSize / microBatchSize }
+
+    /// Steps of an epoch over some images.
+    public func stepsPerEpoch(images: Int) -> Int {
+      dropsLast ? images / batchSize : (images - 1) / batchSize + 1
+    }
 
     /// Whether a run ends before its last epoch, after so many evaluations without a better top-1.
     func stopsEarly(after evaluations: Int) -> Bool { patience > 0 && evaluations >= patience }
@@ -90,6 +106,10 @@ public struct Recipe: Equatable, Sendable {
     public var warmupLearningRate: Float = 1e-6
     /// The learning rate at the end of the cosine.
     public var finalLearningRate: Float = 1e-5
+    /// Whether every step has a rate of its own, or every epoch.
+    public var unit = LearningRateSchedule.Unit.step
+    /// Epochs by which the schedule comes late: 1 for the authors' loop.
+    public var lagEpochs: Float = 0
   }
 
   /// `fine_tuning.*`
@@ -111,8 +131,10 @@ public struct Recipe: Equatable, Sendable {
     public var interval = 0
     /// Steps of a window, the paper's T0.
     public var window = 30
-    /// Test images of the fixed batch on which r(Y) is measured; 0 leaves it out.
+    /// Test images of the fixed batch on which r(Y) is measured, spread over the classes; 0 leaves it out.
     public var images = 16
+    /// The block whose output Y is, from 1; 0 for three quarters of the depth, the paper's 9th of 12.
+    public var block = 0
     /// Weights whose path through a window is written down.
     public var trajectories = 4
     /// Whether each layer's confidences are written down.
@@ -207,7 +229,32 @@ public struct Recipe: Equatable, Sendable {
         key: "data.crop_padding", found: "\(data.augmentation.cropPadding)",
         expected: "at most model.image_size, which is \(model.imageSize)")
     }
+    try validateMicroBatches()
+    guard statistics.block <= model.blocks else {
+      throw RecipeError(
+        key: "statistics.block", found: "\(statistics.block)",
+        expected: "at most \(model.blocks), the blocks of the model")
+    }
     try validateRemedies()
+  }
+
+  private func validateMicroBatches() throws {
+    let (batch, micro) = (training.batchSize, training.microBatch)
+    guard micro > 0 else { return }
+    guard micro <= batch, batch.isMultiple(of: micro) else {
+      // The nearest that would do.
+      let divisors = (1...batch).filter { batch.isMultiple(of: $0) }
+      let nearest = divisors.min { abs($0 - micro) < abs($1 - micro) } ?? batch
+      throw RecipeError(
+        key: "training.micro_batch", found: "\(micro)",
+        expected: "0, or a divisor of training.batch_size, which is \(batch): \(nearest), say")
+    }
+    let limit = StepContext.maximumMicroBatches
+    guard training.microBatches <= limit else {
+      throw RecipeError(
+        key: "training.micro_batch", found: "\(micro)",
+        expected: "at least \((batch - 1) / limit + 1), for at most \(limit) a step")
+    }
   }
 
   /// Checks that the quantizers are what the method's remedies need.

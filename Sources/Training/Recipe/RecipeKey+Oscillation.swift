@@ -23,6 +23,8 @@ extension RecipeKey {
       "longest period; 0 for the steps of an epoch"),
 
     .number("dampen.lambda", \.remedies.dampen.lambda, 0...1e6, "final weight of the pull"),
+    .number(
+      "dampen.start", \.remedies.dampen.start, 0...1, "share of training before the pull begins"),
     .choice("dampen.reduction", \.remedies.dampen.reduction, "over the inputs of a row"),
 
     .number("freeze.momentum", \.remedies.freeze.momentum, 0...1, "of the frequency's average"),
@@ -52,7 +54,10 @@ extension RecipeKey {
     .integer("statistics.window", \.statistics.window, 1...100_000, "steps of a window"),
     .integer(
       "statistics.images", \.statistics.images, 0...65536,
-      "test images on which outputs are compared; 0 for none"),
+      "test images, spread over the classes, on which outputs are compared; 0 for none"),
+    .integer(
+      "statistics.block", \.statistics.block, 0...1024,
+      "the block whose output is compared, from 1; 0 for three quarters of the depth"),
     .integer(
       "statistics.trajectories", \.statistics.trajectories, 0...1024,
       "weights whose path is written down"),

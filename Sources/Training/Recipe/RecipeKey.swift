@@ -76,9 +76,18 @@ public struct RecipeKey: Sendable {
       .number("model.mlp_ratio", \.model.mlpRatio, 0.01...64, "hidden units of the MLP, in widths"),
       .number("model.norm_epsilon", \.model.normEpsilon, 1e-12...1, "added to variances"),
       .number("model.drop_path", \.model.dropPath, 0...0.99, "stochastic depth of the last block"),
+      .number(
+        "model.cls_token_std", \.model.classTokenDeviation, 0...1,
+        "deviation of a ViT's initial class token"),
 
       .integer("training.epochs", \.training.epochs, 1...1_000_000, "passes over the data"),
       .integer("training.batch_size", \.training.batchSize, 1...65536, "images a step"),
+      .integer(
+        "training.micro_batch", \.training.microBatch, 0...65536,
+        "images that go through the model together, a divisor of the batch; 0 for the batch"),
+      .boolean(
+        "training.drop_last", \.training.dropsLast,
+        "whether an epoch leaves out what is behind its last whole batch"),
       .number(
         "training.label_smoothing", \.training.labelSmoothing, 0...0.99,
         "share of the target spread over all classes"),
@@ -123,6 +132,10 @@ public struct RecipeKey: Sendable {
       .number(
         "schedule.final_learning_rate", \.schedule.finalLearningRate, 0...100,
         "learning rate at the end of the cosine"),
+      .choice("schedule.unit", \.schedule.unit, "what has a learning rate of its own"),
+      .number(
+        "schedule.lag_epochs", \.schedule.lagEpochs, 0...1e6,
+        "epochs by which the schedule comes late; the authors' 1"),
 
       .string(
         "fine_tuning.init", \.fineTuning.initialWeights, "pretrained weights to start from, or none"

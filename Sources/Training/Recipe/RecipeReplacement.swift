@@ -38,7 +38,9 @@ struct ReplacingSettings {
   ].map { "model.\($0)" }
 
   /// What a file may say otherwise than a preset.
-  private static let free = ["model.image_size", "model.channels", "model.norm_epsilon"]
+  private static let free = [
+    "model.image_size", "model.channels", "model.norm_epsilon", "model.cls_token_std",
+  ]
 
   init(_ settings: [RecipeSetting]) {
     self.settings = settings

@@ -34,21 +34,18 @@ struct Meter {
     return sums
   }
 
-  mutating func add(_ score: BatchScore) {
+  /// Counts a step.
+  ///
+  /// - Parameter waited: the seconds in which it had no images.
+  mutating func add(_ score: BatchScore, waited: Double) {
     kept.epoch.add(score)
     kept.interval.add(score)
     kept.steps += 1
+    kept.waited += waited
   }
 
   /// Steps of the epoch so far.
   var steps: Int { kept.steps }
-
-  /// What `body` returns; the time it takes is time spent waiting for images.
-  mutating func waiting<Result>(_ body: () throws -> Result) rethrows -> Result {
-    let start = clock.now
-    defer { kept.waited += start.duration(to: clock.now).inSeconds }
-    return try body()
-  }
 
   /// Whether a line of metrics is due after this step.
   var isDue: Bool { steps.isMultiple(of: logEvery) }

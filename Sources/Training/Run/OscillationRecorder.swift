@@ -14,6 +14,8 @@ final class OscillationRecorder {
   /// The fixed batch on which r(Y) is measured.
   private let batch: Batch?
   private let totalSteps, stepsPerEpoch: Int
+  /// The block whose output on it is Y, from 1.
+  private let block: Int
   private let workspace = Workspace(chunkCount: 1 << 20)
   private var open: Window?
   private var result: JSONLine?
@@ -37,6 +39,7 @@ final class OscillationRecorder {
     self.batch = batch
     self.totalSteps = totalSteps
     self.stepsPerEpoch = stepsPerEpoch
+    block = settings.outputBlock(of: training.model.configuration)
   }
 
   /// Whether a window has closed since its statistics were last taken.
@@ -91,13 +94,16 @@ final class OscillationRecorder {
     }
   }
 
-  /// The output of the last block for the fixed batch.
+  /// The output of a block for the fixed batch.
   private func output(_ averages: AlignedBuffer<Float>?) throws -> [Float]? {
     guard let batch else { return nil }
     return try workspace.frame {
       let pass = Pass(weights: training.weights, weightEMA: averages, workspace: workspace)
       return Array(
-        try training.model.features(batch.images.base, batch: batch.count, pass).elements)
+        try training.model.features(
+          batch.images.base, batch: batch.count,
+          block: block, pass
+        ).elements)
     }
   }
 
@@ -116,8 +122,10 @@ final class OscillationRecorder {
     let confidence = QuantizationConfidence(training.weights, training.weightQuantizer)
     var line = JSONLine()
     line.add("statistics_steps", window.movement.steps)
-    line.add("rate_of_change_weight", statistics.weightRate)
-    line.add("rate_of_change_quantized_weight", statistics.quantizedRate)
+    line.add("rate_of_change_weight", statistics.rates.weight)
+    line.add("rate_of_change_quantized_weight", statistics.rates.quantized)
+    line.add("rate_of_change_weight_whole", statistics.wholeRates.weight)
+    line.add("rate_of_change_quantized_weight_whole", statistics.wholeRates.quantized)
     if window.output != nil {
       line.add("rate_of_change_output", window.outputRates / Double(window.movement.steps))
     }
@@ -130,6 +138,9 @@ final class OscillationRecorder {
     line.add("oscillation_ratio_percentiles", percentiles)
     line.add("confidence_histogram", confidence.all.histogram)
     line.add("latent_histogram", confidence.all.latent)
+    line.add(
+      "latent_range",
+      QuantizationConfidence.latentRange(training.weightQuantizer.recipe.format))
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
       line.add(

@@ -4,12 +4,14 @@ extension Recipe {
   /// How batches of training images, or of test images, are made.
   func loaderOptions(training: Bool) -> LoaderOptions {
     LoaderOptions(
-      batchSize: self.training.batchSize, training: training, seed: UInt64(seed),
+      batchSize: self.training.microBatchSize,
+      batchesPerStep: training ? self.training.microBatches : 1,
+      dropsLast: training && self.training.dropsLast, training: training, seed: UInt64(seed),
       workers: data.workers, cacheMegabytes: data.cacheMegabytes,
       maximumBrokenShare: data.maximumBrokenShare)
   }
 
-  /// The first test images, on which the model's output is compared from step to step; nil where it is not.
+  /// Test images spread over the classes, on which the model's output is compared from step to step; nil where it is not.
   ///
   /// - Throws: loader errors.
   func fixedBatch(of test: any ImageDataset) throws -> Batch? {
@@ -17,7 +19,7 @@ extension Recipe {
     guard statistics.enabled, images > 0 else { return nil }
     var options = loaderOptions(training: false)
     (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
-    return try BatchLoader(dataset: test, preprocessing: preprocessing, options: options)
+    return try BatchLoader(dataset: test.spread(images), preprocessing: preprocessing, options: options)
       .epoch(0).next()
   }
 }

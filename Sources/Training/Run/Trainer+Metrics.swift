@@ -10,7 +10,7 @@ extension Trainer {
     line.add("step", state.step)
     line.add("epoch", state.epoch)
     line.add("train_loss", meter.intervalLoss)
-    line.add("learning_rate", schedule.learningRate(step: max(0, state.step - 1)))
+    line.add("learning_rate", training.schedule.learningRate(step: max(0, state.step - 1)))
     line.add("images_per_second", meter.imagesPerSecond)
     line.add("loader_wait_share", meter.loaderWaitShare)
     if let score {

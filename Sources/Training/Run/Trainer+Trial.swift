@@ -33,19 +33,21 @@ extension Trainer {
   public func tryOut(seconds: Double = 3) throws -> RunTrial {
     let clock = ContinuousClock()
     var (epoch, steps) = (0, 0)
-    var batches = loader.epoch(epoch)
-    func step() throws {
-      var next = try batches.next()
-      if next == nil {
-        epoch += 1
-        batches = loader.epoch(epoch)
-        next = try batches.next()
+    func openFeed() -> StepFeed {
+      let batches = loader.epoch(epoch)
+      return StepFeed(microBatches: recipe.training.microBatches) {
+        try batches.next().map(TrainingBatch.init)
       }
-      guard let batch = next else { throw LoaderError.noImages }
-      let number = min(steps, totalSteps - 1)
-      _ = try training.run(
-        batch.images.base, labels: batch.labels, mixedShare: batch.mixedShare, step: number,
-        learningRate: schedule.learningRate(step: number))
+    }
+    var feed = openFeed()
+    func step() throws {
+      if try feed.nextStep() == nil {
+        epoch += 1
+        feed = openFeed()
+      }
+      guard try training.run(feed, step: min(steps, totalSteps - 1)) != nil else {
+        throw LoaderError.noImages
+      }
       steps += 1
     }
     let start = clock.now
@@ -64,7 +66,7 @@ extension Trainer {
     let trials =
       recipe.method.remedies.contains(.qramping)
       ? (totalSteps - 1)
-        / recipe.remedies.qramping.interval(stepsPerEpoch: loader.batchesPerEpoch) : 0
+        / recipe.remedies.qramping.interval(stepsPerEpoch: stepsPerEpoch) : 0
     return RunTrial(
       plan: plan, testImages: data.test.count, classes: data.train.classNames.count,
       steps: steps - 1, stepSeconds: perStep, firstStepSeconds: first,

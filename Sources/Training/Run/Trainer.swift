@@ -21,7 +21,7 @@ public struct Trainer {
   private let origin: RunOrigin
   let training: TrainingStep
   let loader: BatchLoader
-  let schedule: LearningRateSchedule
+  let stepsPerEpoch: Int
   private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
   let memory: Double
@@ -102,11 +102,11 @@ public struct Trainer {
     let changes = origin.changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
     state = try ResumeState.read(file, into: training)
-    guard state.nextBatch <= loader.batchesPerEpoch else {
+    guard state.nextBatch <= stepsPerEpoch else {
       throw file.error(
         .metadata(
           key: "next_batch", found: "\(state.nextBatch)",
-          expected: "at most \(loader.batchesPerEpoch), the batches of an epoch"))
+          expected: "at most \(stepsPerEpoch), the batches of an epoch"))
     }
     savedStep = state.step
     meter = Meter(logEvery: recipe.training.logEvery, continuing: state.sums)
@@ -115,7 +115,7 @@ public struct Trainer {
     }
     try writeFileAtomically(directory.recipe, text: self.recipe.yaml)
     try origin.data.write(in: directory.path)
-    let logged = state.lastLoggedStep(batchesPerEpoch: loader.batchesPerEpoch)
+    let logged = state.lastLoggedStep(stepsPerEpoch: stepsPerEpoch)
     try directory.rewindMetrics(toStep: logged)
     try EventFile.rewind(in: directory.path, toStep: logged)
   }
@@ -135,8 +135,9 @@ public struct Trainer {
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
+    stepsPerEpoch = recipe.training.stepsPerEpoch(images: data.train.count)
     training = try TrainingStep(
-      recipe, stepsPerEpoch: loader.batchesPerEpoch, extraRemedies: extraRemedies)
+      recipe, stepsPerEpoch: stepsPerEpoch, extraRemedies: extraRemedies)
     if let pretrained {
       observer.initialized(
         try training.model.loadPretrained(pretrained, into: training.weights))
@@ -144,13 +145,12 @@ public struct Trainer {
     // Calibration batches are those of epochs that training never reaches.
     training.calibration = { [loader] step in
       let batches = loader.epoch(1 << 30 | step)
-      return {
+      return StepFeed(microBatches: recipe.training.microBatches) {
         // A trial leaves no traces, so a stop need not wait for its end.
         try request.checkStop()
         return try batches.next().map(TrainingBatch.init)
       }
     }
-    schedule = LearningRateSchedule(recipe, stepsPerEpoch: loader.batchesPerEpoch)
     state = ResumeState()
     meter = Meter(logEvery: recipe.training.logEvery)
     self.observer = observer
@@ -187,8 +187,7 @@ public struct Trainer {
     observer.started(plan)
     let recorder = OscillationRecorder(
       recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
-      stepsPerEpoch: loader.batchesPerEpoch,
-      totalSteps: totalSteps)
+      stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
     let evaluator = Evaluator(model: training.model, weights: training.weights)
     // Of the last evaluation.
     var images: [ImageScore] = []
@@ -246,19 +245,21 @@ public struct Trainer {
   private mutating func trainEpoch(
     _ recorder: OscillationRecorder, seconds: () -> Double
   ) throws {
-    let batches = loader.epoch(state.epoch, from: state.nextBatch)
-    while let batch = try meter.waiting({ try batches.next() }) {
+    let microBatches = recipe.training.microBatches
+    let first = min(state.nextBatch * microBatches, loader.batchesPerEpoch)
+    let batches = loader.epoch(state.epoch, from: first)
+    let feed = StepFeed(microBatches: microBatches) { try batches.next().map(TrainingBatch.init) }
+    // A step is known by its first batch, and statistics must not begin before one that does not come.
+    while try feed.nextStep() != nil {
       try recorder.beforeStep(state.step)
-      let score = try training.run(
-        batch.images.base, labels: batch.labels, mixedShare: batch.mixedShare, step: state.step,
-        learningRate: schedule.learningRate(step: state.step))
+      guard let (score, part) = try training.run(feed, step: state.step) else { break }
       try recorder.afterStep(state.step)
       state.step += 1
-      state.nextBatch = batch.index + 1
-      meter.add(score)
+      state.nextBatch = part + 1
+      meter.add(score, waited: feed.takeWaited())
       observer.progressed(progress())
       // The epoch's last line comes with the evaluation, and its checkpoint after that.
-      let isLast = state.nextBatch == loader.batchesPerEpoch
+      let isLast = state.nextBatch == stepsPerEpoch
       if meter.isDue || recorder.hasResult, !isLast {
         try log(metrics(score: nil, recorder))
         meter.closeInterval()
@@ -336,5 +337,5 @@ public struct Trainer {
         test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
   }
 
-  var totalSteps: Int { recipe.training.epochs * loader.batchesPerEpoch }
+  var totalSteps: Int { recipe.training.epochs * stepsPerEpoch }
 }

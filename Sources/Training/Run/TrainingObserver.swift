@@ -25,7 +25,7 @@ extension Trainer {
   var plan: RunPlan {
     RunPlan(
       recipe: recipe, data: data.description, parameters: training.weights.count,
-      totalSteps: totalSteps, stepsPerEpoch: loader.batchesPerEpoch, firstStep: state.step,
+      totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, firstStep: state.step,
       memory: memory, output: output,
       notes: data.startLines + ModelAdvice(recipe, data).startLines)
   }

@@ -170,8 +170,6 @@ struct Block: Sendable {
 
   private func stream(_ branch: Int, _ pass: Pass) -> RandomStream? {
     guard pass.training else { return nil }
-    return RandomStream(
-      seed: pass.context.seed, purpose: .dropPath, step: pass.context.step,
-      layer: 2 * index + branch)
+    return pass.context.random(.dropPath, layer: 2 * index + branch)
   }
 }

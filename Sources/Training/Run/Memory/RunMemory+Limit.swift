@@ -1,4 +1,5 @@
 import ImageData
+import MXLinear
 import Runtime
 import VisionModels
 
@@ -59,9 +60,12 @@ extension RunMemory {
   /// The settings that are most easily changed, each by as little as makes the run fit; all of them
   /// where no one does.
   func advice(_ limit: MemoryLimit) -> [String] {
-    func fits(batch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil) -> Bool {
-      Self.sum(parts(batch: batch, cacheMegabytes: cacheMegabytes, workers: workers))
-        <= limit.mebibytes
+    func fits(
+      batch: Int? = nil, microBatch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil
+    ) -> Bool {
+      let parts = parts(
+        batch: batch, microBatch: microBatch, cacheMegabytes: cacheMegabytes, workers: workers)
+      return Self.sum(parts) <= limit.mebibytes
     }
     /// The largest value below `current` that fits; nil where not even `least` does.
     func largest(_ range: Range<Int>, fits: (Int) -> Bool) -> Int? {
@@ -73,16 +77,25 @@ extension RunMemory {
       }
       return good
     }
-    let (batches, cache) = (1..<recipe.training.batchSize, 0..<recipe.data.cacheMegabytes)
+    let (size, microSize) = (recipe.training.batchSize, recipe.training.microBatchSize)
+    let (batches, cache) = (1..<microSize, 0..<recipe.data.cacheMegabytes)
     var advice: [String] = []
-    if let batch = largest(batches, fits: { fits(batch: $0) }) {
+    // The same batch in smaller pieces comes first: it leaves the learning rate what it is.
+    let pieces = (1..<microSize).filter {
+      size.isMultiple(of: $0) && size / $0 <= StepContext.maximumMicroBatches
+    }
+    if let piece = pieces.last(where: { fits(microBatch: $0) }) {
+      advice.append("training.micro_batch=\(piece)")
+    }
+    let isWhole = recipe.training.microBatch == 0
+    if isWhole, let batch = largest(batches, fits: { fits(batch: $0) }) {
       advice.append("training.batch_size=\(batch)")
     }
     if let cache = largest(cache, fits: { fits(cacheMegabytes: $0) }) {
       advice.append("data.cache_megabytes=\(cache)")
     }
     if recipe.data.workers > 1, fits(workers: 1) { advice.append("data.workers=1") }
-    if advice.isEmpty,
+    if advice.isEmpty, isWhole,
       let batch = largest(batches, fits: { fits(batch: $0, cacheMegabytes: 0, workers: 1) })
     {
       advice = ["training.batch_size=\(batch) with data.cache_megabytes=0 and data.workers=1"]

@@ -43,7 +43,7 @@ public struct RunMemory: Sendable {
     let before = ProcessUsage.residentMemory
     model = try TrainingMemory(
       recipe.model, recipe.linear, engine: recipe.engine,
-      batch: min(recipe.training.batchSize, max(data.train.count, data.test.count)))
+      batch: min(recipe.training.microBatchSize, max(data.train.count, data.test.count)))
     // With the code and the libraries' own memory that a step has brought in.
     process = max(before, ProcessUsage.residentMemory)
   }
@@ -55,9 +55,12 @@ public struct RunMemory: Sendable {
   public var largestParts: [Part] { parts().sorted { $0.mebibytes > $1.mebibytes } }
 
   /// The estimate for the recipe, or for other values of what is easily changed.
-  func parts(batch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil) -> [Part] {
+  func parts(
+    batch: Int? = nil, microBatch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil
+  ) -> [Part] {
     var changed = recipe
-    changed.training.batchSize = batch ?? recipe.training.batchSize
+    if let batch { (changed.training.batchSize, changed.training.microBatch) = (batch, 0) }
+    changed.training.microBatch = microBatch ?? changed.training.microBatch
     changed.data.cacheMegabytes = cacheMegabytes ?? recipe.data.cacheMegabytes
     changed.data.workers = workers ?? recipe.data.workers
     return RunMoment.all(changed, imageCount: training.count).map { parts(changed, at: $0) }
@@ -73,8 +76,9 @@ public struct RunMemory: Sendable {
     let buffer = quantizer.bufferBytes
     let waiting = remedies.contains(where: \.ramps) ? 2 * buffer : 0
     let average = recipe.training.averageDecay > 0 ? buffer : 0
-    let step = model.training.bytes(batch: min(recipe.training.batchSize, training.count))
-    let evaluation = model.evaluation.bytes(batch: min(recipe.training.batchSize, test.count))
+    let size = recipe.training.microBatchSize
+    let step = model.training.bytes(batch: min(size, training.count))
+    let evaluation = model.evaluation.bytes(batch: min(size, test.count))
     let forward = evaluation.kept + evaluation.scratch
 
     var parts: [Part] = []
@@ -86,6 +90,9 @@ public struct RunMemory: Sendable {
       "what \(names.map(\.rawValue).joined(separator: " and ")) keeps",
       Double(remedies.reduce(waiting) { $0 + $1.kept }))
     add("the average of the weights", Double(average))
+    add(
+      "sums of micro-batches",
+      Double(GradientTree.levels(microBatches: recipe.training.microBatches) * buffer))
     add("activations", step.kept)
     add("scratch of a step", max(step.scratch, Double(remedies.map(\.scratch).max() ?? 0)))
     let isAveraged = moment.kind == .evaluation && average > 0
@@ -95,10 +102,10 @@ public struct RunMemory: Sendable {
       let copies = 3 * buffer + waiting + average + remedies.reduce(0) { $0 + $1.state }
       add("a trial of qramping", Double(copies + (remedies.compactMap(\.trial).max() ?? 0)))
     }
-    let images = images(recipe, at: moment)
-    add("batches of images", Double(images.batches))
-    add("decoded images", Double(images.cache))
-    add("decoding", Double(images.decoding))
+    let loaders = images(recipe, at: moment)
+    add("batches of images", Double(loaders.batches))
+    add("decoded images", Double(loaders.cache))
+    add("decoding", Double(loaders.decoding))
     add("the process itself", (process + Self.allowance) * 1_048_576)
     return parts
   }
@@ -128,18 +135,23 @@ public struct RunMemory: Sendable {
       + max(forward.kept + forward.scratch, Double(quantizer.scratchBytes))
     guard isOpen else { return lasting }
     // The outputs of two steps; at the end all ratios, to be sorted.
-    let outputs = 2 * images * recipe.model.featureCount * MemoryLayout<Float>.stride
+    let block = recipe.statistics.outputBlock(of: recipe.model)
+    let outputs = 2 * images * recipe.model.featureCount(block: block) * MemoryLayout<Float>.stride
     let ratios = quantizer.weightCount * MemoryLayout<Float>.stride
     return lasting + Double(MovementWindow.bytes(quantizer) + outputs + ratios)
   }
 }
 
 extension ModelConfiguration {
-  /// The numbers of an image that the last block puts out.
-  fileprivate var featureCount: Int {
+  /// The numbers of an image that a block puts out, from 1.
+  fileprivate func featureCount(block: Int) -> Int {
     guard architecture == .swin else { return tokens * width }
-    var side = imageSize / patchSize
-    for _ in stageDepths.dropFirst() { side = (side + 1) / 2 }
-    return side * side * width << (stageDepths.count - 1)
+    var (side, stage, left) = (imageSize / patchSize, 0, block)
+    while stage + 1 < stageDepths.count, left > stageDepths[stage] {
+      left -= stageDepths[stage]
+      side = (side + 1) / 2
+      stage += 1
+    }
+    return side * side * width << stage
   }
 }

@@ -1,4 +1,5 @@
 import Oscillation
+import VisionModels
 
 /// A moment of a run at which its memory can be at its peak.
 package struct RunMoment: Hashable, Sendable {
@@ -22,7 +23,7 @@ package struct RunMoment: Hashable, Sendable {
 
   /// The moments of a run that differ in what is there.
   package static func all(_ recipe: Recipe, imageCount: Int) -> Set<RunMoment> {
-    let stepsPerEpoch = (imageCount - 1) / recipe.training.batchSize + 1
+    let stepsPerEpoch = max(1, recipe.training.stepsPerEpoch(images: imageCount))
     let epochs = recipe.training.epochs
     let totalSteps = epochs * stepsPerEpoch
     let every = recipe.training.evaluateEvery
@@ -54,6 +55,11 @@ package struct RunMoment: Hashable, Sendable {
 }
 
 extension Recipe.Statistics {
+  /// The block whose output is Y, from 1.
+  func outputBlock(of model: ModelConfiguration) -> Int {
+    block > 0 ? block : (3 * model.blocks + 3) / 4
+  }
+
   /// Steps from one window's end to the next one's.
   func interval(stepsPerEpoch: Int) -> Int {
     interval > 0 ? interval : max(stepsPerEpoch, 12 * window)

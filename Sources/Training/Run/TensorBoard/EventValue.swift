@@ -39,7 +39,9 @@ package struct EventValue {
       switch (key, value) {
       case ("step", _): []
       case ("confidence_histogram", .integers(let counts)): [histogram("confidence/all", counts)]
-      case ("latent_histogram", .integers(let counts)): [latentHistogram(counts)]
+      case ("latent_range", _): []
+      case ("latent_histogram", .integers(let counts)):
+        [latentHistogram(counts, range: line["latent_range"]?.number)]
       case ("confidence_layers", .objects(let layers)): layers.flatMap(layer)
       case (_, .object(let object)):
         object.members.compactMap { scalar("\(key)/\($0.key)", $0.value) }
@@ -64,8 +66,8 @@ package struct EventValue {
     EventValue(tag: tag, content: .histogram(BinnedHistogram(counts)))
   }
 
-  private static func latentHistogram(_ counts: [Int]) -> EventValue {
-    let end = Double(QuantizationConfidence.latentRange)
+  private static func latentHistogram(_ counts: [Int], range: Double?) -> EventValue {
+    let end = range ?? Double(QuantizationConfidence.latentRange(.e2m1))
     return EventValue(
       tag: "latent/all", content: .histogram(BinnedHistogram(counts, in: -end...end)))
   }

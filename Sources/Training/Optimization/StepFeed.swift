@@ -1,0 +1,75 @@
+import ImageData
+import Runtime
+
+/// Images and labels that go through the model together: the batch of a step, or a micro-batch of it.
+public struct TrainingBatch {
+  let images: UnsafePointer<Float>
+  let labels: [Int]
+  let mixedShare: Float
+  /// Its number among those of its epoch.
+  let index: Int
+  private let owner: AlignedBuffer<Float>?
+
+  /// A batch of a loader.
+  public init(_ batch: Batch) {
+    (images, labels, owner) = (UnsafePointer(batch.images.base), batch.labels, batch.images)
+    (mixedShare, index) = (batch.mixedShare, batch.index)
+  }
+
+  /// A batch whose images the caller keeps.
+  init(images: UnsafePointer<Float>, labels: [Int], mixedShare: Float, index: Int = 0) {
+    (self.images, self.labels, self.mixedShare, owner) = (images, labels, mixedShare, nil)
+    self.index = index
+  }
+}
+
+/// The micro-batches of an epoch, handed out step by step, one at a time: no more than one is held.
+///
+/// Micro-batch i belongs to step i / `microBatches` of its epoch. Numbers can be missing: a micro-batch of broken images
+/// alone is passed over, and a step of nothing else with it.
+public final class StepFeed {
+  /// Micro-batches of a step.
+  public let microBatches: Int
+  private let source: () throws -> TrainingBatch?
+  private var ahead: TrainingBatch?
+  private var waited = 0.0
+
+  /// - Parameter source: the next micro-batch; nil after the last.
+  public init(microBatches: Int, _ source: @escaping () throws -> TrainingBatch?) {
+    self.microBatches = microBatches
+    self.source = source
+  }
+
+  /// One step on one batch.
+  convenience init(_ batch: TrainingBatch) {
+    var batches = [batch]
+    self.init(microBatches: 1) { batches.popLast() }
+  }
+
+  /// The step of the epoch to which the next micro-batch belongs; nil after the last.
+  public func nextStep() throws -> Int? {
+    if ahead == nil {
+      let start = ContinuousClock.now
+      ahead = try source()
+      waited += start.duration(to: .now).inSeconds
+    }
+    return ahead.map { $0.index / microBatches }
+  }
+
+  /// The seconds spent waiting for micro-batches since this was last asked.
+  func takeWaited() -> Double {
+    defer { waited = 0 }
+    return waited
+  }
+
+  /// Calls `body` with each micro-batch of a step and its number in the step.
+  func forEach(of step: Int, _ body: (TrainingBatch, Int) throws -> Void) throws {
+    while try nextStep() == step, let batch = ahead {
+      ahead = nil
+      let number = batch.index % microBatches
+      try body(batch, number)
+      // The next one belongs to another step; it is not waited for.
+      if number == microBatches - 1 { break }
+    }
+  }
+}
