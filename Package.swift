@@ -33,7 +33,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
-    .target(name: "Reports", dependencies: ["Training", "Runtime"]),
+    .target(name: "Reports", dependencies: ["Training", "Oscillation", "MXFormats", "Runtime"]),
     .target(
       name: "Training",
       dependencies: [

@@ -24,12 +24,36 @@ struct ReportCommand: ParsableCommand {
   @Option(help: "The heading of the page.")
   var title = "Training runs"
 
+  @Option(
+    help: ArgumentHelp(
+      "The epochs whose distributions are drawn over each other, as in 1,30,90. (default: the first, the middle, the last)",
+      valueName: "epochs"))
+  var epochs: String?
+
+  @Option(
+    help: "The layer whose confidence is drawn, as in blocks.3.mlp.fc1. (default: the least sure)")
+  var layer: String?
+
   @OptionGroup var outputs: OutputOption
+
+  private var chosenEpochs: [Double] {
+    get throws {
+      try (epochs ?? "").split(separator: ",").map { word in
+        let text = word.trimmingCharacters(in: .whitespaces)
+        guard let epoch = Double(text), epoch.isFinite, epoch >= 0 else {
+          throw ValidationError("--epochs has '\(text)'; it takes numbers, as in 1,30,90")
+        }
+        return epoch
+      }
+    }
+  }
 
   func run() throws {
     let target = try outputs.file(output, inputs: runs.flatMap(RunDirectory.files(of:)))
     let records = try runs.map(RunRecord.init(path:))
-    try target.write(text: ReportPage(records, title: title).html)
+    var options = ReportPage.Options()
+    (options.epochs, options.layer) = (try chosenEpochs, layer)
+    try target.write(text: ReportPage(records, title: title, options: options).html)
     writeNotes(records, RunGroup.grouped(records))
     writeError("runs on the page: \(records.count); \(output)\n")
   }

@@ -49,6 +49,58 @@ struct BatchLoaderTests {
     #expect(batches.flatMap(\.labels) == shuffle.permutation(21).map { $0 % 2 })
   }
 
+  @Test(
+    "a step's images are dealt out to its batches, and repeats of an image come into different ones"
+  )
+  func dealing() throws {
+    func options(dropsLast: Bool) -> LoaderOptions {
+      LoaderOptions(
+        batchSize: 4, batchesPerStep: 3, dropsLast: dropsLast, training: true, seed: 11, workers: 2)
+    }
+    var preprocessing = rawValues(4)
+    preprocessing.augmentation.repeats = 3
+    let dataset = SyntheticDataset(count: 29)
+    let loader = try BatchLoader(
+      dataset: dataset, preprocessing: preprocessing, options: options(dropsLast: false))
+    let batches = try allBatches(loader, epoch: 0)
+    // Two whole steps; then five images: two, two and one.
+    #expect(batches.map(\.count) == [4, 4, 4, 4, 4, 4, 2, 2, 1] && loader.batchesPerEpoch == 9)
+    var shuffle = RandomStream(seed: 11, purpose: .shuffle, step: 0).sequence(item: 0)
+    let order = shuffle.permutation(29)
+    for (number, batch) in batches.enumerated() {
+      let (step, part) = (number / 3, number % 3)
+      let places = (0..<batch.count).map { order[(step * 12 + part + 3 * $0) / 3] }
+      #expect(batch.places == places && batch.index == number)
+      #expect(Set(batch.places).count == batch.count)
+    }
+    // Without the last, and from the middle of the epoch on.
+    let whole = try BatchLoader(
+      dataset: dataset, preprocessing: preprocessing, options: options(dropsLast: true))
+    #expect(try allBatches(whole, epoch: 0).map(bits) == batches.prefix(6).map(bits))
+    let rest = try allBatches(loader, epoch: 0, from: 3)
+    #expect(rest.map(bits) == batches.dropFirst(3).map(bits))
+    #expect(throws: LoaderError.noWholeBatch(images: 11, batchSize: 12)) {
+      _ = try BatchLoader(
+        dataset: SyntheticDataset(count: 11), preprocessing: preprocessing,
+        options: options(dropsLast: true))
+    }
+  }
+
+  @Test("images that stand for a data set are spread over its classes, and over each class")
+  func spread() {
+    // Classes take turns: 0, 1, 0, 1, …
+    let few = SyntheticDataset(count: 20).spread(5)
+    #expect(few.count == 5 && few.classCounts.sorted() == [2, 3])
+    let names = (0..<5).map(few.name)
+    #expect(
+      names
+        == names.sorted {
+          Int($0.split(separator: " ").last!)! < Int($1.split(separator: " ").last!)!
+        })
+    #expect(SyntheticDataset(count: 4).spread(9).count == 4)
+    #expect(SyntheticDataset(count: 20).spread(1).count == 1)
+  }
+
   @Test("an epoch resumed at a batch goes on as it would have")
   func resume() throws {
     let whole = try allBatches(loader(SyntheticDataset(count: 50)), epoch: 2).map(bits)

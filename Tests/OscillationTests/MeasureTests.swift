@@ -75,14 +75,14 @@ struct MeasureTests {
     var values = [Float](repeating: 1, count: 34)
     values[0] = 6
     window.begin(buffer(values), averages: nil)
-    #expect(window.steps == 0 && window.weightRate == 0)
+    #expect(window.steps == 0 && window.rates.weight == 0)
     values[1] = 1.3  // 1 → 1.5
     values[32] = 2  // The second group's scale doubles; nothing else becomes another number.
     window.add(buffer(values), averages: nil)
     #expect(window.steps == 1 && window.flips == 2 && window.scaleFlips == 1)
     let squares = 36.0 + 33
-    #expect(abs(window.weightRate - ((0.09 + 1) / squares).squareRoot()) < 1e-6)
-    #expect(abs(window.quantizedRate - ((0.25 + 1) / squares).squareRoot()) < 1e-6)
+    #expect(abs(window.rates.weight - ((0.09 + 1) / squares).squareRoot()) < 1e-6)
+    #expect(abs(window.rates.quantized - ((0.25 + 1) / squares).squareRoot()) < 1e-6)
     values[1] = 1
     window.add(buffer(values), averages: nil)
     #expect(window.flips == 3 && window.scaleFlips == 1)
@@ -91,6 +91,39 @@ struct MeasureTests {
     // Begun again, it forgets.
     window.begin(buffer(values), averages: nil)
     #expect(window.ratio(5 + 1) == 0 && window.flips == 0)
+  }
+
+  @Test(
+    "rates of change are averaged over tensors, and beside that those of all weights as one vector")
+  func ratesByTensor() {
+    var table = ParameterTable()
+    _ = table.add("bias", [5], decays: false)
+    _ = table.add("large", [1, 32], decays: true, quantized: true)
+    _ = table.add("small", [1, 32], decays: true, quantized: true)
+    let window = MovementWindow(WeightQuantizer(table, .tetrajet), arena: arena)
+    var values = [Float](repeating: 6, count: 32) + [Float](repeating: 0.5, count: 32)
+    window.begin(buffer(values), averages: nil)
+    values[40] = 0.75  // |Δw| = .25 of a tensor of norm .5·√32.
+    window.add(buffer(values), averages: nil)
+    let change = 0.25 / (0.5 * 32.0.squareRoot())
+    #expect(abs(window.rates.weight - change / 2) < 1e-9)
+    #expect(abs(window.wholeRates.weight - 0.25 / (32 * 36 + 32 * 0.25).squareRoot()) < 1e-9)
+    #expect(window.rates.quantized > 5 * window.wholeRates.quantized)
+  }
+
+  @Test("the distribution of latent weights reaches as far as a format's largest magnitude may")
+  func latentRange() {
+    var recipe = LinearRecipe.tetrajet
+    recipe[.q2] = QuantizerRecipe(format: .e3m0, scaleRule: .floor)
+    // Against a scale of 1, 31 lies at the end of E3M0's range and far outside of E2M1's.
+    var values = [Float](repeating: 0, count: 32)
+    (values[0], values[1]) = (31, 12)
+    let quantizer = WeightQuantizer(oneTensor(1, 32), recipe)
+    let latent = QuantizationConfidence(buffer(values), quantizer).all.latent
+    #expect(QuantizationConfidence.latentRange(.e3m0) == 32)
+    #expect(QuantizationConfidence.latentRange(.e2m1) == 8)
+    #expect(latent[Int((31 + 32.0) / 64 * 128)] == 1 && latent[Int((12 + 32.0) / 64 * 128)] == 1)
+    #expect(latent[64] == 30)
   }
 
   @Test("weights are quantized as the forward pass does it, tensors of others left alone")

@@ -14,6 +14,7 @@ final class ToyTraining {
   let remedy: any Remedy
   /// The averages of another remedy.
   var averages: AlignedBuffer<Float>?
+  var learningRate: (Int) -> Float = { _ in 1e-3 }
   private(set) var step = 0
   private let arena = Arena(chunkCount: 1 << 16)
 
@@ -30,7 +31,8 @@ final class ToyTraining {
 
   func view(_ step: Int) -> TrainingView {
     TrainingView(
-      step: step, totalSteps: totalSteps, stepsPerEpoch: 10, weights: weights, gradients: gradients,
+      step: step, totalSteps: totalSteps, stepsPerEpoch: 10, learningRate: learningRate,
+      weights: weights, gradients: gradients,
       averages: averages ?? remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
   }
 
@@ -106,17 +108,46 @@ struct RemedyTests {
   }
 
   @Test(
-    "Dampen adds 2λ(w − Q(w)) with λ on a cosine, summed or averaged over a row's inputs",
+    "Q-Ramping detects nothing, and lets no weight wait, where the rate rises before the next time")
+  func rampingWarmUp() throws {
+    var settings = RemedySettings().qramping
+    settings.updateEvery = 4
+    let training = ToyTraining(Self.group(0.7501), rows: 1, totalSteps: 100) {
+      QRamping(settings, $0)
+    }
+    // Epochs of four steps with one rate each; a step that is higher than the one before, from 16 on.
+    training.learningRate = { step in
+      step < 16 ? [4e-6, 2e-4, 4e-4, 3e-4][step / 4] : step == 18 ? 2e-4 : 1e-4
+    }
+    var trials: [Int] = []
+    for step in 0..<24 {
+      try training.remedy.beforeStep(training.view(step)) { steps, observe in
+        trials.append(step)
+        for trial in 0..<steps {
+          training.weights.base[6] = trial % 2 == 0 ? 0.7499 : 0.7501
+          observe(training.view(step + trial + 1))
+        }
+      }
+      let period = try #require(training.remedy.updatePeriods).base[6]
+      #expect(period == ((16..<20).contains(step) ? 1 : 10), "step \(step)")
+    }
+    #expect(trials == [0, 4, 8, 12, 20])
+  }
+
+  @Test(
+    "Dampen adds 2λ(w − Q(w)) with λ on a cosine from a quarter of training on, averaged over a row's inputs or summed",
     arguments: RemedySettings.Dampen.Reduction.allCases)
   func dampen(reduction: RemedySettings.Dampen.Reduction) throws {
     var settings = RemedySettings().dampen
     settings.reduction = reduction
-    let training = ToyTraining(Self.group(0.7, -1.1), rows: 1, totalSteps: 4) { _ in
+    let training = ToyTraining(Self.group(0.7, -1.1), rows: 1, totalSteps: 8) { _ in
       Dampen(settings)
     }
-    for step in 0..<4 {
+    #expect(settings.reduction == reduction && RemedySettings().dampen.reduction == .rowMean)
+    for step in 0..<8 {
       try training.run()
-      let lambda = 0.1 * (1 - cos(Double.pi * Double(step) / 4)) / 2
+      let way = max(0, Double(step) - 2) / 6
+      let lambda = 0.1 * (1 - cos(Double.pi * way)) / 2
       let factor = 2 * lambda / (reduction == .sum ? 1 : 32)
       for (element, distance) in [(0, 0.0), (1, 0.7 - 0.5), (2, -1.1 + 1), (3, 0)] {
         #expect(

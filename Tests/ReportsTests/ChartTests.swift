@@ -25,6 +25,28 @@ struct ChartTests {
       }
     }
     #expect(Axis([]).range == 0...1)
+    for first in Self.extremes {
+      for second in Self.extremes {
+        let axis = Axis(logarithmOf: [first, second])
+        let (low, high) = (axis.range.lowerBound, axis.range.upperBound)
+        #expect(low > 0 && high.isFinite && low < high, "\(first), \(second): \(axis)")
+        #expect((1...12).contains(axis.ticks.count), "\(first), \(second): \(axis)")
+      }
+    }
+  }
+
+  @Test(
+    "on a logarithmic axis equal ratios are equal distances, and ticks are 1, 2, 5 or powers of ten"
+  )
+  func logarithm() {
+    let axis = Axis(logarithmOf: [0.3, 40])
+    #expect(axis.range == 0.2...50)
+    #expect(axis.ticks.map { short($0) } == ["0.2", "0.5", "1", "2", "5", "10", "20", "50"])
+    #expect(abs(axis.share(1) - axis.share(0.5) - (axis.share(20) - axis.share(10))) < 1e-12)
+    #expect(axis.share(0.2) == 0 && axis.share(50) == 1)
+    let decades = Axis(logarithmOf: [2e-4, 3])
+    #expect(decades.range == 1e-4...10)
+    #expect(decades.ticks.count == 6)
   }
 
   /// What no attribute of a drawing may hold.
@@ -47,6 +69,11 @@ struct ChartTests {
           curves: [LineChart.Curve(name: "n", color: 0, points: points, isStepped: true)]
         ).html
         #expect(isDrawable(line.replacing("e+308", with: "").replacing("e+300", with: "")))
+        let ratios = LineChart(
+          title: "t", xLabel: "x", curves: [LineChart.Curve(name: "n", color: 0, points: points)],
+          isLogarithmic: true
+        ).html
+        #expect(isDrawable(ratios.replacing("e+308", with: "").replacing("e+300", with: "")))
         let map = HeatMap(
           title: "t", rows: ["a", "b"], columns: ["c", "d"],
           values: [[first, nil], [second, 1]], xLabel: "x"
@@ -54,9 +81,10 @@ struct ChartTests {
         #expect(map.contains("<figure>"), "\(first), \(second)")
         _ =
           HistogramChart(
-            title: "t", xLabel: "x", range: -8...8,
+            title: "t", xLabel: "x",
             distributions: [
-              HistogramChart.Distribution(name: "n", color: 0, counts: [abs(first), abs(second)])
+              HistogramChart.Distribution(
+                name: "n", color: 0, counts: [abs(first), abs(second)], range: -8...8)
             ]
           ).html
         _ = (short(first), fixed(second, 2))

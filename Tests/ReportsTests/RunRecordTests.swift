@@ -217,7 +217,7 @@ struct RunRecordTests {
   func page() throws {
     try withTemporaryFolder { folder in
       let all = try runs("fp32", [50, 52], in: folder)
-      let html = ReportPage(all, title: "<b>&'\"").html
+      let html = try ReportPage(all, title: "<b>&'\"").html
       #expect(html.contains("<title>&lt;b&gt;&amp;&#39;&quot;</title>") && !html.contains("<b>"))
       for name in ["fp320-0", "fp320-1"] { #expect(html.contains(name), "\(name)") }
       // The only address is the name of SVG's namespace, in the script.

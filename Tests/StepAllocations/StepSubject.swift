@@ -64,6 +64,7 @@ struct StepSubject {
   func allocations() throws -> [AllocationSite] {
     let model = recipe.model
     let training = try TrainingStep(recipe, stepsPerEpoch: Self.warmups + Self.counted)
+    training.schedule = LearningRateSchedule(constant: 1e-2)
     let images = AlignedBuffer<Float>(
       count: batch * model.channels * model.imageSize * model.imageSize)
     let random = RandomStream(seed: 1, purpose: .benchmark)
@@ -71,8 +72,7 @@ struct StepSubject {
     let labels = (0..<batch).map { $0 % model.classes }
     func run(_ steps: Range<Int>) throws {
       for step in steps {
-        _ = try training.run(
-          images.base, labels: labels, mixedShare: 0.7, step: step, learningRate: 1e-2)
+        _ = try training.run(images.base, labels: labels, mixedShare: 0.7, step: step)
       }
     }
     try run(0..<Self.warmups)

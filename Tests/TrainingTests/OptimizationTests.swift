@@ -108,6 +108,32 @@ struct OptimizationTests {
     #expect(abs(schedule.learningRate(step: 1000) - 1e-5) < 1e-9)
   }
 
+  @Test("by epoch and one epoch late, rates are those of the authors' loop")
+  func scheduleByEpoch() {
+    var recipe = Recipe()
+    recipe.training.epochs = 90
+    recipe.schedule.warmupEpochs = 5
+    (recipe.schedule.unit, recipe.schedule.lagEpochs) = (.epoch, 1)
+    let schedule = LearningRateSchedule(recipe, stepsPerEpoch: 1251)
+    // The loop trains epoch 0 at the scheduler's initial rate and sets, behind epoch e, the value of e.
+    var rate = 1e-6
+    for epoch in 0..<90 {
+      for step in [0, 1, 700, 1250] {
+        let found = Double(schedule.learningRate(step: epoch * 1251 + step))
+        #expect(abs(found - rate) < 1e-7 * rate, "epoch \(epoch), step \(step)")
+      }
+      rate =
+        epoch < 5
+        ? 1e-6 + (1e-3 - 1e-6) * Double(epoch) / 5
+        : 1e-5 + (1e-3 - 1e-5) * (1 + cos(Double.pi * Double(epoch) / 90)) / 2
+    }
+    // Without the lag, an epoch has the value of its number.
+    recipe.schedule.lagEpochs = 0
+    let punctual = LearningRateSchedule(recipe, stepsPerEpoch: 10)
+    #expect(punctual.learningRate(step: 19) == punctual.learningRate(step: 10))
+    #expect(abs(punctual.learningRate(step: 10) - (1e-6 + (1e-3 - 1e-6) / 5)) < 1e-9)
+  }
+
   @Test(
     "cross entropy of equal logits is ln K, with and without smoothing", arguments: [Float(0), 0.1])
   func uniformLoss(smoothing: Float) {
@@ -161,13 +187,13 @@ struct OptimizationTests {
     recipe.model.dropPath = 0
     recipe.training.labelSmoothing = 0
     let training = try TrainingStep(recipe)
+    training.schedule = LearningRateSchedule(constant: 3e-3)
     var random = TestRandom(seed: 61)
     let images = random.normals(8 * 64)
     let labels = (0..<8).map { $0 % 4 }
     var losses: [Double] = []
     for step in 0..<40 {
-      losses.append(
-        try training.run(images, labels: labels, step: step, learningRate: 3e-3).meanLoss)
+      losses.append(try training.run(images, labels: labels, step: step).meanLoss)
     }
     #expect(losses[0] > 1 && losses[39] < 0.1, "\(losses)")
   }
@@ -200,7 +226,7 @@ struct OptimizationTests {
     let before = Array(training.weights.elements)
     let images = [Float](repeating: .nan, count: 64)
     #expect(throws: NonFiniteTensor(tensor: tensor, step: 7)) {
-      _ = try training.run(images, labels: [0], step: 7, learningRate: 1e-3)
+      _ = try training.run(images, labels: [0], step: 7)
     }
     #expect(Array(training.weights.elements) == before)
   }
@@ -220,8 +246,7 @@ struct OptimizationTests {
     let last = try #require(training.model.parameters.entries.last?.name)
     let before = training.weightsSHA256
     #expect(throws: NonFiniteTensor(tensor: "the gradient of \(last)", step: 3)) {
-      _ = try training.run(
-        [Float](repeating: 0.5, count: 64), labels: [1], step: 3, learningRate: 1e-3)
+      _ = try training.run([Float](repeating: 0.5, count: 64), labels: [1], step: 3)
     }
     #expect(training.weightsSHA256 == before)
     try training.checkIsFinite(step: 3)

@@ -213,10 +213,10 @@ struct PretrainedTests {
     recipe.fineTuning.freezesPatchEmbedding = true
     recipe.optimizer.weightDecay = 0
     let training = try TrainingStep(recipe)
+    training.schedule = LearningRateSchedule(constant: 1e-3)
     let before = Array(training.weights.elements)
     var random = TestRandom(seed: 150)
-    _ = try training.run(
-      random.normals(8 * 64), labels: (0..<8).map { $0 }, step: 0, learningRate: 1e-3)
+    _ = try training.run(random.normals(8 * 64), labels: (0..<8).map { $0 }, step: 0)
     // AdamW's first step is the rate itself, in the gradient's direction.
     for entry in training.model.parameters.entries {
       let moved = entry.range.map { abs(training.weights.base[$0] - before[$0]) }.max() ?? 0

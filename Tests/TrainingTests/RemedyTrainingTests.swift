@@ -32,9 +32,9 @@ struct RemedyTrainingTests {
     _ recipe: Recipe, steps: Int, extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws -> TrainingStep {
     let training = try TrainingStep(recipe, stepsPerEpoch: 10, extraRemedies: extraRemedies)
+    training.schedule = LearningRateSchedule(constant: 2e-3)
     for step in 0..<steps {
-      _ = try training.run(
-        images, labels: (0..<batch).map { $0 % 10 }, step: step, learningRate: 2e-3)
+      _ = try training.run(images, labels: (0..<batch).map { $0 % 10 }, step: step)
     }
     return training
   }
@@ -183,9 +183,9 @@ struct RemedyTrainingTests {
     let watched = try TrainingStep(Self.recipe("microscaling"), stepsPerEpoch: 10)
     let census = QuantizerCensus()
     watched.census = census
+    watched.schedule = LearningRateSchedule(constant: 2e-3)
     for step in 0..<4 {
-      _ = try watched.run(
-        Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: step, learningRate: 2e-3)
+      _ = try watched.run(Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: step)
     }
     #expect(Self.same(plain.weights, watched.weights))
     for operand in Operand.allCases {
@@ -196,8 +196,7 @@ struct RemedyTrainingTests {
     #expect(census[.q2]?.elements == 4 * watched.weightQuantizer.weightCount)
     let tetrajet = try TrainingStep(Self.recipe("tetrajet"), stepsPerEpoch: 10)
     tetrajet.census = QuantizerCensus()
-    _ = try tetrajet.run(
-      Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: 0, learningRate: 2e-3)
+    _ = try tetrajet.run(Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: 0)
     #expect(Operand.allCases.allSatisfy { tetrajet.census?[$0]?.saturated == 0 })
   }
 }

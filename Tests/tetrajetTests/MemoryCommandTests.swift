@@ -66,8 +66,18 @@ struct MemoryCommandTests {
         refused,
         [
           "the run takes about", "(activations ", "the process itself", "--memory-limit is 80 MiB",
-          "try training.batch_size=",
+          "try training.micro_batch=", "or training.batch_size=",
         ], run: run)
+      let pieces = try #require(
+        refused.errors.split(separator: "training.micro_batch=").last?.prefix { $0.isNumber })
+      let inPieces = try tetrajet(
+        Self.large + [
+          "--output", "\(folder)/pieces", "--memory-limit", "82MiB", "--set",
+          "training.micro_batch=\(pieces)",
+        ])
+      #expect(inPieces.status == 0, "\(inPieces.errors)")
+      let peak = try RunSummary(path: "\(folder)/pieces/summary.json").peakMemoryMB
+      #expect(peak < 95, "\(peak)")
       let words = refused.errors.split(separator: "training.batch_size=")
       let batch = try #require(Int(words.last?.prefix { $0.isNumber } ?? ""))
       #expect(batch > 1 && batch < 512)

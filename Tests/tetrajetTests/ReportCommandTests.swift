@@ -48,6 +48,39 @@ struct ReportCommandTests {
     }
   }
 
+  @Test("--epochs and --layer choose what is drawn, and E3M0 has its own thresholds and range")
+  func choices() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(
+        "train", "--data", "digits", "--epochs", "6", "--set", "statistics.interval=45", "--set",
+        "quantizers.q2.format=e3m0", "--output", run)
+      #expect(result.status == 0, "\(result.errors)")
+      let page = "\(folder)/page.html"
+      let report = try tetrajet(
+        "report", run, "-o", page, "--epochs", "2, 3,5", "--layer", "blocks.1.mlp.fc2")
+      #expect(report.status == 0, "\(report.errors)")
+      let html = String(decoding: try readFile(page), as: UTF8.self)
+      #expect(html.contains("Confidence of blocks.1.mlp.fc2 at the end"))
+      for epoch in 1...6 {
+        #expect(html.contains("epoch \(epoch).0") == [2, 3, 5].contains(epoch), "\(epoch)")
+      }
+      // The histogram of latent weights ends at 32.
+      let latent = try #require(html.range(of: "Latent weights by their group"))
+      #expect(html[latent.upperBound...].contains("[-32.0,") && !html.contains("[-8.0,"))
+      for (arguments, words) in [
+        (
+          ["--layer", "blocks.9.mlp.fc2"],
+          "no run has a quantized layer 'blocks.9.mlp.fc2'; there are 12"
+        ),
+        (["--epochs", "1,last"], "--epochs has 'last'"),
+      ] {
+        let wrong = try tetrajet(["report", run, "-o", page, "--force"] + arguments)
+        #expect(wrong.status == 64 && wrong.errors.contains(words), "\(wrong.errors)")
+      }
+    }
+  }
+
   @Test("a run that was broken off is on the page, and said to be unfinished")
   func unfinished() throws {
     try withTemporaryFolder { folder in

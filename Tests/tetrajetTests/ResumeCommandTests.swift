@@ -56,7 +56,8 @@ struct ResumeCommandTests {
   @Test(
     "killed again and again, in mid-epoch, while a checkpoint is written and in a detection, a run ends with the same bytes",
     arguments: [
-      ["tetrajet"], ["microscaling+qema"], ["tetrajet+dampen"],
+      ["tetrajet"], ["microscaling+qema"], ["tetrajet+dampen", "dampen.start=0"],
+      ["tetrajet", "training.micro_batch=8", "schedule.unit=epoch", "schedule.lag_epochs=1"],
       ["fp32", "training.average_decay=0.9"],
       ["tetrajet+qramping", "qramping.update_every=20", "qramping.detection_steps=15"],
       ["tetrajet+freeze", "freeze.start=0.02", "freeze.momentum=0.1"],

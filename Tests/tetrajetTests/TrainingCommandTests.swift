@@ -70,6 +70,68 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test(
+    "a batch in micro-batches trains to the same bytes on one, two and three threads, epoch by epoch at its rate"
+  )
+  func microBatches() throws {
+    try withTemporaryFolder { folder in
+      let settings = [
+        "training.batch_size=96", "training.micro_batch=24", "training.drop_last=true",
+        "schedule.unit=epoch", "schedule.lag_epochs=1", "schedule.warmup_epochs=2",
+        "training.log_every=5",
+      ].flatMap { ["--set", $0] }
+      for threads in 1...3 {
+        let result = try tetrajet(
+          ["train", "--data", "digits", "--epochs", "4", "--threads", "\(threads)"] + settings + [
+            "--output", "\(folder)/\(threads)",
+          ])
+        #expect(result.status == 0, "\(result.errors)")
+      }
+      let runs = try (1...3).map { try RunSummary(path: "\(folder)/\($0)/summary.json") }
+      // 1,437 images are fourteen whole batches.
+      #expect(Set(runs.map(\.weightsSHA256)).count == 1 && runs[0].steps == 4 * 14)
+      let rates = try jsonLines("\(folder)/1/metrics.jsonl").map {
+        ($0["epoch"] as! Int, $0["learning_rate"] as! Double)
+      }
+      let cosine = 1e-5 + (3e-3 - 1e-5) * (1 + cos(Double.pi * 2 / 4)) / 2
+      for (epoch, rate) in rates {
+        let expected = [1e-6, 1e-6, (1e-6 + 3e-3) / 2, cosine][epoch]
+        #expect(abs(rate / expected - 1) < 1e-5, "epoch \(epoch): \(rate)")
+      }
+      #expect(Set(rates.map(\.0)).count == 4)
+    }
+  }
+
+  @Test("Q-Ramping moves the weights no further than plain TetraJet does, whatever the warm-up")
+  func rampingMovesNoFurther() throws {
+    try withTemporaryFolder { folder in
+      func train(_ method: String, _ settings: [String] = []) throws -> (
+        largest: Float, rate: Double
+      ) {
+        let run = "\(folder)/\(method)"
+        let result = try tetrajet(
+          ["train", "--data", "digits", "--epochs", "12", "--method", method, "--output", run]
+            + settings.flatMap { ["--set", $0] })
+        try #require(result.status == 0, "\(result.errors)")
+        let file = try SafetensorsFile(path: "\(run)/last.safetensors")
+        let quantized = file.entries.map(\.name).filter {
+          $0.hasPrefix("blocks.") && $0.hasSuffix(".weight") && !$0.contains("norm")
+        }
+        let largest = try quantized.flatMap { try file.floats($0) }.reduce(0) { max($0, abs($1)) }
+        let rates = try jsonLines("\(run)/metrics.jsonl").compactMap {
+          $0["rate_of_change_weight"] as? Double
+        }
+        try? FileManager.default.removeItem(atPath: run)
+        return (largest, rates.max() ?? 0)
+      }
+      let plain = try train("tetrajet")
+      // Every epoch, so that the first two lie within the warm-up.
+      let ramping = try train("tetrajet+qramping", ["qramping.update_every=0"])
+      #expect(ramping.largest < 1.2 * plain.largest, "\(ramping), \(plain)")
+      #expect(ramping.rate < 1.1 * plain.rate, "\(ramping), \(plain)")
+    }
+  }
+
   @Test("metrics say how the weights oscillate, and the summary what they did in the second half")
   func statistics() throws {
     try withTemporaryFolder { folder in

@@ -19,6 +19,16 @@ public struct Batch: Sendable {
   /// passed over.
   public let index: Int
 
+  /// A batch, as loaders make it.
+  package init(
+    images: AlignedBuffer<Float>, labels: [Int], places: [Int], mixedShare: Float, imageSize: Int,
+    channels: Int, index: Int
+  ) {
+    (self.images, self.labels, self.places) = (images, labels, places)
+    (self.mixedShare, self.imageSize, self.channels) = (mixedShare, imageSize, channels)
+    self.index = index
+  }
+
   /// B: the batch size, less the broken images; fewer in an epoch's last batch.
   public var count: Int { labels.count }
 }

@@ -22,7 +22,8 @@ public struct LoaderOptions: Sendable, Equatable {
 
   /// Options; `BatchLoader` checks their values.
   public init(
-    batchSize: Int = 128, batchesPerStep: Int = 1, dropsLast: Bool = false, training: Bool = false, seed: UInt64 = 0,
+    batchSize: Int = 128, batchesPerStep: Int = 1, dropsLast: Bool = false, training: Bool = false,
+    seed: UInt64 = 0,
     workers: Int = Threads.available, cacheMegabytes: Int = 1024, maximumBrokenShare: Double = 0.01
   ) {
     self.batchSize = batchSize

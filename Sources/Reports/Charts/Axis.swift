@@ -9,6 +9,8 @@ package struct Axis {
   package let range: ClosedRange<Double>
   /// The values that are labelled.
   package let ticks: [Double]
+  /// Whether equal distances are equal ratios.
+  package let isLogarithmic: Bool
 
   /// Differences and quotients of numbers up to here are finite.
   private static let largest = 1e300
@@ -34,9 +36,32 @@ package struct Axis {
       (low, high) = ((low / step).rounded(.down) * step, (high / step).rounded(.up) * step)
     }
     range = low...high
+    isLogarithmic = false
     let first = (low / step - 1e-9).rounded(.up)
     let last = (high / step + 1e-9).rounded(.down)
     ticks = stride(from: first, through: last, by: 1).map { $0 * step }
+  }
+
+  /// The axis of some positive values on which equal distances are equal ratios, from tick to tick: 1, 2 and 5 times powers of
+  /// ten; where these would be too many, powers of ten alone.
+  package init(logarithmOf values: [Double]) {
+    let positive = values.filter { $0.isFinite && $0 > 0 }.map {
+      min(max($0, 1 / Self.largest), Self.largest)
+    }
+    let exponents = positive.map { Int(floor(log10($0) + 1e-9)) }
+    let (first, last) = (exponents.min() ?? 0, exponents.max() ?? 0)
+    let decades = first...last + 1
+    // Of very many decades some.
+    let every = (decades.count - 1) / 8 + 1
+    let steps = last - first < 3 ? [1.0, 2, 5] : [1]
+    let all = decades.flatMap { exponent in steps.map { $0 * pow(10, Double(exponent)) } }
+    let least = positive.min() ?? 1, largest = positive.max() ?? 10
+    let low = all.last { $0 <= least * (1 + 1e-9) } ?? all[0]
+    let high = all.first { $0 >= largest * (1 - 1e-9) && $0 > low } ?? all[all.count - 1]
+    range = low...high
+    isLogarithmic = true
+    ticks = all.filter(range.contains).enumerated().filter { $0.offset % every == 0 }
+      .map(\.element)
   }
 
   /// 1, 2 or 5 times a power of ten, at least `raw`.
@@ -47,6 +72,7 @@ package struct Axis {
 
   /// Where a value lies, 0 at the beginning and 1 at the end.
   package func share(_ value: Double) -> Double {
-    (value - range.lowerBound) / (range.upperBound - range.lowerBound)
+    let (low, high) = (range.lowerBound, range.upperBound)
+    return isLogarithmic ? log(value / low) / log(high / low) : (value - low) / (high - low)
   }
 }

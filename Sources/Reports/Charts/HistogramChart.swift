@@ -1,37 +1,36 @@
-/// Distributions over the same bins, laid over each other as outlines: shares of the whole.
+/// Distributions laid over each other as outlines: shares of the whole a bin.
 package struct HistogramChart {
   /// One distribution.
   package struct Distribution {
     let name: String
     let color: Int
     let counts: [Double]
+    let range: ClosedRange<Double>
 
-    /// - Parameter counts: a number a bin.
-    package init(name: String, color: Int, counts: [Double]) {
-      (self.name, self.color, self.counts) = (name, color, counts)
+    /// - Parameters:
+    ///   - counts: a number a bin.
+    ///   - range: where the first bin begins and the last ends.
+    package init(name: String, color: Int, counts: [Double], range: ClosedRange<Double>) {
+      (self.name, self.color, self.counts, self.range) = (name, color, counts, range)
     }
   }
 
   private let title, xLabel: String
-  private let range: ClosedRange<Double>
   private let distributions: [Distribution]
   private let showsLegend: Bool
 
-  /// - Parameters:
-  ///   - range: where the first bin begins and the last ends.
-  ///   - showsLegend: whether the distributions are named above the chart.
+  /// - Parameter showsLegend: whether the distributions are named above the chart.
   package init(
-    title: String, xLabel: String, range: ClosedRange<Double>, distributions: [Distribution],
-    showsLegend: Bool = false
+    title: String, xLabel: String, distributions: [Distribution], showsLegend: Bool = false
   ) {
-    (self.title, self.xLabel, self.range) = (title, xLabel, range)
+    (self.title, self.xLabel) = (title, xLabel)
     (self.distributions, self.showsLegend) = (distributions, showsLegend)
   }
 
   /// The chart as a figure.
   package var html: String {
     let curves = distributions.compactMap { distribution -> LineChart.Curve? in
-      let total = distribution.counts.reduce(0, +)
+      let (total, range) = (distribution.counts.reduce(0, +), distribution.range)
       guard total > 0, total.isFinite else { return nil }
       let width = (range.upperBound - range.lowerBound) / Double(distribution.counts.count)
       var points = distribution.counts.enumerated().map { index, count in

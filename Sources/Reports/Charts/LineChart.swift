@@ -20,19 +20,21 @@ package struct LineChart {
 
   private let title, xLabel: String
   private let curves: [Curve]
-  private let includesZero, showsLegend: Bool
+  private let includesZero, isLogarithmic, showsLegend: Bool
   private let thresholds: [Double]
 
   /// - Parameters:
+  ///   - isLogarithmic: whether equal heights are equal ratios; points that are not above 0 are left out then.
   ///   - showsLegend: whether the curves are named above the chart: where their colours do not stand for the page's
   ///     recipes.
   ///   - thresholds: horizontal lines, dashed.
   package init(
     title: String, xLabel: String, curves: [Curve], includesZero: Bool = false,
-    showsLegend: Bool = false, thresholds: [Double] = []
+    isLogarithmic: Bool = false, showsLegend: Bool = false, thresholds: [Double] = []
   ) {
     (self.title, self.xLabel, self.curves) = (title, xLabel, curves)
     (self.includesZero, self.showsLegend) = (includesZero, showsLegend)
+    self.isLogarithmic = isLogarithmic
     self.thresholds = thresholds
   }
 
@@ -45,7 +47,9 @@ package struct LineChart {
     let points = curves.flatMap(\.points)
     guard !points.isEmpty else { return "" }
     let x = Axis(points.map(\.x), snaps: false, wanted: 6)
-    let y = Axis(points.flatMap { [$0.low, $0.high] } + thresholds, includingZero: includesZero)
+    let heights = points.flatMap { [$0.low, $0.high] } + thresholds
+    let y =
+      isLogarithmic ? Axis(logarithmOf: heights) : Axis(heights, includingZero: includesZero)
     var svg = SVG(width: Self.width, height: Self.height, label: title)
     func place(_ px: Double, _ py: Double) -> (x: Double, y: Double) {
       (
@@ -95,6 +99,7 @@ package struct LineChart {
     curves.map { curve in
       let points = curve.points.filter {
         [$0.x, $0.y, $0.low, $0.high].allSatisfy(\.isFinite)
+          && (!isLogarithmic || min($0.y, $0.low) > 0)
       }
       return Curve(
         name: curve.name, color: curve.color, points: points, isStepped: curve.isStepped)

@@ -6,11 +6,33 @@ import Training
 public struct ReportPage {
   private let groups: [RunGroup]
   private let title: String
+  private let options: Options
+
+  /// What a reader may choose.
+  public struct Options: Sendable {
+    /// The epochs whose distributions are drawn over each other; empty for the first window, the middle and the end.
+    public var epochs: [Double] = []
+    /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of the first
+    /// recipe.
+    public var layer: String?
+
+    /// The defaults.
+    public init() {}
+  }
 
   /// A page on runs.
-  public init(_ runs: [RunRecord], title: String) {
+  ///
+  /// - Throws: `LayerChoiceError` where no run has the layer.
+  public init(_ runs: [RunRecord], title: String, options: Options = Options()) throws {
     groups = RunGroup.grouped(runs)
     self.title = title
+    self.options = options
+    guard let layer = options.layer else { return }
+    let names = groups.flatMap(\.windows).flatMap { $0.layers.map(\.shortName) }
+    guard names.contains(MetricsRecord.Layer.shortName(layer)) else {
+      var seen: Set<String> = []
+      throw LayerChoiceError(name: layer, known: names.filter { seen.insert($0).inserted })
+    }
   }
 
   /// The page.
@@ -133,6 +155,7 @@ public struct ReportPage {
   ]
 
   private static let oscillationCharts = [
+    // (Those of r are drawn as ratios, as in the paper's Figure 2.)
     ("rate_of_change_weight", "r(W): change of the weights a step, ‰", 1000.0),
     ("rate_of_change_quantized_weight", "r(W_Q): change of the quantized weights a step, ‰", 1000),
     ("rate_of_change_output", "r(Y): change of the output a step, ‰", 1000),
@@ -158,7 +181,8 @@ public struct ReportPage {
             }
             return points.isEmpty
               ? nil : LineChart.Curve(name: group.label, color: index, points: points)
-          }, includesZero: key == "loader_wait_share"
+          }, includesZero: key == "loader_wait_share",
+          isLogarithmic: key.hasPrefix("rate_of_change")
         ).html
       })
   }
@@ -169,9 +193,6 @@ public struct ReportPage {
     "Of each recipe's first run the watched weight whose 4-bit code flips most often: the latent weight by its group's scale "
     + "(thin), the value of its code (steps), thresholds between values dashed. Where the scale itself changes, both "
     + "jump; that is no flip, and not counted."
-
-  /// Thresholds of E2M1 between neighbouring values, of either sign.
-  private static let thresholds = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5].flatMap { [$0, -$0] }
 
   private var trajectories: String {
     charts(
@@ -199,7 +220,7 @@ public struct ReportPage {
           curves: [
             LineChart.Curve(name: "quantized", color: index, points: quantized, isStepped: true),
             LineChart.Curve(name: "latent", color: inkColor, points: latent),
-          ], showsLegend: true, thresholds: Self.thresholds.filter { (low...high).contains($0) }
+          ], showsLegend: true, thresholds: group.thresholds.filter { (low...high).contains($0) }
         ).html
       })
   }
@@ -207,36 +228,61 @@ public struct ReportPage {
   // MARK: - Distributions
 
   private static let distributionNote =
-    "Above, each recipe's first run at the last window. Below, each recipe at its first window, in the middle and at the end "
-    + "of training. Confidence: the distance to the nearest threshold, 0 on it, 1 in the middle of a bin."
+    "Above, each recipe's first run at the last window, all weights and those of one layer. Below, each recipe over training. "
+    + "Confidence: the distance to the nearest threshold, 0 on it, 1 in the middle of a bin."
 
   private var distributions: String {
-    let latent = "latent_histogram"
-    let together = [
+    let (confidence, latent) = ("confidence_histogram", "latent_histogram")
+    var together = [
       HistogramChart(
         title: "Quantization confidence at the end, % of weights", xLabel: "confidence",
-        range: 0...1,
-        distributions: last("confidence_histogram")),
+        distributions: last { self.distribution(of: $0, confidence, $1) }),
       HistogramChart(
         title: "Latent weights by their group's scale at the end, % of weights", xLabel: "w / S",
-        range: -8...8, distributions: last(latent)),
-    ].map(\.html)
+        distributions: last { self.distribution(of: $0, latent, $1) }),
+    ]
+    if let layer = options.layer.map(MetricsRecord.Layer.shortName) ?? leastConfidentLayer {
+      together.append(
+        HistogramChart(
+          title: "Confidence of \(layer) at the end, % of its weights", xLabel: "confidence",
+          distributions: last { window, _ in
+            (window.layers.first { $0.shortName == layer }?.histogram ?? [], 0...1)
+          }))
+    }
     let each = groups.enumerated().flatMap { index, group in
-      [("confidence_histogram", "confidence", 0.0...1), (latent, "w / S", -8.0...8)].map {
-        key, label, range in
+      [(confidence, "confidence"), (latent, "w / S")].map { key, label in
         HistogramChart(
           title: "\(group.label): \(label) over training, % of weights", xLabel: label,
-          range: range, distributions: overTraining(group, key), showsLegend: true
+          distributions: overTraining(group, key), showsLegend: true
         ).html
       }
     }
-    return charts(together + each)
+    return charts(together.map(\.html) + each)
   }
 
-  private func last(_ key: String) -> [HistogramChart.Distribution] {
+  /// Of the first recipe that says anything of layers, the one whose weights lie nearest to thresholds at the end.
+  private var leastConfidentLayer: String? {
+    let layers = groups.lazy.compactMap { $0.windows.last?.layers }.first { !$0.isEmpty } ?? []
+    return layers.min { ($0.confidence ?? 1) < ($1.confidence ?? 1) }?.shortName
+  }
+
+  /// Counts and their range.
+  private func distribution(
+    of window: MetricsRecord, _ key: String, _ group: RunGroup
+  ) -> (counts: [Double], range: ClosedRange<Double>) {
+    guard key == "latent_histogram" else { return (window.lists[key] ?? [], 0...1) }
+    let end = window["latent_range"].flatMap { $0 > 0 ? $0 : nil } ?? group.latentRange
+    return (window.lists[key] ?? [], -end...end)
+  }
+
+  private func last(
+    _ distribution: (MetricsRecord, RunGroup) -> (counts: [Double], range: ClosedRange<Double>)
+  ) -> [HistogramChart.Distribution] {
     groups.enumerated().compactMap { index, group in
-      group.windows.last?.lists[key].map {
-        HistogramChart.Distribution(name: group.label, color: index, counts: $0)
+      group.windows.last.map {
+        let (counts, range) = distribution($0, group)
+        return HistogramChart.Distribution(
+          name: group.label, color: index, counts: counts, range: range)
       }
     }
   }
@@ -245,11 +291,19 @@ public struct ReportPage {
     let windows = group.windows.filter { $0.lists[key] != nil }
     guard let first = windows.first, windows.count > 1 else { return [] }
     let middle = windows[windows.count / 2]
-    let chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
+    var chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
+    if !options.epochs.isEmpty {
+      chosen = options.epochs.sorted().compactMap { epoch in
+        windows.min { abs(group.epochs($0) - epoch) < abs(group.epochs($1) - epoch) }
+      }
+      var seen: Set<Int> = []
+      chosen = chosen.filter { seen.insert($0.step).inserted }
+    }
     return chosen.enumerated().map { index, window in
-      HistogramChart.Distribution(
-        name: "epoch \(fixed(group.epochs(window), 1))", color: index,
-        counts: window.lists[key] ?? [])
+      let (counts, range) = distribution(of: window, key, group)
+      return HistogramChart.Distribution(
+        name: "epoch \(fixed(group.epochs(window), 1))", color: index, counts: counts,
+        range: range)
     }
   }
 
@@ -266,7 +320,7 @@ public struct ReportPage {
         func map(_ title: String, _ value: (MetricsRecord.Layer) -> Double?) -> String {
           HeatMap(
             title: "\(group.label): \(title)",
-            rows: names.map { $0.replacing(".weight", with: "") },
+            rows: names.map(MetricsRecord.Layer.shortName),
             columns: windows.map { fixed(group.epochs($0), 1) },
             values: names.map { name in
               windows.map { $0.layers.first { $0.name == name }.flatMap(value) }

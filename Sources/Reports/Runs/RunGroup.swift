@@ -1,3 +1,5 @@
+import MXFormats
+import Oscillation
 import Training
 
 /// Runs whose recipes differ in nothing but the seed.
@@ -100,6 +102,21 @@ public struct RunGroup: Sendable {
   var windows: [MetricsRecord] {
     counted[0].metrics.filter { $0["quantization_confidence"] != nil }
   }
+
+  /// The format of the quantized weights.
+  private var format: ElementFormat {
+    runs[0].settings["quantizers.q2.format"].flatMap(ElementFormat.init) ?? .e2m1
+  }
+
+  /// Between neighbouring values of that format, of either sign.
+  var thresholds: [Double] {
+    let magnitudes = format.magnitudes.map(Double.init)
+    let between = zip(magnitudes, magnitudes.dropFirst()).map { ($0 + $1) / 2 }
+    return between + between.map { -$0 }
+  }
+
+  /// Where the distribution of latent weights ends in that format.
+  var latentRange: Double { Double(QuantizationConfidence.latentRange(format)) }
 
   /// Epochs done at a line of the first run.
   func epochs(_ record: MetricsRecord) -> Double {

@@ -21,10 +21,20 @@ public struct MetricsRecord: Sendable {
   package struct Layer: Sendable {
     /// The weight's name.
     package let name: String
+    /// The name as people say it.
+    package var shortName: String { Self.shortName(name) }
+
+    /// A layer's name without what all have.
+    package static func shortName(_ name: String) -> String {
+      name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+    }
+
     /// Its mean confidence; nil where that was no number.
     package let confidence: Double?
     /// The share of its weights with R_w > 16.
     package let oscillatingShare: Double?
+    /// How many weights have each confidence, counts a bin; empty where the run's version did not write it.
+    package let histogram: [Double]
   }
 
   /// The path of one weight.
@@ -115,6 +125,10 @@ extension MetricsRecord.Layer: Decodable {
     oscillatingShare = try members.decodeIfPresent(Double.self, forKey: "oscillating_share")
     guard [confidence, oscillatingShare].allSatisfy({ (0...1).contains($0 ?? 0) }) else {
       throw members.refusal("a layer's share")
+    }
+    histogram = try members.decodeIfPresent([Double].self, forKey: "histogram") ?? []
+    guard histogram.allSatisfy({ $0 >= 0 && MetricsLimits.allow($0) }) else {
+      throw members.refusal("a layer's histogram")
     }
   }
 }

@@ -3,18 +3,21 @@ import Runtime
 /// Adds up the gradients of a step's micro-batches in a binary tree that their numbers alone determine: neighbours first,
 /// then pairs of neighbours, and so on. Threads, and one day machines, change nothing of the sum.
 ///
-/// It keeps a buffer a level, of which there are as many as the number of micro-batches has binary digits.
+/// It keeps a buffer a level, of which there are as many as the number of the last micro-batch has binary digits.
 final class GradientTree {
   private let gradients: AlignedBuffer<Float>
+  private let microBatches: Int
   private var levels: [AlignedBuffer<Float>] = []
   private var count = 0
 
-  /// A tree whose leaves, and whose sum, are in `gradients`.
-  init(_ gradients: AlignedBuffer<Float>) { self.gradients = gradients }
+  /// A tree of so many leaves, which come and whose sum is left in `gradients`.
+  init(_ gradients: AlignedBuffer<Float>, microBatches: Int) {
+    (self.gradients, self.microBatches) = (gradients, microBatches)
+  }
 
   /// Buffers for some micro-batches, beside that of the gradients.
   static func levels(microBatches: Int) -> Int {
-    Int.bitWidth - (max(microBatches, 1) - 1).leadingZeroBitCount
+    Int.bitWidth - (microBatches - 1).leadingZeroBitCount
   }
 
   /// Nothing added up yet.
@@ -22,27 +25,24 @@ final class GradientTree {
 
   /// Takes the gradients of the next micro-batch.
   func add() {
-    // Whatever is complete by this leaf is a binary counter's carry.
-    var level = 0
-    while count >> level & 1 == 1 {
-      addToGradients(levels[level])
-      level += 1
-    }
+    // As in a binary counter: what this leaf completes is carried up to the first level that has nothing yet.
+    let level = (~count).trailingZeroBitCount
+    for full in 0..<level { addToGradients(levels[full]) }
+    count += 1
+    guard count < microBatches else { return }
     if level == levels.count { levels.append(AlignedBuffer(count: gradients.count)) }
     levels[level].base.update(from: gradients.base, count: gradients.count)
-    count += 1
   }
 
   /// Leaves the sum in the gradients.
   func finish() {
-    var isFirst = true
-    for level in levels.indices where count >> level & 1 == 1 {
-      if isFirst {
-        gradients.base.update(from: levels[level].base, count: gradients.count)
-      } else {
-        addToGradients(levels[level])
-      }
-      isFirst = false
+    let lowest = count.trailingZeroBitCount
+    // Where fewer have come than were to, even the lowest level's sum lies in its buffer.
+    if count < microBatches {
+      gradients.base.update(from: levels[lowest].base, count: gradients.count)
+    }
+    for level in levels.indices.dropFirst(lowest + 1) where count >> level & 1 == 1 {
+      addToGradients(levels[level])
     }
   }
 

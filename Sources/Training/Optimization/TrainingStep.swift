@@ -57,7 +57,7 @@ public final class TrainingStep {
     try model.checkMemory(.ofProcess())
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
-    tree = GradientTree(gradients)
+    tree = GradientTree(gradients, microBatches: recipe.training.microBatches)
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     let quantizer = WeightQuantizer(model.parameters, recipe.linear)
@@ -236,7 +236,8 @@ public final class TrainingStep {
     let pass = Pass(
       weights: weights, weightEMA: averages(step: step), workspace: workspace,
       context: StepContext(
-        seed: seed, step: randomStep, microBatch: number, profile: profile, census: isTrial ? nil : census),
+        seed: seed, step: randomStep, microBatch: number, profile: profile,
+        census: isTrial ? nil : census),
       training: true)
     gradients.base.update(repeating: 0, count: gradients.count)
     let (logits, saved) = try model.forward(batch.images, batch: batch.labels.count, pass)

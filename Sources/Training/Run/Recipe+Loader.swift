@@ -19,7 +19,9 @@ extension Recipe {
     guard statistics.enabled, images > 0 else { return nil }
     var options = loaderOptions(training: false)
     (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
-    return try BatchLoader(dataset: test.spread(images), preprocessing: preprocessing, options: options)
-      .epoch(0).next()
+    return try BatchLoader(
+      dataset: test.spread(images), preprocessing: preprocessing, options: options
+    )
+    .epoch(0).next()
   }
 }

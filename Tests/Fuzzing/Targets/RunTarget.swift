@@ -21,7 +21,7 @@ extension FuzzTarget {
       let comparison = Comparison(groups)
       _ = comparison.rows.map { Comparison.line($0).text }
       for width in [nil, 80, 40] { _ = ComparisonTable(comparison).text(width: width) }
-      _ = ReportPage([record], title: "fuzz").html
+      _ = try ReportPage([record], title: "fuzz").html
       try tolerating { try MetricsFile.rewind("\(run)/metrics.jsonl", toStep: 20) }
       guard record.notes.isEmpty else { throw DamagedRun(note: record.notes[0]) }
     }
