@@ -195,7 +195,8 @@ public struct Recipe: Equatable, Sendable {
   /// Q-EMA's β as the paper tuned it for its models (Table 8); others have the default.
   static let tunedBeta: [String: Float] = [
     "deit_tiny_patch16_224": 0.9983, "deit_small_patch16_224": 0.9972,
-    "deit_base_patch16_224": 0.999,
+    "deit_base_patch16_224": 0.999, "swin_tiny_patch4_window7_224": 0.9975,
+    "swin_small_patch4_window7_224": 0.998,
   ]
 
   /// The names that `model.preset` takes.

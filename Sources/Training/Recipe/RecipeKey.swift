@@ -154,6 +154,9 @@ public struct RecipeKey: Sendable {
   /// Sets all that defines a model's shape.
   public static let presetName = "model.preset"
 
+  /// Names the recipe that a recipe's file builds on; no key of a recipe.
+  public static let baseName = "base"
+
   /// The value that a recipe has, as YAML.
   public func value(in recipe: Recipe) -> String { write(recipe) }
 
