@@ -29,6 +29,8 @@ public struct Recipe: Equatable, Sendable {
     public var workers = 2
     /// Memory for decoded images.
     public var cacheMegabytes = 1024
+    /// Whether JPEGs are decoded whole before they are resized.
+    public var exactDecoding = false
     /// The share of broken images above which the run stops.
     public var maximumBrokenShare = 0.01
   }
@@ -207,7 +209,7 @@ public struct Recipe: Equatable, Sendable {
     Preprocessing(
       imageSize: model.imageSize, channels: model.channels, mean: data.mean,
       standardDeviation: data.standardDeviation, cropRatio: data.cropRatio,
-      augmentation: data.augmentation)
+      exactDecoding: data.exactDecoding, augmentation: data.augmentation)
   }
 
   /// Checks what single keys cannot: combinations.

@@ -54,6 +54,9 @@ public struct RecipeKey: Sendable {
       .number(
         "data.crop_ratio", \.data.cropRatio, 0.1...1,
         "share of the shorter side that evaluation shows"),
+      .boolean(
+        "data.exact_decoding", \.data.exactDecoding,
+        "whether JPEGs are decoded whole and then resized, as Pillow does: slower"),
       .integer("data.workers", \.data.workers, 1...256, "threads that decode ahead"),
       .integer(
         "data.cache_megabytes", \.data.cacheMegabytes, 0...(1 << 20), "memory for decoded images"),
