@@ -261,7 +261,7 @@ public struct Recipe: Equatable, Sendable {
   }
 
   /// Checks that the quantizers are what the method's remedies need.
-  private func validateRemedies() throws {
+  func validateRemedies() throws {
     try method.validate()
     if linear[.q2] == nil, let remedy = method.remedies.first {
       throw RecipeError(
