@@ -4,7 +4,7 @@ import Training
 /// The options that say what is trained: a recipe, and flags for the keys that are set most often.
 struct RecipeOptions: ParsableArguments {
   @Argument(
-    help: "A recipe in YAML; 'base: FILE' in it builds on another.",
+    help: "A recipe in YAML, which may build on a 'base:'.",
     completion: .file(extensions: ["yaml", "yml"]))
   var recipe: String?
 

@@ -65,7 +65,7 @@ struct ExactDecodingCommandTests {
           "1", "--set", "model.depth=1", "--set", "statistics.enabled=false", "--output", run,
           "--set", "data.exact_decoding=\(isExact)")
         try #require(result.status == 0, "\(result.errors)")
-        hashes.append(try RunSummary(path: "\(run)/summary.json").weightsSHA256)
+        hashes.append(try #require(RunSummary(path: "\(run)/summary.json").weightsSHA256))
         #expect(text("\(run)/recipe.yaml").contains("exact_decoding: \(isExact)\n"))
       }
       #expect(hashes[0] != hashes[1])

@@ -115,7 +115,7 @@ struct RecipeBaseCommandTests {
     ]
     try withRecipes(files) { folder in
       let trial = try tetrajet("train", "\(folder)/mine.yaml", "--dry-run")
-      #expect(trial.status == 0 && trial.output.contains("depth"), "\(trial)")
+      #expect(trial.status == 0 && trial.output.contains("1 epochs of 5 steps"), "\(trial)")
       let trained = try tetrajet("train", "\(folder)/mine.yaml", "--output", "\(folder)/run")
       #expect(trained.status == 0, "\(trained.errors)")
       let written = text("\(folder)/run/recipe.yaml")
@@ -148,7 +148,7 @@ struct RecipeBaseCommandTests {
       (["mine.yaml": "base: [a, b]"], ["mine.yaml:1: base is a list or section", "one recipe"]),
       (["mine.yaml": "base: {a: 1}"], ["mine.yaml:1: base is a list or section", "one recipe"]),
       (["mine.yaml": "base: ''"], ["mine.yaml:1: base is ''", "the path of a recipe"]),
-      (["mine.yaml": "base: ."], ["mine.yaml:1: base is '.'", "the path from the folder"]),
+      (["mine.yaml": "base: ."], ["mine.yaml:1: base is '.'", "path from the folder"]),
       (
         ["mine.yaml": "base: b.yaml", "b.yaml": "seed: 1\n\ntraining: {epochs: ten}"],
         ["b.yaml:3: training.epochs is 'ten'; it must be an integer"]
@@ -239,7 +239,7 @@ struct RecipeBaseCommandTests {
         ]
       ).model
       var own = recipe.model
-      own.dropPath = 0
+      (own.dropPath, own.classTokenDeviation) = (0, shape.classTokenDeviation)
       #expect(own == shape && recipe.model.dropPath == dropPath, "\(path)")
       #expect(recipe.remedies.qema.beta == beta, "\(path): \(recipe.remedies.qema.beta)")
       if name == "qramping" { #expect(Double(recipe.remedies.qramping.k2) == k2, "\(path)") }
@@ -249,6 +249,10 @@ struct RecipeBaseCommandTests {
       #expect(recipe.schedule.warmupEpochs == warmup && recipe.data.cropRatio == 0.875)
       #expect(recipe.data.augmentation.repeats == repeats, "\(path)")
       #expect(recipe.training.batchSize == (model == "deit_base" ? 512 : 1024))
+      #expect(recipe.training.batchSize / recipe.training.microBatch == (isSwin ? 8 : 4))
+      #expect(recipe.training.dropsLast && recipe.schedule.unit == (isSwin ? .step : .epoch))
+      #expect(recipe.schedule.lagEpochs == (isSwin ? 0 : 1), "\(path)")
+      #expect(recipe.model.classTokenDeviation == (isSwin ? 1e-6 : 0.02), "\(path)")
       #expect(recipe.optimizer.learningRate == (model == "deit_base" ? 2.5e-4 : 1e-3))
     }
   }
