@@ -5,7 +5,7 @@ import Runtime
 
 /// The fully connected layer Y = Q1(X)·Q2(W)ᵀ + b and its gradients.
 ///
-/// Gradients pass straight through the quantizers (the paper's Eq. 6–9). The layer owns no memory:
+/// Gradients pass straight through the quantizers (the paper's Eq. 8 and 9). The layer owns no memory:
 /// weights and gradients lie in the caller's flat buffers, activations in a workspace. Where both operands of
 /// a product are quantized, the packed engine keeps and multiplies 4-bit codes; all else is simulated in single
 /// precision.

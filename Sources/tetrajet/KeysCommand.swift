@@ -63,7 +63,11 @@ struct KeysCommand: ParsableCommand {
         name: RecipeKey.presetName,
         meaning: "a model by name, whose shape the other keys under model then change",
         expected: "one of " + Recipe.modelPresets.joined(separator: ", "),
-        choices: Recipe.modelPresets)
+        choices: Recipe.modelPresets),
+      Entry(
+        name: RecipeKey.baseName,
+        meaning: "in a recipe's file, another one that it builds on and whose keys it then changes",
+        expected: "the path of a recipe, from the folder of the one that names it"),
     ]
 
   private func found() throws -> [Entry] {

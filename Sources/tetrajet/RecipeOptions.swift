@@ -3,7 +3,9 @@ import Training
 
 /// The options that say what is trained: a recipe, and flags for the keys that are set most often.
 struct RecipeOptions: ParsableArguments {
-  @Argument(help: "A recipe in YAML.", completion: .file(extensions: ["yaml", "yml"]))
+  @Argument(
+    help: "A recipe in YAML, which may build on a 'base:'.",
+    completion: .file(extensions: ["yaml", "yml"]))
   var recipe: String?
 
   @Option(

@@ -1,6 +1,9 @@
 import ArgumentParser
+import Foundation
 import MXFormats
 import MXLinear
+import Reports
+import Runtime
 import Training
 
 extension Method: ExpressibleByArgument {}
@@ -18,19 +21,32 @@ struct TraceCommand: ParsableCommand {
       logits, loss (mean cross entropy) and grad.NAME, and in the metadata how many products of linear layers each \
       engine computed (products_packed, products_simulated). Of a method's remedies only qema touches a single step.
 
+      --set changes single keys: quantizers.*, model.*, method, engine, seed. Without Q3 to Q6, gradients are the \
+      exact ones of the quantized forward pass.
+
+      --repeat K draws the gradients by K seeds and prints a row a tensor: how far their mean lies from the exact \
+      gradient (bias) in percent of its norm, how far chance alone would let it lie (noise: the standard deviation \
+      of one draw, by the root of K), the ratio of the two, that deviation, and the cosine of the angle between mean \
+      and exact gradient. A ratio about 1 is no bias; * marks one above 2. The output may then be left out; it holds \
+      the mean as grad.NAME and the exact gradient as exact.NAME.
+
         tetrajet trace in.safetensors out.safetensors --method tetrajet
         tetrajet trace in.safetensors out.safetensors --method tetrajet \\
           --backward-rounding nearest-even
+        tetrajet trace in.safetensors out.safetensors --method fp32 \\
+          --set quantizers.q2.enabled=true
+        tetrajet trace in.safetensors --repeat 64 --method tetrajet \\
+          --set quantizers.q4.reads_quantized=false
       """)
 
   @Argument(help: "The file with model, images and labels.")
   var input: String
 
   @Argument(help: "The file to write ('-' for standard output).")
-  var output: String
+  var output: String?
 
   @Option(help: "The method whose quantizers are used.")
-  var method: Method
+  var method: Method?
 
   @Option(help: "How products are computed.")
   var engine = Engine.packed
@@ -38,8 +54,22 @@ struct TraceCommand: ParsableCommand {
   @Option(help: "Round the gradient's operands (Q3 to Q6) in this way instead of the method's own.")
   var backwardRounding: Rounding?
 
+  @Option(
+    help: ArgumentHelp("Set a recipe key. May be repeated.", valueName: "key=value"),
+    completion: .assignments)
+  var set: [String] = []
+
   @Option(help: "The seed of stochastic rounding.")
   var seed: UInt64 = 0
+
+  @Option(
+    name: .customLong("repeat"),
+    help: ArgumentHelp(
+      "Compare the gradients of so many seeds with the exact ones.", valueName: "k"))
+  var repeats: Int?
+
+  @Flag(help: "With --repeat: print one JSON object a line and tensor.")
+  var json = false
 
   @OptionGroup var outputs: OutputOption
   @OptionGroup var threading: ThreadOption
@@ -48,14 +78,87 @@ struct TraceCommand: ParsableCommand {
     if backwardRounding == .ema {
       throw ValidationError("--backward-rounding ema: only weights have moving averages")
     }
+    if method == nil, !set.contains(where: { $0.hasPrefix("method=") }) {
+      throw ValidationError("Missing expected argument '--method <method>'")
+    }
+    guard let repeats else {
+      if output == nil { throw ValidationError("Missing expected argument '<output>'") }
+      if json { throw ValidationError("--json goes with --repeat, which is not there") }
+      return
+    }
+    guard (2...1_000_000).contains(repeats) else {
+      throw ValidationError("--repeat is \(repeats); it must be from 2 to 1000000")
+    }
+    if output == "-" {
+      throw ValidationError("--repeat prints its table on standard output; give the file a name")
+    }
   }
 
   func run() throws {
     try threading.apply()
-    try method.validate()
-    let output = try outputs.file(output, inputs: [input])
-    let recipe =
-      backwardRounding.map(method.linearRecipe.withBackwardRounding) ?? method.linearRecipe
-    try traceStep(input, output: output, recipe: recipe, engine: engine, seed: seed)
+    try method?.validate()
+    let settings = try settings()
+    let output = try output.map { try outputs.file($0, inputs: [input]) }
+    guard let repeats else {
+      try traceStep(input, output: output!, settings: settings, seed: seed)
+      return
+    }
+    let comparisons = try compareGradients(
+      input, output: output, settings: settings, seed: seed, repeats: repeats)
+    if json {
+      for comparison in comparisons { try printLine(comparison.line.text) }
+    } else {
+      try printLine(Self.table(comparisons))
+    }
+  }
+
+  /// What the options say, as settings of a recipe; those of `--set` come last, and hold.
+  private func settings() throws -> [RecipeSetting] {
+    var settings = [RecipeSetting("engine", engine.rawValue, flag: "--engine")]
+    if let method { settings.append(RecipeSetting("method", method.rawValue, flag: "--method")) }
+    if let rounding = backwardRounding?.rawValue {
+      settings += [Operand.q3, .q4, .q5, .q6].map {
+        RecipeSetting("quantizers.\($0.rawValue).rounding", rounding, flag: "--backward-rounding")
+      }
+    }
+    return try settings + set.map { try RecipeSetting(assignment: $0) }
+  }
+
+  /// A row a tensor, in 80 columns; long names take several lines.
+  private static func table(_ comparisons: [GradientBias]) -> String {
+    let numbers =
+      [["bias %", "noise %", "ratio", "deviation %", "cosine"]]
+      + comparisons.map { row in
+        [
+          percent(row.bias), percent(row.expectedBias),
+          short(row.bias / row.expectedBias) + (row.isOutsideNoise ? " *" : "  "),
+          percent(row.deviation), row.cosine.isFinite ? fixed(row.cosine, 5) : "-",
+        ]
+      }
+    let widths = numbers[0].indices.map { column in numbers.map { $0[column].count }.max() ?? 0 }
+    let room = 80 - widths.reduce(0) { $0 + $1 + 2 }
+    let names = ["tensor"] + comparisons.map(\.tensor)
+    let width = min(room, names.map(\.count).max() ?? 0)
+    var lines: [String] = []
+    for (name, cells) in zip(names, numbers) {
+      let parts = wrapped(name, width: width)
+      lines += parts.dropLast()
+      lines.append(
+        padded(parts[parts.count - 1], width)
+          + zip(cells, widths).map { cell, width in
+            "  " + String(repeating: " ", count: width - cell.count) + cell
+          }.joined())
+      if lines.count == 1 {
+        lines.append(
+          ([width] + widths).map { String(repeating: "-", count: $0) }.joined(separator: "  "))
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func percent(_ share: Double) -> String { short(100 * share) }
+
+  private static func short(_ value: Double) -> String {
+    value.isNaN ? "-" : value.isInfinite ? "inf" : String(format: "%.3g", value)
   }
 }

@@ -7,7 +7,7 @@ struct ScaleTests {
     "each rule keeps M/S at or below its τ and uses the smallest scale that does, for every exponent"
   )
   func largestRatio() {
-    // The bound on M/S and whether the bound itself is permitted (Documentation/Numerics.md).
+    // The bound on M/S and whether the bound itself is permitted (Documentation/Numerics.md, section 2).
     let bounds: [(ScaleRule, ElementFormat, Float, Bool)] = [
       (.truncationFree, .e2m1, 6, true), (.even, .e2m1, 7, false), (.floor, .e2m1, 8, false),
       (.ceil, .e2m1, 4, true), (.truncationFree, .e3m0, 16, true), (.floor, .e3m0, 32, false),

@@ -178,6 +178,8 @@ struct RecipeTests {
     #expect(try beta("") == 0.998)
     #expect(try beta("model: {preset: deit_tiny_patch16_224}") == 0.9983)
     #expect(try beta("model: {preset: deit_small_patch16_224}") == 0.9972)
+    #expect(try beta("model: {preset: swin_tiny_patch4_window7_224}") == 0.9975)
+    #expect(try beta("model: {preset: swin_small_patch4_window7_224}") == 0.998)
     #expect(try beta("qema: {beta: 0.9}\nmodel: {preset: deit_base_patch16_224}") == 0.9)
   }
 
@@ -186,10 +188,7 @@ struct RecipeTests {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../Recipes").standardized.path
     let files = try FileManager.default.contentsOfDirectory(atPath: folder)
-    #expect(files.contains("cifar10.yaml") && files.count >= 16)
-    for file in files {
-      let text = String(decoding: try readFile("\(folder)/\(file)"), as: UTF8.self)
-      _ = try Recipe(settings: RecipeSetting.parse(yaml: text, path: file))
-    }
+    #expect(files.contains("cifar10.yaml") && files.count >= 34)
+    for file in files { _ = try Recipe(settings: RecipeSetting.read("\(folder)/\(file)")) }
   }
 }

@@ -98,7 +98,8 @@ struct BatchMaker: Sendable {
     // What evaluation cuts off at the ends, training may show.
     let cropRatio = options.training ? 1 : preprocessing.cropRatio
     let image = try dataset.content(index).fitted(
-      size: preprocessing.imageSize, channels: preprocessing.channels, cropRatio: cropRatio)
+      size: preprocessing.imageSize, channels: preprocessing.channels, cropRatio: cropRatio,
+      exactly: preprocessing.exactDecoding)
     cache.insert(image, at: index)
     return image
   }
@@ -107,9 +108,10 @@ struct BatchMaker: Sendable {
   private func source(_ index: Int) throws -> ImageContent {
     if let cached = cache[index] { return .pixels(cached) }
     let content = try dataset.content(index)
-    guard case .file = content, content.isNeverReduced(size: preprocessing.imageSize) else {
-      return content
-    }
+    guard case .file = content,
+      content.isNeverReduced(
+        size: preprocessing.imageSize, exactly: preprocessing.exactDecoding)
+    else { return content }
     let image = try content.image()
     cache.insert(image, at: index)
     return .pixels(image)

@@ -63,9 +63,12 @@ public struct ImageSizes: Sendable {
     let overhead = 48
     let isFitted = !training || preprocessing.augmentation.crop == .padded
     let cropRatio = training ? 1 : preprocessing.cropRatio
+    let exactly = preprocessing.exactDecoding
     let kept = contents.map { content -> Int in
       if isFitted { return shown + overhead }
-      guard case .file = content, content.isNeverReduced(size: size) else { return 0 }
+      guard case .file = content, content.isNeverReduced(size: size, exactly: exactly) else {
+        return 0
+      }
       return content.width * content.height * 3 + overhead
     }
     cached = kept.reduce(0, +) / max(kept.count, 1)
@@ -74,7 +77,8 @@ public struct ImageSizes: Sendable {
         guard case .file(let file) = content else { return 2 * shown }
         let reduction =
           isFitted
-          ? content.fittedReduction(size: size, cropRatio: cropRatio) : file.leastReduction
+          ? content.fittedReduction(size: size, cropRatio: cropRatio, exactly: exactly)
+          : file.leastReduction
         // Decoding, what lies between the two passes of resizing, and what operations change.
         return file.decodingBytes(reduction: reduction) + 3 * (file.height / reduction + 1) * size
           + 4 * shown

@@ -36,7 +36,8 @@ struct Augmenter: Sendable {
         ratio: augmentation.ratio, &random)
       let isMirrored = random.uniform() < augmentation.flipProbability
       placement = Placement(dx: 0, dy: 0, isMirrored: isMirrored)
-      image = try content.cropped(box, size: size, channels: channels)
+      image = try content.cropped(
+        box, size: size, channels: channels, exactly: preprocessing.exactDecoding)
     }
     if augmentation.changesPixels {
       image = image.placed(placement)
@@ -63,7 +64,8 @@ struct Augmenter: Sendable {
       return image
     }
     // What evaluation cuts off at the ends, training may show.
-    return try content.fitted(size: size, channels: channels)
+    return try content.fitted(
+      size: size, channels: channels, exactly: preprocessing.exactDecoding)
   }
 }
 

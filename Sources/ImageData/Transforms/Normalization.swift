@@ -4,7 +4,8 @@ extension Preprocessing {
   /// - Throws: `LoaderError` for settings that cannot be used, `ImageError`.
   public func prepared(_ content: ImageContent) throws -> [Float] {
     try check()
-    let image = try content.fitted(size: imageSize, channels: channels, cropRatio: cropRatio)
+    let image = try content.fitted(
+      size: imageSize, channels: channels, cropRatio: cropRatio, exactly: exactDecoding)
     return [Float](unsafeUninitializedCapacity: image.pixels.count) { buffer, count in
       Normalization(self).write(image, placed: .identity, to: buffer.baseAddress!)
       count = image.pixels.count

@@ -10,19 +10,23 @@ public struct Preprocessing: Sendable, Equatable {
   public var standardDeviation: [Float]
   /// In evaluation: how much of the shorter side is shown, in 0…1 (timm's crop_pct); the rest is cut off at the ends.
   public var cropRatio: Double
+  /// Whether JPEGs are decoded whole, as Pillow does, however small they are shown; else no larger than is needed.
+  public var exactDecoding: Bool
   /// What is done at random in training.
   public var augmentation: Augmentation
 
   /// Preprocessing of these parts; `BatchLoader` checks that they fit together.
   public init(
     imageSize: Int, channels: Int, mean: [Float], standardDeviation: [Float],
-    cropRatio: Double = 1, augmentation: Augmentation = Augmentation()
+    cropRatio: Double = 1, exactDecoding: Bool = false,
+    augmentation: Augmentation = Augmentation()
   ) {
     self.imageSize = imageSize
     self.channels = channels
     self.mean = mean
     self.standardDeviation = standardDeviation
     self.cropRatio = cropRatio
+    self.exactDecoding = exactDecoding
     self.augmentation = augmentation
   }
 }

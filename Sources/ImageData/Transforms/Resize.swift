@@ -1,10 +1,13 @@
 extension ImageContent {
   /// The image as evaluation sees it: the shorter side resized to ⌊size / cropRatio⌋, of that the middle `size` × `size`
-  /// pixels, in `wanted` channels. An image that has the size already is not touched.
-  package func fitted(size: Int, channels wanted: Int, cropRatio: Double = 1) throws -> Image {
+  /// pixels, in `wanted` channels. An image that has the size already is not touched. A JPEG is decoded no larger than
+  /// is needed, unless `exactly`.
+  package func fitted(
+    size: Int, channels wanted: Int, cropRatio: Double = 1, exactly: Bool = false
+  ) throws -> Image {
     let shorter = min(width, height)
     let target = Self.target(size: size, cropRatio: cropRatio)
-    let reduction = fittedReduction(size: size, cropRatio: cropRatio)
+    let reduction = fittedReduction(size: size, cropRatio: cropRatio, exactly: exactly)
     // As torchvision rounds: the longer side down, an odd remainder of the crop to the even half.
     func keep(_ length: Int) -> (target: Int, kept: Range<Int>) {
       let resized = target * length / shorter
@@ -23,13 +26,17 @@ extension ImageContent {
   }
 
   /// How much smaller a JPEG is decoded to be fitted.
-  func fittedReduction(size: Int, cropRatio: Double) -> Int {
-    reduction(from: min(width, height), to: 2 * Self.target(size: size, cropRatio: cropRatio))
+  func fittedReduction(size: Int, cropRatio: Double, exactly: Bool) -> Int {
+    reduction(
+      from: min(width, height), to: 2 * Self.target(size: size, cropRatio: cropRatio),
+      exactly: exactly)
   }
 
   /// A part of the image, resized to `size` × `size` pixels of `wanted` channels.
-  func cropped(_ box: CropBox, size: Int, channels wanted: Int) throws -> Image {
-    let reduction = reduction(from: min(box.width, box.height), to: size)
+  func cropped(
+    _ box: CropBox, size: Int, channels wanted: Int, exactly: Bool = false
+  ) throws -> Image {
+    let reduction = reduction(from: min(box.width, box.height), to: size, exactly: exactly)
     return try image(reduction: reduction).resized(
       box, reduction: reduction, columns: (size, 0..<size), rows: (size, 0..<size),
       channels: wanted)
@@ -39,14 +46,18 @@ extension ImageContent {
   ///
   /// Evaluation asks for twice what it resizes to: the antialiasing kernel has the last word, and images differ by less
   /// than half a level from those of a whole decode. Crops of training ask for no more than they show, which moves the
-  /// reduced ones by 1.3 levels on average (Documentation/Data.md).
-  private func reduction(from length: Int, to target: Int) -> Int {
+  /// reduced ones by 1.3 levels on average (Documentation/Data.md). Exactly, all is decoded whole, but for files that
+  /// are too large for that.
+  private func reduction(from length: Int, to target: Int, exactly: Bool) -> Int {
     guard case .file(let file) = self, file.format == .jpeg else { return 1 }
-    return max(file.leastReduction, [8, 4, 2].first { length >= $0 * target } ?? 1)
+    let enough = exactly ? 1 : [8, 4, 2].first { length >= $0 * target } ?? 1
+    return max(file.leastReduction, enough)
   }
 
   /// Whether every crop of the image is decoded whole, so that its pixels serve all of them.
-  func isNeverReduced(size: Int) -> Bool { reduction(from: max(width, height), to: size) == 1 }
+  func isNeverReduced(size: Int, exactly: Bool) -> Bool {
+    reduction(from: max(width, height), to: size, exactly: exactly) == 1
+  }
 }
 
 extension Image {

@@ -1,6 +1,6 @@
 /// How a scaled magnitude is brought onto the grid between its two neighbours q1 ≤ |x|/S < q2.
 ///
-/// Source: NUMERICS section 3.
+/// Source: the paper's section 3.2; Documentation/Numerics.md, section 3.
 public enum Rounding: String, CaseIterable, Sendable {
   /// To the nearer neighbour, ties to the one with the even code. The default of the OCP specification
   /// and of hardware converters.

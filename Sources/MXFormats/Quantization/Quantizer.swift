@@ -1,7 +1,7 @@
 /// The definition of a quantizer: format, scale rule, rounding and axis, computed element by element.
 ///
 /// This is the oracle that every fast quantizer of the package is held against, to the bit.
-/// Source: NUMERICS sections 2 and 3; the paper's Eq. 3–5 and Algorithm 1.
+/// Source: Documentation/Numerics.md, sections 2 and 3; the paper's Eq. 1 and 2, section 3.2 and Algorithm 1.
 public struct Quantizer: Equatable, Sendable {
   /// The format of the elements.
   public var format: ElementFormat

@@ -54,4 +54,12 @@ public struct LinearRecipe: Equatable, Sendable {
     for operand in [Operand.q3, .q4, .q5, .q6] { copy.quantizers[operand]?.rounding = rounding }
     return copy
   }
+
+  /// The same forward pass, and the gradient of what it computes, straight through its quantizers: dX = dY·Q2(W) and
+  /// dW = dYᵀ·Q1(X) (the paper's Eq. 8 and 9).
+  public var straightThrough: LinearRecipe {
+    LinearRecipe(
+      quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
+      q6ReadsQuantized: true)
+  }
 }

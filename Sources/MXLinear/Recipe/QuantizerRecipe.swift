@@ -20,7 +20,7 @@ public struct QuantizerRecipe: Equatable, Sendable {
   }
 }
 
-/// The six quantizers of a linear layer, in the paper's numbering (Eq. 3–9, NUMERICS section 4).
+/// The six quantizers of a linear layer, in the paper's numbering (Eq. 3–5; Documentation/Numerics.md, section 4).
 public enum Operand: String, CaseIterable, Sendable {
   /// X [N, D] in the forward product; groups along D.
   case q1

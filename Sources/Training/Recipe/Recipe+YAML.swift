@@ -21,6 +21,11 @@ extension Recipe {
   init(unchecked settings: [RecipeSetting]) throws {
     let path = settings.last { $0.key == "data.path" }?.words.first ?? "digits"
     self = path == "digits" ? .digits : Recipe()
+    try apply(settings)
+  }
+
+  /// Follows settings; later ones win.
+  mutating func apply(_ settings: [RecipeSetting]) throws {
     // Keys that others build upon come first, whatever their place in the file.
     func rank(_ setting: RecipeSetting) -> Int {
       switch setting.key {

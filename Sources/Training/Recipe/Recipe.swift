@@ -29,6 +29,8 @@ public struct Recipe: Equatable, Sendable {
     public var workers = 2
     /// Memory for decoded images.
     public var cacheMegabytes = 1024
+    /// Whether JPEGs are decoded whole before they are resized.
+    public var exactDecoding = false
     /// The share of broken images above which the run stops.
     public var maximumBrokenShare = 0.01
   }
@@ -195,7 +197,8 @@ public struct Recipe: Equatable, Sendable {
   /// Q-EMA's β as the paper tuned it for its models (Table 8); others have the default.
   static let tunedBeta: [String: Float] = [
     "deit_tiny_patch16_224": 0.9983, "deit_small_patch16_224": 0.9972,
-    "deit_base_patch16_224": 0.999,
+    "deit_base_patch16_224": 0.999, "swin_tiny_patch4_window7_224": 0.9975,
+    "swin_small_patch4_window7_224": 0.998,
   ]
 
   /// The names that `model.preset` takes.
@@ -206,7 +209,7 @@ public struct Recipe: Equatable, Sendable {
     Preprocessing(
       imageSize: model.imageSize, channels: model.channels, mean: data.mean,
       standardDeviation: data.standardDeviation, cropRatio: data.cropRatio,
-      augmentation: data.augmentation)
+      exactDecoding: data.exactDecoding, augmentation: data.augmentation)
   }
 
   /// Checks what single keys cannot: combinations.
@@ -258,7 +261,7 @@ public struct Recipe: Equatable, Sendable {
   }
 
   /// Checks that the quantizers are what the method's remedies need.
-  private func validateRemedies() throws {
+  func validateRemedies() throws {
     try method.validate()
     if linear[.q2] == nil, let remedy = method.remedies.first {
       throw RecipeError(

@@ -31,13 +31,15 @@ public struct RecipeError: ReportableError, Equatable {
     let start = "\(section)."
     let siblings = known.filter { $0.hasPrefix(start) }
     let advice =
-      if let nearest = nearestName(to: key, among: known + sections.sorted()) {
+      if let nearest = nearestName(to: key, among: known + [RecipeKey.baseName] + sections.sorted())
+      {
         "did you mean '\(nearest)'?"
       } else if !siblings.isEmpty {
         "keys of \(section) are " + siblings.joined(separator: ", ")
       } else {
         "top-level keys are "
-          + Set(known.map { String($0.prefix { $0 != "." }) }).sorted().joined(separator: ", ")
+          + Set((known + [RecipeKey.baseName]).map { String($0.prefix { $0 != "." }) }).sorted()
+          .joined(separator: ", ")
       }
     return RecipeError(key: key, found: nil, expected: advice, location: location)
   }

@@ -54,6 +54,9 @@ public struct RecipeKey: Sendable {
       .number(
         "data.crop_ratio", \.data.cropRatio, 0.1...1,
         "share of the shorter side that evaluation shows"),
+      .boolean(
+        "data.exact_decoding", \.data.exactDecoding,
+        "whether JPEGs are decoded whole and then resized, as Pillow does: slower"),
       .integer("data.workers", \.data.workers, 1...256, "threads that decode ahead"),
       .integer(
         "data.cache_megabytes", \.data.cacheMegabytes, 0...(1 << 20), "memory for decoded images"),
@@ -153,6 +156,9 @@ public struct RecipeKey: Sendable {
 
   /// Sets all that defines a model's shape.
   public static let presetName = "model.preset"
+
+  /// Names the recipe that a recipe's file builds on; no key of a recipe.
+  public static let baseName = "base"
 
   /// The value that a recipe has, as YAML.
   public func value(in recipe: Recipe) -> String { write(recipe) }

@@ -37,6 +37,12 @@ struct ReplacingSettings {
     "window_size", "mlp_ratio",
   ].map { "model.\($0)" }
 
+  /// The keys that define others, and which these are.
+  static let definitions: [(key: String, isDefined: @Sendable (String) -> Bool)] = [
+    ("method", { $0.hasPrefix("quantizers.") }),
+    ("model.preset", { shape.contains($0) }),
+  ]
+
   /// What a file may say otherwise than a preset.
   private static let free = [
     "model.image_size", "model.channels", "model.norm_epsilon", "model.cls_token_std",
@@ -45,11 +51,8 @@ struct ReplacingSettings {
   init(_ settings: [RecipeSetting]) {
     self.settings = settings
     whole = settings
-    for (base, isDefined) in [
-      ("method", { $0.hasPrefix("quantizers.") }),
-      ("model.preset", { Self.shape.contains($0) }),
-    ] as [(String, (String) -> Bool)] {
-      guard let setting = settings.last(where: { $0.isOverride && $0.key == base }) else {
+    for (key, isDefined) in Self.definitions {
+      guard let setting = settings.last(where: { $0.isOverride && $0.key == key }) else {
         continue
       }
       let isDropped = { (other: RecipeSetting) in !other.isOverride && isDefined(other.key) }

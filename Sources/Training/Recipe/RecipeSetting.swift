@@ -43,6 +43,13 @@ public struct RecipeSetting: Sendable {
         key: assignment, found: "without a value",
         expected: "key.path=value, as in optimizer.learning_rate=0.002", location: "--set")
     }
+    guard parts[0].trimmingCharacters(in: .whitespaces) != RecipeKey.baseName else {
+      throw RecipeError(
+        key: RecipeKey.baseName, found: "'\(parts[1])'",
+        expected:
+          "a line of a recipe's file; to train by that recipe, give its file as the argument",
+        location: "--set")
+    }
     var value = parts[1].trimmingCharacters(in: .whitespaces)
     var words = [value]
     if value.hasPrefix("["), value.hasSuffix("]") {
@@ -54,28 +61,27 @@ public struct RecipeSetting: Sendable {
       isOverride: true, isDefault: ["null", "~"].contains(value))
   }
 
-  /// The settings of a recipe's file, in its order.
-  ///
-  /// - Parameter allowsUnknownSections: for reading what another version wrote.
-  /// - Throws: `FileError`, `RecipeSyntaxError`, `RecipeError`.
-  public static func read(
-    _ path: String, allowsUnknownSections: Bool = false
-  ) throws -> [RecipeSetting] {
-    let bytes = try readFile(path, limit: 1 << 20)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw RecipeSyntaxError(location: path, problem: "not UTF-8; save it as UTF-8")
-    }
-    return try parse(yaml: text, path: path, allowsUnknownSections: allowsUnknownSections)
-  }
-
   /// The settings of a YAML text, in its order.
   ///
   /// - Parameter allowsUnknownSections: for reading what another version wrote.
-  /// - Throws: `RecipeSyntaxError`, `RecipeError`.
+  /// - Throws: `RecipeSyntaxError`, `RecipeError`, also where the text names a `base`: only a file can.
   public static func parse(
     yaml: String, path: String, allowsUnknownSections: Bool = false
   ) throws -> [RecipeSetting] {
-    let document = try RecipeDocument(yaml, path: path)
+    let file = try RecipeFile(yaml: yaml, path: path, allowsUnknownSections: allowsUnknownSections)
+    if let base = file.base {
+      throw base.error(
+        "left out: only a recipe's file can build on another, not what a run wrote down")
+    }
+    return file.settings.filter { !$0.isDefault }
+  }
+
+  /// The settings of a parsed text, in its order; those that say nothing (`null`) are `isDefault`.
+  ///
+  /// - Throws: `RecipeSyntaxError`, `RecipeError`.
+  static func all(
+    in document: RecipeDocument, path: String, allowsUnknownSections: Bool
+  ) throws -> [RecipeSetting] {
     guard let root = document.root else { return [] }
     switch root {
     case .mapping(let mapping): return try flatten(mapping, "", document, allowsUnknownSections)
@@ -99,6 +105,9 @@ public struct RecipeSetting: Sendable {
       let start = key + "."
       let isSection = RecipeKey.all.contains { $0.name.hasPrefix(start) }
       switch value {
+      case .mapping where key == RecipeKey.baseName, .sequence where key == RecipeKey.baseName:
+        throw RecipeFile.Base(found: "a list or section", location: location)
+          .error("the path of one recipe, as in 'base: deit_tiny_imagenet.yaml'")
       case .mapping(let inner):
         if let known = RecipeKey.all.first(where: { $0.name == key }) {
           throw RecipeError(
@@ -109,10 +118,12 @@ public struct RecipeSetting: Sendable {
         }
         return try flatten(inner, start, document, allowsUnknown)
       case .scalar(let scalar) where scalar.isNothing:
-        guard allowsUnknown || isSection || RecipeKey.names.contains(key) else {
+        let isKey = RecipeKey.names.contains(key)
+        guard allowsUnknown || isSection || isKey || key == RecipeKey.baseName else {
           throw RecipeError.unknown(key, location: location)
         }
-        return []
+        return isKey
+          ? [RecipeSetting(key: key, words: [], location: location, isDefault: true)] : []
       case .scalar(let scalar):
         return [
           RecipeSetting(key: key, words: [try document.text(of: scalar)], location: location)

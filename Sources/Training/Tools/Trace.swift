@@ -9,49 +9,96 @@ import VisionModels
 /// nearest, as in the first steps); writes `logits` [B, K], `loss` [1] (mean cross entropy) and `grad.<name>`, and in the
 /// metadata how many products of linear layers each engine computed (`products_packed`, `products_simulated`).
 ///
-/// - Throws: `SafetensorsError`, `ModelError`, `FileError`, `OutputError`, `NonFiniteTensor`.
+/// - Parameters:
+///   - settings: the method, and what is to be otherwise than it has it (`Recipe.init(tracing:settings:)`).
+///   - seed: of stochastic rounding, where the settings name none.
+/// - Throws: `SafetensorsError`, `ModelError`, `RecipeError`, `FileError`, `OutputError`, `NonFiniteTensor`.
 public func traceStep(
-  _ input: String, output: OutputFile, recipe: LinearRecipe, engine: Engine, seed: UInt64
+  _ input: String, output: OutputFile, settings: [RecipeSetting], seed: UInt64
 ) throws {
-  let file = try SafetensorsFile(path: input)
-  let model = try VisionModel(
-    ModelConfiguration(metadataOf: file), recipe: recipe, engine: engine)
-  let weights = try model.parameters.read(from: file, prefix: "model.")
-  let averages = try model.parameters.readAverages(from: file, prefix: "model.")
-
-  let shape = model.configuration
-  let batch = try file.entry("images").shape.first ?? 0
-  var images = try file.floats(
-    "images", shape: [batch, shape.channels, shape.imageSize, shape.imageSize])
-  let labels = try file.integers("labels")
-  guard labels.count == batch, batch > 0 else {
-    throw file.error(.shape(tensor: "labels", found: [labels.count], expected: [batch]))
-  }
-  guard labels.allSatisfy((0..<shape.classes).contains) else {
-    throw file.error(
-      .unsuitable(tensor: "labels", type: "I64", expected: "labels from 0 to \(shape.classes - 1)"))
-  }
-
-  let workspace = Workspace()
+  let step = try TracedStep(input, settings: settings, seed: seed)
   let products = ProductCensus()
-  let pass = Pass(
-    weights: weights, weightEMA: averages, workspace: workspace,
-    context: StepContext(seed: seed, products: products))
-  let gradients = AlignedBuffer<Float>(count: weights.count)
-  let results = try images.withUnsafeMutableBufferPointer { images in
-    let (logits, saved) = try model.forward(images.baseAddress!, batch: batch, pass)
-    let dlogits = workspace.kept.matrix(rows: batch, columns: shape.classes)
-    let score = crossEntropy(logits, labels: labels, dlogits: dlogits)
-    try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
-    return (logits: Array(logits.elements), loss: Float(score.meanLoss))
-  }
+  let gradients = AlignedBuffer<Float>(count: step.model.parameters.count)
+  let result = try step.run(step.model, seed: step.seed, products: products, gradients: gradients)
   try writeSafetensors(
     output,
-    tensors: [
-      .floats("logits", shape: [batch, shape.classes], results.logits),
-      .floats("loss", shape: [1], [results.loss]),
-    ] + model.parameters.tensors(of: gradients, prefix: "grad."),
-    metadata: shape.metadata.merging(
+    tensors: step.tensors(result) + step.model.parameters.tensors(of: gradients, prefix: "grad."),
+    metadata: step.model.configuration.metadata.merging(
       Engine.allCases.map { ("products_\($0.rawValue)", "\(products[$0])") }
     ) { $1 })
+}
+
+/// A step that can be computed again and again: a model with its weights, and a batch.
+struct TracedStep {
+  /// What it is computed by.
+  let recipe: Recipe
+  /// The model that computes by it.
+  let model: VisionModel
+  /// The seed of stochastic rounding.
+  let seed: UInt64
+
+  private let weights: AlignedBuffer<Float>
+  private let averages: AlignedBuffer<Float>?
+  private let images: AlignedBuffer<Float>
+  private let labels: [Int]
+  private let workspace = Workspace()
+
+  /// Logits [B, K] and the mean cross entropy.
+  typealias Result = (logits: [Float], loss: Float)
+
+  /// Reads what `traceStep` says.
+  init(_ input: String, settings: [RecipeSetting], seed: UInt64) throws {
+    let file = try SafetensorsFile(path: input)
+    recipe = try Recipe(tracing: ModelConfiguration(metadataOf: file), settings: settings)
+    self.seed = settings.contains { $0.name == "seed" } ? UInt64(recipe.seed) : seed
+    model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
+    weights = try model.parameters.read(from: file, prefix: "model.")
+    averages = try model.parameters.readAverages(from: file, prefix: "model.")
+
+    let shape = model.configuration
+    let batch = try file.entry("images").shape.first ?? 0
+    let values = try file.floats(
+      "images", shape: [batch, shape.channels, shape.imageSize, shape.imageSize])
+    images = AlignedBuffer(count: values.count)
+    _ = images.elements.update(from: values)
+    let labels = try file.integers("labels")
+    guard labels.count == batch, batch > 0 else {
+      throw file.error(.shape(tensor: "labels", found: [labels.count], expected: [batch]))
+    }
+    guard labels.allSatisfy((0..<shape.classes).contains) else {
+      throw file.error(
+        .unsuitable(
+          tensor: "labels", type: "I64", expected: "labels from 0 to \(shape.classes - 1)"))
+    }
+    self.labels = labels
+  }
+
+  /// Computes the step by a model of this one's shape.
+  ///
+  /// - Parameter gradients: overwritten, in the layout of the model's parameters.
+  /// - Throws: `NonFiniteTensor`.
+  func run(
+    _ model: VisionModel, seed: UInt64, products: ProductCensus? = nil,
+    gradients: AlignedBuffer<Float>
+  ) throws -> Result {
+    gradients.base.update(repeating: 0, count: gradients.count)
+    return try workspace.frame {
+      let pass = Pass(
+        weights: weights, weightEMA: averages, workspace: workspace,
+        context: StepContext(seed: seed, products: products))
+      let (logits, saved) = try model.forward(images.base, batch: labels.count, pass)
+      let dlogits = workspace.kept.matrix(rows: labels.count, columns: model.configuration.classes)
+      let score = crossEntropy(logits, labels: labels, dlogits: dlogits)
+      try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
+      return (Array(logits.elements), Float(score.meanLoss))
+    }
+  }
+
+  /// What a step gave beside its gradients, to be written.
+  func tensors(_ result: Result) -> [OutgoingTensor] {
+    [
+      .floats("logits", shape: [labels.count, model.configuration.classes], result.logits),
+      .floats("loss", shape: [1], [result.loss]),
+    ]
+  }
 }

@@ -1,0 +1,32 @@
+import VisionModels
+
+extension Recipe {
+  /// What one traced step is computed by: a model of a shape, and settings of the method, the engine, the seed, the
+  /// quantizers and the shape.
+  ///
+  /// - Throws: `RecipeError` also for a key that a single step does not read; `ModelError`.
+  public init(tracing model: ModelConfiguration, settings: [RecipeSetting]) throws {
+    self.init()
+    self.model = model
+    let settings = settings.withoutDefaults()
+    for setting in settings where !Self.isRead(inTraces: setting.name) {
+      let section = setting.name + "."
+      guard RecipeKey.names.contains(where: { $0 == setting.name || $0.hasPrefix(section) }) else {
+        throw RecipeError.unknown(setting.name, location: setting.location)
+      }
+      throw RecipeError(
+        key: setting.name, found: "'\(setting.text)'",
+        expected: "left out: a trace computes one step by method, engine, seed, quantizers.* and "
+          + "model.*, without drop path",
+        location: setting.location)
+    }
+    try apply(settings)
+    try self.model.validate()
+    try validateRemedies()
+  }
+
+  private static func isRead(inTraces key: String) -> Bool {
+    ["method", "engine", "seed"].contains(key) || key.hasPrefix("quantizers.")
+      || key.hasPrefix("model.") && key != "model.drop_path"
+  }
+}

@@ -1,0 +1,173 @@
+import MXLinear
+import Runtime
+import VisionModels
+
+/// How a tensor's gradient, drawn several times, lies to the exact one g: that of the function which the forward pass
+/// computed, passed straight through its quantizers (the paper's Eq. 8 and 9).
+public struct GradientBias: Sendable {
+  /// The tensor's name; "all tensors" of the whole gradient.
+  public let tensor: String
+  /// How many numbers it has.
+  public let elements: Int
+  /// ‖mean_k g_k − g‖ / ‖g‖.
+  public let bias: Double
+  /// √(Σ_k ‖g_k − mean‖² / (K − 1)) / ‖g‖, the relative standard deviation of one draw.
+  public let deviation: Double
+  /// deviation / √K: the root mean square of `bias` for an estimate without a bias.
+  public let expectedBias: Double
+  /// The cosine of the angle between mean_k g_k and g.
+  public let cosine: Double
+
+  /// Below this a difference is what single precision rounds, in whatever order an engine adds.
+  static let precision = 1e-5
+
+  /// Whether the bias is more than noise makes likely: twice what is expected of an unbiased estimate.
+  public var isOutsideNoise: Bool { bias > max(2 * expectedBias, Self.precision) }
+
+  /// All of it, for programs.
+  public var line: JSONLine {
+    var line = JSONLine()
+    line.add("tensor", tensor)
+    line.add("elements", elements)
+    line.add("bias", bias)
+    line.add("expected_bias", expectedBias)
+    line.add("deviation", deviation)
+    line.add("cosine", cosine)
+    line.add("outside_noise", isOutsideNoise)
+    return line
+  }
+}
+
+/// Draws the gradient of a traced step by K seeds and compares it, tensor by tensor, with the exact one: the same forward
+/// pass, without the quantizers of the backward pass.
+///
+/// Beside the gradient and the exact one, the mean is kept, in double precision.
+///
+/// - Parameters:
+///   - output: where `logits`, `loss`, `grad.<name>` (the mean) and `exact.<name>` are written; nil for nowhere.
+///   - seed: the first seed; the others follow it.
+///   - repeats: K, at least 2.
+/// - Returns: one comparison a tensor, and one of the whole gradient at the end.
+/// - Throws: as `traceStep`; `RecipeError` where the forward pass rounds at random, and so has no one gradient.
+public func compareGradients(
+  _ input: String, output: OutputFile?, settings: [RecipeSetting], seed: UInt64, repeats: Int
+) throws -> [GradientBias] {
+  precondition(repeats >= 2, "\(repeats) repeats")
+  let step = try TracedStep(input, settings: settings, seed: seed)
+  for operand in [Operand.q1, .q2] where step.recipe.linear[operand]?.rounding == .stochastic {
+    throw RecipeError(
+      key: "quantizers.\(operand.rawValue).rounding", found: "stochastic",
+      expected:
+        "nearest-even or nearest-away where gradients are compared: another forward pass has "
+        + "another gradient")
+  }
+  let parameters = step.model.parameters
+  let exact = AlignedBuffer<Float>(count: parameters.count)
+  let result = try step.run(
+    VisionModel(
+      step.recipe.model, recipe: step.recipe.linear.straightThrough, engine: step.recipe.engine),
+    seed: step.seed, gradients: exact)
+
+  let gradients = AlignedBuffer<Float>(count: parameters.count)
+  var moments = GradientMoments(parameters)
+  for number in 0..<repeats {
+    _ = try step.run(step.model, seed: step.seed &+ UInt64(number), gradients: gradients)
+    moments.add(gradients)
+  }
+  let comparisons = moments.comparisons(with: exact)
+  if let output {
+    moments.writeMean(to: gradients)
+    try writeSafetensors(
+      output,
+      tensors: step.tensors(result) + parameters.tensors(of: gradients, prefix: "grad.")
+        + parameters.tensors(of: exact, prefix: "exact."),
+      metadata: step.model.configuration.metadata.merging([
+        "seed": "\(step.seed)", "repeats": "\(repeats)",
+      ]) { $1 })
+  }
+  return comparisons
+}
+
+/// The mean of gradients and how they scatter about it, one by one (Welford 1962).
+struct GradientMoments {
+  private let parameters: ParameterTable
+  private let mean: AlignedBuffer<Double>
+  /// Σ_k ‖g_k − mean‖² of each tensor.
+  private var scatter: [Double]
+  private var count = 0
+
+  /// None yet.
+  init(_ parameters: ParameterTable) {
+    self.parameters = parameters
+    mean = AlignedBuffer(count: parameters.count)
+    scatter = parameters.entries.map { _ in 0 }
+  }
+
+  /// Takes another gradient in.
+  mutating func add(_ gradients: AlignedBuffer<Float>) {
+    count += 1
+    let (mean, gradient, share) = (self.mean.base, gradients.base, 1 / Double(count))
+    for (index, entry) in parameters.entries.enumerated() {
+      var sum = 0.0
+      for place in entry.range {
+        let value = Double(gradient[place])
+        let before = value - mean[place]
+        mean[place] += before * share
+        sum += before * (value - mean[place])
+      }
+      scatter[index] += sum
+    }
+  }
+
+  /// Each tensor, and all of them, beside the exact gradient.
+  func comparisons(with exact: AlignedBuffer<Float>) -> [GradientBias] {
+    var all = Sums()
+    let each = zip(parameters.entries, scatter).map { entry, scatter in
+      var sums = Sums(elements: entry.count, scatter: scatter)
+      for place in entry.range { sums.add(mean.base[place], exact: Double(exact.base[place])) }
+      all.add(sums)
+      return sums.comparison(entry.name, draws: count)
+    }
+    return each + [all.comparison("all tensors", draws: count)]
+  }
+
+  /// The mean in single precision.
+  func writeMean(to gradients: AlignedBuffer<Float>) {
+    for place in 0..<mean.count { gradients.base[place] = Float(mean.base[place]) }
+  }
+
+  /// Sums over the numbers of some tensors: of squares, and of products of the mean with the exact gradient.
+  private struct Sums {
+    var elements = 0
+    var scatter = 0.0
+    var difference = 0.0
+    var mean = 0.0
+    var exact = 0.0
+    var product = 0.0
+
+    mutating func add(_ value: Double, exact other: Double) {
+      difference += (value - other) * (value - other)
+      mean += value * value
+      exact += other * other
+      product += value * other
+    }
+
+    mutating func add(_ sums: Sums) {
+      elements += sums.elements
+      scatter += sums.scatter
+      difference += sums.difference
+      mean += sums.mean
+      exact += sums.exact
+      product += sums.product
+    }
+
+    func comparison(_ tensor: String, draws: Int) -> GradientBias {
+      let norm = exact.squareRoot()
+      let deviation = (max(0, scatter) / Double(draws - 1)).squareRoot() / norm
+      return GradientBias(
+        tensor: tensor, elements: elements, bias: difference.squareRoot() / norm,
+        deviation: deviation, expectedBias: deviation / Double(draws).squareRoot(),
+        cosine: product / (mean.squareRoot() * norm))
+    }
+  }
+}
