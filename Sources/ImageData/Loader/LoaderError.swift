@@ -21,7 +21,7 @@ public enum LoaderError: ReportableError, Equatable {
       "\(name) is \(found), expected \(expected)"
     case .noImages: "the data set has no images that can be read, expected at least one"
     case .brokenImages(let count, let total, let share, let first):
-      "\(count) of \(total) images are broken, expected a share of at most \(share); the first: "
+      "\(count) of \(counted(total, "image")) cannot be read, expected a share of at most \(share); the first: "
         + "\(first); repair or remove them, or raise data.max_broken_share"
     }
   }
