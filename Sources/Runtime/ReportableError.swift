@@ -49,6 +49,13 @@ private func withoutMiddle(_ text: String.UnicodeScalarView) -> String.UnicodeSc
   return result
 }
 
+/// A number of things as people read it: "1 image", "2 images", "0 classes".
+///
+/// - Parameter many: what more than one are called, where it is not `one` with an s.
+public func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+  "\(count) \(count == 1 ? one : many ?? one + "s")"
+}
+
 /// The name among `candidates` that is nearest to `name` by edit distance, if any is near enough to
 /// be a likely typing error. Nobody types a name of more than 200 characters.
 public func nearestName(to name: String, among candidates: some Sequence<String>) -> String? {

@@ -64,7 +64,8 @@ struct DataCommand: ParsableCommand {
   /// - Throws: `problem` where there are none.
   private func surveyLoose(_ options: DatasetSurvey.Options, problem: DatasetError) throws {
     guard let images = try LooseImages(path) else { throw problem }
-    let display = SurveyDisplay("\(path): \(images.count) images, but no data set to train on")
+    let display = SurveyDisplay(
+      "\(path): \(counted(images.count, "image")), but no data set to train on")
     let survey = DatasetSurvey(images, options) { display.progressed($0, of: $1) }
     display.finished()
     let text = "\(problem)"

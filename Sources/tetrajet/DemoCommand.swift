@@ -69,7 +69,7 @@ struct DemoCommand: ParsableCommand {
 
   private func show(_ rows: [[String]]) throws {
     writeError("\n")
-    try printLine("Digits, \(Threads.count) threads, seed \(seed):")
+    try printLine("Digits, \(counted(Threads.count, "thread")), seed \(seed):")
     try printLine(
       table(
         [

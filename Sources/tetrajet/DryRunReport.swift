@@ -18,13 +18,14 @@ extension RunTrial {
       ("memory", "about \(fixed(plan.memory, 0)) MiB at the peak"),
       (
         "a step",
-        "\(fixed(1000 * stepSeconds, 1)) ms of \(recipe.training.batchSize) images, "
-          + "\(fixed(imagesPerSecond, 0)) images/s (\(steps) steps, \(Threads.count) threads)"
+        "\(fixed(1000 * stepSeconds, 1)) ms of \(counted(recipe.training.batchSize, "image")), "
+          + "\(fixed(imagesPerSecond, 0)) images/s (\(counted(steps, "step")), "
+          + "\(counted(Threads.count, "thread")))"
       ),
       (
         "the run",
-        "\(recipe.training.epochs) epochs of \(plan.stepsPerEpoch) steps, an evaluation of "
-          + "\(testImages) images every "
+        "\(counted(recipe.training.epochs, "epoch")) of \(counted(plan.stepsPerEpoch, "step")), "
+          + "an evaluation of \(counted(testImages, "image")) every "
           + (recipe.training.evaluateEvery == 1
             ? "epoch" : "\(recipe.training.evaluateEvery) epochs")
       ),

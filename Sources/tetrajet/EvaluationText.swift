@@ -18,7 +18,7 @@ struct EvaluationText {
   func text(method: String) -> String {
     let score = evaluation.score
     let head = """
-      \(score.count) images, method \(method)
+      \(counted(score.count, "image")), method \(method)
       top-1 \(fixed(score.top1Percent, 2)) %
       top-5 \(fixed(score.top5Percent, 2)) %
       loss  \(fixed(score.meanLoss, 4))

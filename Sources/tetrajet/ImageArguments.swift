@@ -29,12 +29,13 @@ struct ImageArguments {
       let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
       let found = try ImageFiles(in: folder)
       guard !found.images.isEmpty else {
-        throw ImageArgumentError(folder: path, others: found.others)
+        throw ImageArgumentError(folder: path, others: found.passedOver)
       }
       files += found.images
-      if found.others > 0 {
+      let others = found.passedOver
+      if others.count > 0 {
         remarks.append(
-          "\(path): passed over files that are no images by their names: \(found.others)")
+          "passed over in \(path), no images to be read here: \(others.count) (\(others.summary))")
       }
     } else {
       let matches = Self.matches(path)
@@ -69,12 +70,13 @@ struct ImageArguments {
 /// A folder that was to hold images.
 struct ImageArgumentError: ReportableError {
   let folder: String
-  /// How many files of other kinds it holds.
-  let others: Int
+  /// What it holds instead.
+  let others: PassedOver
   var category: ErrorCategory { .badData }
   var description: String {
-    oneLine(
-      "\(folder) holds no image (files of other kinds: \(others)); images end in "
-        + ".jpg, .png and the like, and folders are looked through to the bottom")
+    let found = others.count > 0 ? " (but \(others.summary))" : ""
+    return oneLine(
+      "\(folder) holds no image\(found); images end in .jpg, .png and the like, and folders are "
+        + "looked through to the bottom")
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import ImageData
 import Reports
+import Runtime
 import Synchronization
 import Training
 
@@ -81,7 +82,9 @@ final class ProgressDisplay: TrainingObserver {
 
   func finished(_ summary: RunSummary) {
     let skipped = summary.skippedImages > 0 ? ", images skipped: \(summary.skippedImages)" : ""
-    let end = summary.stoppedEarly == true ? "stopped early after \(summary.epochs) epochs" : "done"
+    let end =
+      summary.stoppedEarly == true
+      ? "stopped early after \(counted(summary.epochs, "epoch"))" : "done"
     write(
       "\(end) in \(duration(summary.seconds)): top-1 \(fixed(summary.evalTop1, 2)) % "
         + "(best \(fixed(summary.bestTop1, 2)) %), \(fixed(summary.imagesPerSecond, 0)) images/s, "

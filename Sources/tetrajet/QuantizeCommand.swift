@@ -84,11 +84,11 @@ struct QuantizeCommand: ParsableCommand {
     if report.matrices == 0 {
       writeError(
         report.alreadyQuantized > 0
-          ? "\(input) is quantized already: its \(report.alreadyQuantized) matrices stay as they are\n"
+          ? "\(input) is quantized already: it stays as it is (quantized matrices: \(report.alreadyQuantized))\n"
           : "\(input) has no matrix to quantize (2-D, floating-point): nothing was quantized\n")
     }
     if report.brokenGroups > 0 {
-      writeError("\(report.brokenGroups) groups hold a NaN or an infinity; their scale is NaN\n")
+      writeError("groups with a NaN or an infinity, whose scale is NaN: \(report.brokenGroups)\n")
     }
     let text = json ? line(report).text : sentence(report)
     if target.isStandardOutput { writeError(text + "\n") } else { try printLine(text) }
@@ -112,8 +112,8 @@ struct QuantizeCommand: ParsableCommand {
   private func sentence(_ report: FileQuantization.Report) -> String {
     let (before, after) = (mebibytes(report.bytesBefore), mebibytes(report.bytesAfter))
     return
-      "\(report.matrices) matrices, \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
-      + "\(report.copied) other tensors copied" + remark(report)
+      "\(counted(report.matrices, "matrix", "matrices")), \(report.elements) elements: \(before) -> \(after) MiB in 4 bits; "
+      + "\(counted(report.copied, "other tensor")) copied" + remark(report)
   }
 
   /// What a reader might have expected otherwise.
@@ -123,7 +123,8 @@ struct QuantizeCommand: ParsableCommand {
     }
     guard report.keptMatrices > 0 else { return "" }
     return
-      "; \(report.keptMatrices) of them matrices that training keeps in single precision (--all takes them)"
+      ", among them \(counted(report.keptMatrices, "matrix", "matrices")) that training keeps in single "
+      + "precision (--all takes them)"
   }
 
   private func mebibytes(_ bytes: Int) -> String { fixed(Double(bytes) / 1_048_576, 2) }

@@ -32,10 +32,10 @@ final class SurveyDisplay: Sendable {
       if canRedraw {
         StatusLine.draw([
           .bar(share, rank: 1), .text("\(fixed(100 * share, 0)) %", rank: 4),
-          .text("\(done) of \(total) images", rank: 2), .text("\(left) left", rank: 3),
+          .text("\(done) of \(counted(total, "image"))", rank: 2), .text("\(left) left", rank: 3),
         ])
       } else {
-        writeError("\(done) of \(total) images looked at, \(left) left\n")
+        writeError("\(done) of \(counted(total, "image")) looked at, \(left) left\n")
       }
     }
   }
@@ -43,7 +43,7 @@ final class SurveyDisplay: Sendable {
   func finished() {
     let done = state.withLock { $0.done }
     writeError(
-      "\(done) images looked at in \(duration(seconds)), "
+      "\(counted(done, "image")) looked at in \(duration(seconds)), "
         + "\(fixed(Double(done) / max(seconds, 1e-9), 0)) images/s\n")
   }
 

@@ -11,6 +11,10 @@ public struct FuzzCampaign {
   /// What is promised of a reader's memory: beside its tables no more than this often the bytes of
   /// a file and the bytes or pixels that it unpacks to.
   public static let allowedRatio = 16
+  /// What is promised of its time: a second, and so much for each of these bytes and pixels, all readings together.
+  static let allowedTime = Duration.nanoseconds(20)
+  /// What unpacks to more is no start for further cases: most of them would be as large, and few in an hour.
+  private static let largestStart = 1 << 22
 
   private let target: FuzzTarget
   private let countsThread: Bool
@@ -58,7 +62,9 @@ public struct FuzzCampaign {
       }
       let isRead = try run(bytes)
       // What was read is a start for more; the seeds stay.
-      guard isRead, bytes.count <= 16_384, random.integer(below: 8) == 0 else { continue }
+      guard isRead, bytes.count <= 16_384, random.integer(below: 8) == 0,
+        target.unpacked(bytes) <= Self.largestStart
+      else { continue }
       if pool.count < target.seeds.count + 256 {
         pool.append(bytes)
       } else {
@@ -98,7 +104,7 @@ public struct FuzzCampaign {
     if max(counts.largest, counts.live_peak) > allowed {
       note(bytes, "\(counts.largest) bytes at once, \(counts.live_peak) in all, of \(size)")
     }
-    if time > .seconds(1) { note(bytes, "\(time)") }
+    if time > .seconds(1) + Self.allowedTime * size { note(bytes, "\(time)") }
     guard let thrown else { return }
     report.lastError = "\(thrown)"
     if let text = objection(to: thrown) { note(bytes, text) }

@@ -56,7 +56,7 @@ struct BrokenImageTests {
       let error = try #require(#expect(throws: LoaderError.self) { try sequence.next() })
       #expect(
         error.description
-          == "3 of 200 images are broken, expected a share of at most 0.01; the first: synthetic "
+          == "3 of 200 images cannot be read, expected a share of at most 0.01; the first: synthetic "
           + "record 30: torn apart; repair or remove them, or raise data.max_broken_share")
       #expect(error.category == .badData)
       // Who asks again gets the same answer.

@@ -49,6 +49,48 @@ struct ImageBoundTests {
       performing: { try EncodedImage(squares, name: "x") })
   }
 
+  @Test("a TIFF that claims many rows in a single strip gets no tables for the pieces of it")
+  func rows() throws {
+    guard ImageFormat.tiff.isReadable else { return }
+    let picture = try #require(Picture.all.first { $0.name == "RGB.tif" })
+    var file = picture.bytes
+    #expect(file.starts(with: "II*\0".utf8))
+    // Entries of 12 bytes: the number of rows, and how many of them are a strip.
+    let start = Int(file[4]) | Int(file[5]) << 8
+    for entry in 0..<Int(file[start]) {
+      let place = start + 2 + 12 * entry
+      if Array(file[place..<place + 2]) == [1, 1] {
+        file.replaceSubrange(place + 2..<place + 12, with: [4, 0, 1, 0, 0, 0, 0, 0, 0, 0x50])
+      }
+      if Array(file[place..<place + 2]) == [22, 1] { file[place + 1] = 0xF0 }
+    }
+    allocation_counter_thread_start()
+    let error = #expect(throws: ImageError.self) { try EncodedImage(file, name: "x") }
+    allocation_counter_thread_stop()
+    guard case .size(_, 0x5000_0000) = error?.fault else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    let most = allocation_counter_thread_read().live_peak
+    #expect(most < 1 << 19, "\(most) bytes")
+  }
+
+  @Test("an AVIF whose picture claims to be larger than the file says gets no memory for it")
+  func sizeTwice() throws {
+    guard ImageFormat.avif.isReadable else { return }
+    var file = try #require(Picture.all.first { $0.name == "plain.avif" }).bytes
+    // The sequence header, with 10158 x 8226 pixels in place of 20 x 14.
+    let header: [UInt8] = [0x38, 0x10, 0xE7, 0xAD]
+    let place = try #require(file.indices.first { file[$0...].starts(with: header) })
+    file[place + 1] = 0x77
+    allocation_counter_thread_start()
+    let error = #expect(throws: ImageError.self) { try EncodedImage(file, name: "x").decoded() }
+    allocation_counter_thread_stop()
+    #expect("\(try #require(error))".contains("its pictures claim 83559708 pixels, its boxes 280"))
+    let most = allocation_counter_thread_read().live_peak
+    #expect(most < 1 << 24, "\(most) bytes")
+  }
+
   @Test("images of one colour, which need fewest bytes, are far from the bound", arguments: [1, 3])
   func flat(channels: Int) throws {
     for (width, height) in [

@@ -33,7 +33,7 @@ struct SplitTests {
       #expect(
         sets.notes == [
           "no labelled test images: 11 of the 54 images, data.validation_share=0.2 of each class, are "
-            + "tested with and not trained on (of 1 classes none: they have a single image or none)"
+            + "tested with and not trained on (but for 1 class with a single image or none)"
         ])
     }
   }

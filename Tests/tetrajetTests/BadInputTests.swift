@@ -68,8 +68,11 @@ struct BadInputTests {
       try expect(65, ["text.safetensors"], ["quantize", text, "\(folder)/out"])
       try expect(65, ["text.safetensors"], ["trace", text, "\(folder)/out", "--method", "fp32"])
       try expect(65, ["not the folder of a run"], ["train", "--resume", folder])
-      try expect(
-        74, ["text.safetensors/run"], ["train", "--epochs", "1", "--output", "\(text)/run"])
+      for file in [text, "/dev/null"] {
+        try expect(
+          74, ["\(file)/run: Not a directory"],
+          ["train", "--epochs", "1", "--output", "\(file)/run"])
+      }
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
 
       let mixer = "\(folder)/mixer.safetensors"
@@ -109,7 +112,7 @@ struct BadInputTests {
       let result = try tetrajet(
         "train", "--data", data, "--epochs", "1", "--output", "\(folder)/r1")
       #expect(
-        result.status == 65 && result.errors.contains("images are broken"), "\(result.errors)")
+        result.status == 65 && result.errors.contains("images cannot be read"), "\(result.errors)")
       try FileManager.default.removeItem(atPath: "\(data)/train/b/1.jpg")
       try expect(65, ["train/b"], train + ["\(folder)/r2"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/r2"))

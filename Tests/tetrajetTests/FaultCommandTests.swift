@@ -126,7 +126,7 @@ struct FaultCommandTests {
       let line = try lastLine(process, "\(folder)/errors")
       #expect(process.terminationStatus == 65, "\(line)")
       #expect(
-        line.contains("images are broken") && line.contains("/data/train/a/")
+        line.contains("images cannot be read") && line.contains("/data/train/a/")
           && line.contains("No such file or directory"), "\(line)")
       #expect(
         String(decoding: try readFile("\(folder)/errors"), as: UTF8.self)

@@ -40,7 +40,7 @@ struct PredictCommandTests {
       let run = "\(folder)/run"
       let all = try tetrajet("predict", run, "\(folder)/photos/", "--json")
       #expect(all.status == 0, "\(all.errors)")
-      #expect(all.errors.contains("no images by their names: 1"), "\(all.errors)")
+      #expect(all.errors.contains("no images to be read here: 1 (1 .txt)"), "\(all.errors)")
       #expect(try objects(all.output).map { $0["image"] as! String } == files)
       let pattern = try tetrajet("predict", run, "\(folder)/photos/[0-3].png", "--json")
       #expect(try objects(pattern.output).map { $0["image"] as! String } == Array(files[0...3]))

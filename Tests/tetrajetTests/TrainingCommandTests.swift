@@ -245,7 +245,8 @@ struct TrainingCommandTests {
       try breakImage(9)
       let three = try train("three")
       #expect(
-        three.status == 65 && three.errors.contains("3 of 200 images are broken"), "\(three.errors)"
+        three.status == 65 && three.errors.contains("3 of 200 images cannot be read"),
+        "\(three.errors)"
       )
       let tolerant = try train("tolerant", "--set", "data.max_broken_share=0.02")
       #expect(tolerant.status == 0, "\(tolerant.errors)")

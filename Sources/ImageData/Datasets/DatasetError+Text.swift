@@ -1,3 +1,5 @@
+import Runtime
+
 extension DatasetError.Fault {
   /// What was found, what was expected, what to try.
   var text: String {
@@ -36,10 +38,10 @@ extension DatasetError.Fault {
     case .otherFile(let kind, let advice):
       "\(kind), expected a folder or a tar archive of class folders; \(advice)"
     case .unlabelled(let images):
-      "\(images) images without class folders, so that they have no labels; put them into folders "
-        + "named after their classes"
+      "\(counted(images, "image")) without class folders, expected one folder for each class, which "
+        + "labels them; put images into folders named after their classes"
     case .nothingToSplit(let images):
-      "no labelled test images, and none of the \(images) images to train on can be spared: no "
+      "no labelled test images, and none of \(counted(images, "image")) to train on can be spared: no "
         + "class has two; add images, or a folder test/ with the same class folders"
     case .noClasses:
       "no class folder found, expected one folder of images for each class; put the images into "

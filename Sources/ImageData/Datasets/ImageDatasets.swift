@@ -19,8 +19,8 @@ public struct ImageDatasets: Sendable {
 
   /// What was found where, in one line.
   public var description: String {
-    "\(source): \(train.count) training and \(test.count) test images of "
-      + "\(train.classNames.count) classes"
+    "\(source): \(train.count) training and \(counted(test.count, "test image")) of "
+      + counted(train.classNames.count, "class", "classes")
   }
 
   private init(_ source: String, _ sides: DatasetSides, _ split: ValidationSplit) throws {
@@ -39,8 +39,10 @@ public struct ImageDatasets: Sendable {
     notes =
       sides.notes + [
         "no labelled test images: \(kept.count) of the \(sides.train.count) images, "
-          + "data.validation_share=\(split.share) of each class, are tested with and not trained on"
-          + (without > 0 ? " (of \(without) classes none: they have a single image or none)" : "")
+          + "data.validation_share=\(split.share) of each class, "
+          + "\(kept.count == 1 ? "is" : "are") tested with and not trained on"
+          + (without > 0
+            ? " (but for \(counted(without, "class", "classes")) with a single image or none)" : "")
       ]
   }
 

@@ -57,7 +57,7 @@ public struct LabelledImages: Sendable {
     }
     self.init(
       images: all, source: datasets.source,
-      notes: ["no test side: all \(all.count) labelled images are tested with"],
+      notes: ["no test side: tested with all labelled images, \(all.count)"],
       passedOver: datasets.passedOver.train)
   }
 }

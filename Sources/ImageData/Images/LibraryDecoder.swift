@@ -19,6 +19,14 @@ enum LibraryDecoder {
     if format == .tiff { return try tiff(bytes, name: name) }
     let header = try ImageData.header(of: bytes, as: format, name: name, tj_heif_header)
     let (width, height) = (Int(header.width), Int(header.height))
+    if format == .avif {
+      let frames = AV1Frames(bytes)
+      guard frames.claimedByPictures / 2 <= frames.claimedByBoxes + 1 << 12 else {
+        let text =
+          "its pictures claim \(frames.claimedByPictures) pixels, its boxes \(frames.claimedByBoxes)"
+        throw ImageError(name: name, fault: .damaged(.avif, text))
+      }
+    }
     // Planes of luma and colours, of up to 16 bits each, and what they become before they are copied.
     return ImageHeader(
       width: width, height: height,
@@ -38,6 +46,16 @@ enum LibraryDecoder {
     )
   }
 
+  /// How many pixels that makes; an error for more than an image may have.
+  @discardableResult
+  private static func check(width: Int, height: Int, name: String) throws -> Int {
+    let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
+    guard !overflow, pixels <= Image.maximumPixels else {
+      throw ImageError(name: name, fault: .size(width: width, height: height))
+    }
+    return pixels
+  }
+
   /// libtiff sets tables of all strips aside when it opens a file, so that what they claim is looked at before.
   private static func tiff(_ bytes: [UInt8], name: String) throws -> ImageHeader {
     func fault(_ text: String) -> ImageError {
@@ -49,14 +67,13 @@ enum LibraryDecoder {
     guard length / max(1, tags[278] ?? .max) <= bytes.count else {
       throw fault("more strips than the file has bytes")
     }
+    // A single strip, which needs no tag, is cut into many where it is not compressed.
+    try check(width: tags[256] ?? 1, height: length, name: name)
     let header = try ImageData.header(of: bytes, as: .tiff, name: name, tj_tiff_header)
     // libtiff takes indices for greys where the colours are missing.
     if tags[262] == 3, header.channels == 1 { throw fault("no colours for its indices") }
     let (width, height) = (Int(header.width), Int(header.height))
-    let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
-    guard !overflow, pixels <= Image.maximumPixels else {
-      throw ImageError(name: name, fault: .size(width: width, height: height))
-    }
+    let pixels = try check(width: width, height: height, name: name)
     // A strip or tile that is much larger than the image would be unpacked for nothing.
     guard header.piece / 16 <= pixels + 1 << 16 else {
       throw fault("a strip or tile of \(header.piece) bytes")

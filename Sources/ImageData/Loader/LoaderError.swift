@@ -29,7 +29,7 @@ public enum LoaderError: ReportableError, Equatable {
       "training.drop_last is true, and \(images) images are less than a batch of \(batchSize); try "
         + "training.drop_last=false, or training.batch_size=\(images)"
     case .brokenImages(let count, let total, let share, let first):
-      "\(count) of \(total) images are broken, expected a share of at most \(share); the first: "
+      "\(count) of \(counted(total, "image")) cannot be read, expected a share of at most \(share); the first: "
         + "\(first); repair or remove them, or raise data.max_broken_share"
     }
   }

@@ -77,7 +77,7 @@ public struct ReportPage {
     let models = Set(runs.map(model)).sorted().joined(separator: "; ")
     let data = Set(runs.compactMap { $0.settings["data.path"] }).sorted().joined(separator: ", ")
     let machines = Set(
-      runs.compactMap(\.summary).map { "\($0.threads) threads, \($0.isa)" }
+      runs.compactMap(\.summary).map { "\(counted($0.threads, "thread")), \($0.isa)" }
     ).sorted().joined(separator: "; ")
     let facts = [
       ("runs", "\(runs.count), recipes: \(groups.count)"), ("model", models), ("data", data),
@@ -369,7 +369,8 @@ public struct ReportPage {
             "top-1 \(fixed(summary.evalTop1, 2)) %, best \(fixed(summary.bestTop1, 2)) %",
             "\(fixed(summary.imagesPerSecond, 0)) images/s",
             "peak memory \(fixed(summary.peakMemoryMB, 0)) MiB",
-            "\(fixed(summary.seconds, 0)) s", "\(summary.threads) threads, \(summary.isa)",
+            "\(fixed(summary.seconds, 0)) s",
+            "\(counted(summary.threads, "thread")), \(summary.isa)",
             "engine \(summary.engine)",
           ] + (summary.version.map { ["TetraJet \($0)"] } ?? [])
             + (summary.skippedImages > 0 ? ["images skipped: \(summary.skippedImages)"] : [])

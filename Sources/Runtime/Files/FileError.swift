@@ -33,6 +33,7 @@ public struct FileError: ReportableError, Equatable {
   private var advice: String {
     switch code {
     case ENOENT: "; check the path"
+    case ENOTDIR: "; a part of the path is a file, expected folders"
     case EACCES, EPERM, EROFS: "; check the permissions or choose another folder"
     case ENOSPC, EDQUOT: "; free some space or choose another folder"
     case EFBIG where action == "write": "; raise the limit on the size of files (ulimit -f)"

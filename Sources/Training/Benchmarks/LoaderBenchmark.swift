@@ -42,7 +42,8 @@ public struct LoaderBenchmark {
     line.add("peak_memory_mb", ProcessUsage.peakMemory)
     line.add("seconds", time)
     return BenchmarkResult(
-      line: line, text: "\(images) images at \(recipe.model.imageSize) px", seconds: time,
+      line: line, text: "\(counted(images, "image")) at \(recipe.model.imageSize) px",
+      seconds: time,
       rate: "\(twoDigits(count / time)) images/s (first pass \(twoDigits(count / first)))")
   }
 

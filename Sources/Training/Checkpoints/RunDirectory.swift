@@ -142,14 +142,7 @@ public struct RunDirectory: Sendable {
   }
 
   private static func createFolders(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-      let isFile = FileManager.default.fileExists(atPath: path)
-      throw FileError(
-        "create", path, code: underlying.map { Int32($0.code) } ?? (isFile ? EEXIST : EACCES))
-    }
+    try Runtime.createFolders(path)
     guard access(path, W_OK) == 0 else { throw FileError("write", path) }
   }
 }

@@ -55,7 +55,7 @@ public enum RunError: ReportableError, Equatable {
       "\(path) does not say where the images are that it was trained on, and the folder of its run "
         + "(data.json) is not beside it; give them with --data"
     case .classes(let path, let found, let expected):
-      "\(path) has \(found) classes, but the model was trained on \(expected); give --data the "
+      "\(path) has \(counted(found, "class", "classes")), but the model was trained on \(expected); give --data the "
         + "images it was trained for"
     case .noCommonClass(let path, let found, let expected):
       "\(path) has no class that the model knows: its classes are \(Self.list(found)), the model's "

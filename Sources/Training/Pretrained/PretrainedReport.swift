@@ -1,3 +1,5 @@
+import Runtime
+
 /// What was taken from a file of pretrained weights.
 public struct PretrainedReport: Sendable, Equatable {
   /// A parameter whose values had another shape.
@@ -31,7 +33,7 @@ public struct PretrainedReport: Sendable, Equatable {
       names.prefix(6).joined(separator: ", ")
         + (names.count > 6 ? " and \(names.count - 6) more" : "")
     }
-    var lines = ["\(path): \(loaded) tensors loaded, \(reshaped.count) reshaped"]
+    var lines = ["\(path): \(counted(loaded, "tensor")) loaded, \(reshaped.count) reshaped"]
     lines += reshaped.map { "reshaped: \($0.name) from \($0.from) to \($0.to)" }
     if foldedScales > 0 {
       lines.append(

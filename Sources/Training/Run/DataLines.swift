@@ -1,4 +1,5 @@
 import ImageData
+import Runtime
 
 extension ImageDatasets {
   /// What is to be said of a data set before a training, a line each.
@@ -22,7 +23,6 @@ extension LabelledImages {
 /// Files that are not taken for images, in a line; nil where there are none.
 private func passedOverLine(_ files: PassedOver, of place: String) -> String? {
   guard files.count > 0 else { return nil }
-  let number =
-    files.count == 1 ? "1 file that is no image" : "\(files.count) files that are no images"
+  let number = counted(files.count, "file that is no image", "files that are no images")
   return "passed over in \(place): \(number) to be read here (\(files.summary))"
 }

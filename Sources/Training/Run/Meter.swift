@@ -17,6 +17,8 @@ struct Meter {
   private let start: ContinuousClock.Instant
   private var end: ContinuousClock.Instant?
   private var kept: Sums
+  /// Images and seconds of the epoch before, as far as this process trained it.
+  private var before = (images: 0, seconds: 0.0)
 
   /// A meter for an epoch.
   ///
@@ -25,6 +27,13 @@ struct Meter {
     self.logEvery = logEvery
     kept = sums
     start = clock.now
+  }
+
+  /// A meter for the epoch after this one.
+  func next() -> Meter {
+    var next = Meter(logEvery: logEvery)
+    next.before = (images, seconds)
+    return next
   }
 
   /// What has been added up until now.
@@ -73,4 +82,9 @@ struct Meter {
   var loaderWaitShare: Double { kept.waited / max(seconds, 1e-9) }
   /// Images a second of the epoch so far.
   var imagesPerSecond: Double { Double(images) / max(seconds, 1e-9) }
+  /// Images a second of this epoch and the one before: what the rest of the run is reckoned by, since an epoch's first
+  /// steps, which wait for the loader to get going, say little.
+  var steadyImagesPerSecond: Double {
+    Double(before.images + images) / max(before.seconds + seconds, 1e-9)
+  }
 }

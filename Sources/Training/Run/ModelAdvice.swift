@@ -1,4 +1,5 @@
 import ImageData
+import Runtime
 import VisionModels
 
 /// Which model and image size suit images of some size. A proposal: nothing is ever changed by it.
@@ -40,7 +41,7 @@ public struct ModelAdvice: Sendable {
     ]
     if images.shorterSide >= 176, images.count < few {
       lines.append(
-        "  or, with only \(images.count) images, start from pretrained weights: "
+        "  or, with only \(counted(images.count, "image")), start from pretrained weights: "
           + "Recipes/finetune_deit_tiny.yaml --init deit_tiny.safetensors")
     }
     return lines

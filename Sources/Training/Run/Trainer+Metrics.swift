@@ -37,6 +37,6 @@ extension Trainer {
     return RunProgress(
       step: state.step, totalSteps: totalSteps, epoch: state.epoch, epochs: recipe.training.epochs,
       loss: meter.intervalLoss, imagesPerSecond: meter.imagesPerSecond,
-      secondsLeft: left / meter.imagesPerSecond, loaderWaitShare: meter.loaderWaitShare)
+      secondsLeft: left / meter.steadyImagesPerSecond, loaderWaitShare: meter.loaderWaitShare)
   }
 }

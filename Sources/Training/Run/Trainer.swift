@@ -216,7 +216,7 @@ public struct Trainer {
       state.nextBatch = 0
       state.trainedImages += meter.images
       state.trainedSeconds += meter.seconds
-      meter = Meter(logEvery: recipe.training.logEvery)
+      meter = meter.next()
       state.seconds = seconds()
       let isBest = isDue && score.top1Percent > state.bestTop1
       if isBest { state.bestTop1 = score.top1Percent }

@@ -41,7 +41,7 @@ public struct RunProgress: Sendable {
   public let loss: Double
   /// Training images a second, without evaluations.
   public let imagesPerSecond: Double
-  /// The seconds left at this rate.
+  /// The seconds left at the rate of this epoch and the one before.
   public let secondsLeft: Double
   /// The share of the epoch's time so far in which training waited for images, 0…1.
   public let loaderWaitShare: Double
