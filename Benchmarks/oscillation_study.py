@@ -1,8 +1,9 @@
-"""Trains every method with several seeds and tabulates what the weights did: Documentation/Oscillation.md.
+"""Trains every method with several seeds and tabulates accuracy, losses and what the weights did: Documentation/Oscillation.md.
 
     python Benchmarks/oscillation_study.py --data FOLDER --output runs/study
 
-A run whose summary is there is not repeated, so the study can be stopped and called again. `--minutes` bounds the
+Runs of the same seed start from the same weights and see the same images in the same order, so that a second table
+compares methods pair by pair. A run whose summary is there is not repeated, so the study can be stopped and called again. `--minutes` bounds the
 time in which runs are started. Only Python's own library is needed.
 """
 
@@ -25,20 +26,25 @@ MEASURES = [
     ("rate_of_change_output", "r(Y) ‰", 1000), ("oscillating_share", "R_w > 16 %", 100),
     ("quantization_confidence", "confidence", 1), ("flips_per_step", "flips a step", 1),
 ]
+# What is compared pair by pair, with its decimals.
+PAIRED = [("train loss", 4), ("test loss", 4), ("top-1 %", 2)]
+# Student's t for 95 % of the probability, two-sided, by degrees of freedom.
+STUDENT_T = [None, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="the images; needed for runs that are not there yet")
     parser.add_argument("--output", required=True, help="the folder of the runs")
-    parser.add_argument("--recipe", default="Recipes/cifar10.yaml")
+    parser.add_argument("--recipe", default="Recipes/cifar10_small.yaml")
     parser.add_argument("--command", default=".build/release/tetrajet")
     parser.add_argument(
         "--methods", nargs="+", default=METHODS, metavar="METHOD[:KEY=VALUE[,KEY=VALUE]]",
         help="methods, with recipe keys to set (default: all eight)")
+    parser.add_argument("--baseline", default="tetrajet", help="the method that pairs are made with")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    parser.add_argument("--interval", type=int, default=100, help="steps between windows of statistics")
+    parser.add_argument("--interval", type=int, default=0, help="steps between windows of statistics; 0 for an epoch")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, on one thread each")
     parser.add_argument("--minutes", type=float, default=600, help="no run is started after these")
     return parser.parse_args()
@@ -69,6 +75,16 @@ def train(options, method, seed, deadline):
     print(f"{method}, seed {seed}: {last[0] if last else ''}", file=sys.stderr, flush=True)
 
 
+def train_loss(lines):
+    """The mean over the last epoch: each line's loss is that of the steps since the line before."""
+    sums, before = [0.0, 0], 0
+    for line in lines:
+        if line["epoch"] == lines[-1]["epoch"]:
+            sums = [sums[0] + line["train_loss"] * (line["step"] - before), sums[1] + line["step"] - before]
+        before = line["step"]
+    return sums[0] / sums[1]
+
+
 def measured(options, method, seed):
     """Of one run: top-1, and means over the windows in the second half of training."""
     run = folder(options, method, seed)
@@ -77,15 +93,27 @@ def measured(options, method, seed):
     summary = json.loads((run / "summary.json").read_text())
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     windows = [line for line in lines if "oscillating_share" in line and 2 * line["step"] > summary["steps"]]
-    result = {"top-1 %": summary["eval_top1"], "test loss": summary["eval_loss"]}
+    result = {
+        "top-1 %": summary["eval_top1"], "train loss": train_loss(lines), "test loss": summary["eval_loss"]}
     for key, heading, factor in MEASURES:
         result[heading] = factor * statistics.mean(line[key] for line in windows)
     return result
 
 
-def cell(values):
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.2f}{spread}"
+def cell(values, heading):
+    decimals = dict(PAIRED).get(heading, 2)
+    spread = f" ± {statistics.stdev(values):.{decimals}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{decimals}f}{spread}"
+
+
+def difference(values, decimals):
+    """The mean of paired differences with half its 95 % interval; in bold where that leaves out zero."""
+    mean = statistics.mean(values)
+    if len(values) < 2:
+        return f"{mean:+.{decimals}f}"
+    half = STUDENT_T[min(len(values) - 1, len(STUDENT_T) - 1)] * statistics.stdev(values) / len(values) ** 0.5
+    text = f"{mean:+.{decimals}f} ± {half:.{decimals}f}"
+    return f"**{text}**" if abs(mean) > half else text
 
 
 def main():
@@ -95,13 +123,26 @@ def main():
         for seed in options.seeds:
             for method in options.methods:
                 pool.submit(train, options, method, seed, deadline)
-    headings = ["top-1 %", "test loss"] + [heading for _, heading, _ in MEASURES]
+    runs = {
+        (method, seed): run for method in options.methods for seed in options.seeds
+        if (run := measured(options, method, seed))}
+    headings = ["top-1 %", "train loss", "test loss"] + [heading for _, heading, _ in MEASURES]
     print("| method | seeds | " + " | ".join(headings) + " |")
     print("|---|---|" + "---|" * len(headings))
     for method in options.methods:
-        runs = [run for seed in options.seeds if (run := measured(options, method, seed))]
-        if runs:
-            print(f"| `{method}` | {len(runs)} | " + " | ".join(cell([run[h] for run in runs]) for h in headings) + " |")
+        own = [runs[method, seed] for seed in options.seeds if (method, seed) in runs]
+        if own:
+            cells = [cell([run[heading] for run in own], heading) for heading in headings]
+            print(f"| `{method}` | {len(own)} | " + " | ".join(cells) + " |")
+    print(f"\n| less `{options.baseline}`, pair by pair | pairs | " + " | ".join(name for name, _ in PAIRED) + " |")
+    print("|---|---|" + "---|" * len(PAIRED))
+    for method in options.methods:
+        pairs = [
+            (runs[method, seed], runs[options.baseline, seed]) for seed in options.seeds
+            if method != options.baseline and (method, seed) in runs and (options.baseline, seed) in runs]
+        if pairs:
+            cells = [difference([own[name] - base[name] for own, base in pairs], decimals) for name, decimals in PAIRED]
+            print(f"| `{method}` | {len(pairs)} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

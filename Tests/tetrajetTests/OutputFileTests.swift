@@ -131,7 +131,7 @@ struct OutputFileTests {
           ["quantize", "\(folder)/in", name], output: result, errors: errors)
         process.waitUntilExit()
         #expect(process.terminationStatus == 0)
-        #expect(try text(errors).hasPrefix("1 matrices"))
+        #expect(try text(errors).hasPrefix("1 matrix"))
       }
       #expect(try readFile(result) == readFile(expected))
     }

@@ -115,7 +115,7 @@ struct RecipeBaseCommandTests {
     ]
     try withRecipes(files) { folder in
       let trial = try tetrajet("train", "\(folder)/mine.yaml", "--dry-run")
-      #expect(trial.status == 0 && trial.output.contains("1 epochs of 5 steps"), "\(trial)")
+      #expect(trial.status == 0 && trial.output.contains("1 epoch of 5 steps"), "\(trial)")
       let trained = try tetrajet("train", "\(folder)/mine.yaml", "--output", "\(folder)/run")
       #expect(trained.status == 0, "\(trained.errors)")
       let written = text("\(folder)/run/recipe.yaml")

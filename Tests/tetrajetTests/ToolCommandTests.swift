@@ -19,7 +19,7 @@ struct ToolCommandTests {
       let result = try tetrajet(
         "quantize", "\(folder)/in", "\(folder)/out", "--axis", axis, "--scale", "floor")
       #expect(
-        result.status == 0 && result.output.hasPrefix("1 matrices, 350 elements"), "\(result)")
+        result.status == 0 && result.output.hasPrefix("1 matrix, 350 elements"), "\(result)")
       let file = try SafetensorsFile(path: "\(folder)/out")
       let group = try #require(GroupAxis(rawValue: axis))
       let expected = PackedMatrix(

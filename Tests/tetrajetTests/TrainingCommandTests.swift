@@ -34,6 +34,11 @@ struct TrainingCommandTests {
       #expect(summary.method == "tetrajet" && summary.engine == "packed" && summary.epochs == 8)
       #expect(summary.evalTop1 > 80, "learnt to \(summary.evalTop1) %")
       #expect(summary.evalTop1 == evaluations.last!["eval_top1"] as! Double)
+      let stated = try #require(
+        result.errors.split(separator: "\n").first { $0.hasPrefix("epoch 8: ") }?
+          .split(separator: " ")[4].dropLast())
+      // Lines count by steps, the last of which has fewer images.
+      #expect(abs(try #require(summary.trainLoss) - (try #require(Double(stated)))) < 2e-3)
 
       // The hash is that of the file's data, which anybody can take.
       let bytes = try readFile("\(run)/last.safetensors")

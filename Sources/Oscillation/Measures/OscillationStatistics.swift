@@ -12,7 +12,7 @@ public struct OscillationStatistics: Sendable {
   public let layerShares: [(name: String, share: Double)]
   /// Weights whose quantized value changes, and groups whose scale changes, a step.
   public let flipsPerStep, scaleFlipsPerStep: Double
-  /// R_w > 16 counts as oscillating (section 4).
+  /// R_w > 16 counts as oscillating (section 7.2, Figure 6).
   public static let oscillatingRatio: Float = 16
 
   /// The statistics of a window that has seen at least one step.

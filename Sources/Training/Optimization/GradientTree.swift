@@ -6,7 +6,8 @@ import Runtime
 /// It keeps a buffer a level, of which there are as many as the number of the last micro-batch has binary digits.
 final class GradientTree {
   private let gradients: AlignedBuffer<Float>
-  private let microBatches: Int
+  /// How many leaves it has.
+  let microBatches: Int
   private var levels: [AlignedBuffer<Float>] = []
   private var count = 0
 

@@ -32,7 +32,11 @@ public final class TrainingStep {
   /// Where trials get their batches; nil where a step is given its one batch, which is theirs too.
   public var calibration: Calibration?
   /// The learning rate of each step: the recipe's.
-  public var schedule: LearningRateSchedule
+  public var schedule: LearningRateSchedule {
+    didSet { learningRate = schedule.learningRate(step:) }
+  }
+  /// The same for remedies, made once.
+  private var learningRate: (_ step: Int) -> Float
   /// Memory that is given back at the end of a step.
   let workspace = Workspace()
   private let seed: UInt64
@@ -60,6 +64,7 @@ public final class TrainingStep {
     tree = GradientTree(gradients, microBatches: recipe.training.microBatches)
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
+    learningRate = schedule.learningRate(step:)
     let quantizer = WeightQuantizer(model.parameters, recipe.linear)
     weightQuantizer = quantizer
     let decay = recipe.training.averageDecay
@@ -109,8 +114,8 @@ public final class TrainingStep {
     _ images: UnsafePointer<Float>, labels: [Int], mixedShare: Float = 1, step: Int
   ) throws -> BatchScore {
     let batch = TrainingBatch(images: images, labels: labels, mixedShare: mixedShare)
-    return try run(
-      StepFeed(batch), part: 0, step: step, calibration: calibration ?? { _ in StepFeed(batch) })
+    try tryOut(step, on: batch)
+    return try update(step: step, rateOf: step) { try $0(batch, 0) }
   }
 
   /// The same on the mean over the micro-batches of a feed's next step.
@@ -119,60 +124,68 @@ public final class TrainingStep {
   /// - Throws: what the feed throws, and as above.
   public func run(_ feed: StepFeed, step: Int) throws -> (score: BatchScore, part: Int)? {
     guard let part = try feed.nextStep() else { return nil }
-    guard let calibration else { preconditionFailure("a feed without calibration batches") }
-    return (try run(feed, part: part, step: step, calibration: calibration), part)
+    try tryOut(step, on: nil)
+    return (try update(step: step, rateOf: step) { try feed.forEach(of: part, $0) }, part)
   }
 
-  private func run(
-    _ feed: StepFeed, part: Int, step: Int, calibration: Calibration
-  ) throws -> BatchScore {
+  /// Lets the remedies try out what they want to know before a step.
+  ///
+  /// - Parameter batch: what the trials see where there are no calibration batches.
+  private func tryOut(_ step: Int, on batch: TrainingBatch?) throws {
     for remedy in remedies {
       try remedy.beforeStep(view(step, averages: averages(step: step))) { steps, observe in
-        try trial(steps, from: step, calibration, observe)
+        try trial(steps, from: step, on: batch, observe)
       }
     }
-    return try update(feed, part: part, step: step, rateOf: step)
   }
 
   /// Runs plain steps on calibration batches, at the learning rate of the step at hand, and brings everything back to
   /// the bit. Of the remedies only the quantizer's averages take part.
   private func trial(
-    _ steps: Int, from step: Int, _ calibration: Calibration, _ observe: (TrainingView) -> Void
+    _ steps: Int, from step: Int, on batch: TrainingBatch?, _ observe: (TrainingView) -> Void
   ) throws {
+    func openFeed() throws -> StepFeed {
+      if let calibration { return try calibration(step) }
+      guard let batch else { preconditionFailure("a feed without calibration batches") }
+      return StepFeed(batch)
+    }
     let saved = Snapshot(state)
     defer {
       saved.restore()
       precondition(saved.isRestored(in: state), "a trial left traces")
     }
-    var feed = try calibration(step)
+    var feed = try openFeed()
     var done = 0
     while done < steps {
       guard let part = try feed.nextStep() else {
         // A small data set: once more.
         guard done > 0 else { throw LoaderError.noImages }
-        feed = try calibration(step)
+        feed = try openFeed()
         continue
       }
-      _ = try update(feed, part: part, step: step + done, rateOf: step, isTrial: true)
+      _ = try update(step: step + done, rateOf: step, isTrial: true) {
+        try feed.forEach(of: part, $0)
+      }
       done += 1
       observe(view(step + done, averages: averages(step: step + done)))
     }
   }
 
-  /// - Parameters:
-  ///   - part: which step of the feed's epoch it is.
-  ///   - rateStep: the step whose learning rate is taken.
+  /// Calls its argument with each micro-batch of a step and its number.
+  private typealias MicroBatches = ((TrainingBatch, Int) throws -> Void) throws -> Void
+
+  /// - Parameter rateStep: the step whose learning rate is taken.
   private func update(
-    _ feed: StepFeed, part: Int, step: Int, rateOf rateStep: Int, isTrial: Bool = false
+    step: Int, rateOf rateStep: Int, isTrial: Bool = false, _ forEach: MicroBatches
   ) throws -> BatchScore {
     do {
-      let score = try accumulate(feed, part: part, step: step, isTrial: isTrial)
+      let score = try accumulate(step: step, isTrial: isTrial, forEach)
       if !isTrial {
         forEachRemedy { $0.beforeUpdate(view(step, averages: averages(step: step))) }
       }
       let norm = profile.measure(.optimizer) {
         optimizer.step(
-          step + 1, learningRate: schedule.learningRate(step: rateStep), weights: weights,
+          step + 1, learningRate: learningRate(rateStep), weights: weights,
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first)
       }
@@ -194,22 +207,22 @@ public final class TrainingStep {
 
   /// The gradient of the mean loss over a step's images, the mean over its micro-batches where they are whole.
   private func accumulate(
-    _ feed: StepFeed, part: Int, step: Int, isTrial: Bool
+    step: Int, isTrial: Bool, _ forEach: MicroBatches
   ) throws -> BatchScore {
     var score = BatchScore()
     tree.begin()
-    try feed.forEach(of: part) { batch, number in
+    try forEach { batch, number in
       let own = try workspace.frame {
         try computeGradients(batch, number: number, step: step, isTrial: isTrial)
       }
       guard own.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
       score.add(own)
-      guard feed.microBatches > 1 else { return }
+      guard tree.microBatches > 1 else { return }
       // A smaller one counts by its images.
       gradients.multiply(by: Float(own.count) / Float(microBatchSize))
       tree.add()
     }
-    if feed.microBatches > 1 {
+    if tree.microBatches > 1 {
       tree.finish()
       gradients.multiply(by: Float(microBatchSize) / Float(score.count))
     }
@@ -224,7 +237,7 @@ public final class TrainingStep {
   private func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
     TrainingView(
       step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch,
-      learningRate: schedule.learningRate(step:), weights: weights, gradients: gradients,
+      learningRate: learningRate, weights: weights, gradients: gradients,
       averages: averages, quantizer: weightQuantizer, arena: workspace.scratch)
   }
 

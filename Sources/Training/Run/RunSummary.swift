@@ -7,6 +7,8 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var method, engine: String
   /// The last evaluation: top-1 and top-5 in percent, mean cross entropy.
   public var evalTop1, evalTop5, evalLoss: Double
+  /// The mean training loss of the last epoch; nil in summaries of earlier versions.
+  public var trainLoss: Double?
   /// The best top-1 of all evaluations.
   public var bestTop1: Double
   /// Training images a second, without evaluations.
@@ -47,6 +49,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
     case evalTop1 = "eval_top1"
     case evalTop5 = "eval_top5"
     case evalLoss = "eval_loss"
+    case trainLoss = "train_loss"
     case bestTop1 = "best_top1"
     case imagesPerSecond = "images_per_second"
     case peakMemoryMB = "peak_memory_mb"
@@ -109,6 +112,7 @@ extension RunSummary {
   private var isPlausible: Bool {
     let numbers: [(CodingKeys, Double?)] = [
       (.evalTop1, evalTop1), (.evalTop5, evalTop5), (.evalLoss, evalLoss),
+      (.trainLoss, trainLoss),
       (.imagesPerSecond, imagesPerSecond), (.peakMemoryMB, peakMemoryMB),
       (.estimatedMemoryMB, estimatedMemoryMB), (.seconds, seconds),
       (.rateOfChangeQuantizedWeight, rateOfChangeQuantizedWeight),
@@ -125,9 +129,9 @@ extension RunSummary {
 
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
-    memory: Double, skipped: [String], isa: String, windows: [MetricsRecord]
+    memory: Double, skipped: [String], isa: String, metrics: [MetricsRecord]
   ) {
-    let late = windows.filter { 2 * $0.step > state.step }
+    let late = metrics.filter { 2 * $0.step > state.step }
     func mean(_ key: CodingKeys) -> Double? {
       let values = late.compactMap { $0[key.rawValue] }
       return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -135,7 +139,8 @@ extension RunSummary {
     self.init(
       method: recipe.method.rawValue, engine: recipe.linear.engineName(asked: recipe.engine),
       evalTop1: score.top1Percent,
-      evalTop5: score.top5Percent, evalLoss: score.meanLoss, bestTop1: state.bestTop1,
+      evalTop5: score.top5Percent, evalLoss: score.meanLoss,
+      trainLoss: Self.trainLoss(metrics), bestTop1: state.bestTop1,
       imagesPerSecond: state.trainedSeconds > 0
         ? Double(state.trainedImages) / state.trainedSeconds : 0,
       peakMemoryMB: ProcessUsage.peakMemory, estimatedMemoryMB: memory, seconds: state.seconds,
@@ -147,5 +152,18 @@ extension RunSummary {
       rateOfChangeQuantizedWeight: mean(.rateOfChangeQuantizedWeight),
       rateOfChangeOutput: mean(.rateOfChangeOutput), oscillatingShare: mean(.oscillatingShare),
       version: Version.current)
+  }
+
+  /// The mean over the last epoch: the loss of each line of metrics is that of the steps since the line before.
+  private static func trainLoss(_ metrics: [MetricsRecord]) -> Double? {
+    guard let epoch = metrics.last?.epoch else { return nil }
+    var (sum, steps, before) = (0.0, 0, 0)
+    for record in metrics {
+      defer { before = record.step }
+      guard record.epoch == epoch, let loss = record["train_loss"] else { continue }
+      sum += loss * Double(record.step - before)
+      steps += record.step - before
+    }
+    return steps > 0 ? sum / Double(steps) : nil
   }
 }

@@ -231,7 +231,7 @@ public struct Trainer {
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
       weightsSHA256: training.weightsSHA256, memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
-      windows: try MetricsFile(path: directory.metrics).records)
+      metrics: try MetricsFile(path: directory.metrics).records)
     try summary.write(directory.summary)
     observer.finished(summary)
     return summary

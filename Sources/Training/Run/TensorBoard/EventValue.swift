@@ -39,7 +39,6 @@ package struct EventValue {
       switch (key, value) {
       case ("step", _): []
       case ("confidence_histogram", .integers(let counts)): [histogram("confidence/all", counts)]
-      case ("latent_range", _): []
       case ("latent_histogram", .integers(let counts)):
         [latentHistogram(counts, range: line["latent_range"]?.number)]
       case ("confidence_layers", .objects(let layers)): layers.flatMap(layer)
