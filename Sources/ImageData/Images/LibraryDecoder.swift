@@ -19,13 +19,12 @@ enum LibraryDecoder {
     if format == .tiff { return try tiff(bytes, name: name) }
     let header = try ImageData.header(of: bytes, as: format, name: name, tj_heif_header)
     let (width, height) = (Int(header.width), Int(header.height))
-    if format == .avif {
-      let frames = AV1Frames(bytes)
-      guard frames.claimedByPictures / 2 <= frames.claimedByBoxes + 1 << 12 else {
-        let text =
-          "its pictures claim \(frames.claimedByPictures) pixels, its boxes \(frames.claimedByBoxes)"
-        throw ImageError(name: name, fault: .damaged(.avif, text))
-      }
+    // Whatever the file calls itself: AV1 pictures may be in either.
+    let frames = AV1Frames(bytes)
+    guard frames.claimedByPictures / 2 <= frames.claimedByBoxes + 1 << 12 else {
+      let text =
+        "its pictures claim \(frames.claimedByPictures) pixels, its boxes \(frames.claimedByBoxes)"
+      throw ImageError(name: name, fault: .damaged(format, text))
     }
     // Planes of luma and colours, of up to 16 bits each, and what they become before they are copied.
     return ImageHeader(

@@ -79,7 +79,7 @@ extension FuzzTarget {
   ) -> FuzzTarget {
     FuzzTarget(
       name: name, seeds: seeds, tokens: imageTokens, path: "\(folder)/input.\(ending)",
-      tables: 1 << (["WebP": 22, "TIFF": 22, "HEIC": 25, "AVIF": 25][name] ?? 19),
+      tables: 1 << (["WebP": 22, "TIFF": 22, "HEIC": 24, "AVIF": 24][name] ?? 19),
       repair: repair,
       unpacked: { bytes in
         (try? EncodedImage(bytes, name: "x")).map { $0.width * $0.height } ?? 0
