@@ -40,7 +40,7 @@ public struct RemedySettings: Equatable, Sendable {
     public var lambda: Float = 0.1
     /// The share of training before it rises.
     public var start: Float = 0.25
-    /// Sum or mean.
+    /// What the squares of a row's D inputs become; by default the mean, as in the published code.
     public var reduction = Reduction.rowMean
   }
 

@@ -15,8 +15,9 @@ extension VisionTransformer {
 }
 
 extension ParameterTable {
-  /// Linear weights, the position embedding and relative position biases from N(0, 0.02²), the class token from
-  /// N(0, `classTokenDeviation`²), the patch projection uniform in ±1/√(fan-in) as PyTorch's convolutions, norms 1 and 0, other biases 0.
+  /// Linear weights, the position embedding and relative position biases from N(0, 0.02²), the class token from N(0,
+  /// `classTokenDeviation`²), the patch projection uniform in ±1/√(fan-in) as PyTorch's convolutions, norms 1 and 0,
+  /// other biases 0.
   fileprivate func initialize(
     _ weights: AlignedBuffer<Float>, _ shape: ModelConfiguration, seed: UInt64
   ) {

@@ -36,7 +36,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var normEpsilon: Float
   /// The drop probability of the last block's branches; it rises linearly from 0 at the first.
   public var dropPath: Float
-  /// The standard deviation of a ViT's class token at the start: timm's 10⁻⁶. (DeiT's own code, which the authors train, has
+  /// The standard deviation of a ViT's class token at the start: timm's 10⁻⁶. (DeiT's own code, which the authors
+  /// train, has
   /// 0.02.)
   public var classTokenDeviation: Float = 1e-6
 

@@ -77,8 +77,8 @@ public struct VisionTransformer: Sendable {
     return (logits, Saved(images: images, blocks: saved, norm: normSaved, head: headSaved))
   }
 
-  /// The output of the first `blocks` blocks, [B·T, C], with no more memory than one block needs; valid until the workspace is
-  /// released.
+  /// The output of the first `blocks` blocks, [B·T, C], with no more memory than one block needs; valid until the
+  /// workspace is released.
   ///
   /// - Throws: as `forward`.
   public func features(

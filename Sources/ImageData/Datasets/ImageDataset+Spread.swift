@@ -1,6 +1,6 @@
 extension ImageDataset {
-  /// Some of the images, as many of one class as of another as far as there are, spread evenly over each class's; all where more
-  /// are asked for.
+  /// Some of the images, as many of one class as of another as far as there are, spread evenly over each class's; all
+  /// where more are asked for.
   ///
   /// - Parameter images: at least 1.
   public func spread(_ images: Int) -> any ImageDataset {

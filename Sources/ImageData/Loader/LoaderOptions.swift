@@ -4,8 +4,8 @@ import Runtime
 public struct LoaderOptions: Sendable, Equatable {
   /// Images a batch; the last batches of an epoch may have fewer.
   public var batchSize: Int
-  /// Batches that make a step together: its images are dealt out to them one by one, as to processes that share an epoch, so that
-  /// repeats of an image come into different ones.
+  /// Batches that make a step together: its images are dealt out to them one by one, as to processes that share an
+  /// epoch, so that repeats of an image come into different ones.
   public var batchesPerStep: Int
   /// Whether what is left of an epoch behind its last whole step is left out.
   public var dropsLast: Bool

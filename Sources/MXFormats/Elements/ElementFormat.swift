@@ -1,8 +1,8 @@
 /// A 4-bit floating-point format: three bits of magnitude, bit 3 is the sign.
 ///
-/// Source: OCP Microscaling Formats specification v1.0, section 5.3.3 (E2M1); Documentation/Numerics.md,
-/// section 1. E3M0 is the ablation of the paper's Table 7. A code has four bits, 0…15; values are without a unit until a group's scale,
-/// a power of two, multiplies them. Every code has a value: neither format has a NaN or an infinity.
+/// Source: OCP Microscaling Formats specification v1.0, section 5.3.3 (E2M1); Documentation/Numerics.md, section 1.
+/// E3M0 is the ablation of the paper's Table 7. A code has four bits, 0…15; values are without a unit until a group's
+/// scale, a power of two, multiplies them. Every code has a value: neither format has a NaN or an infinity.
 public enum ElementFormat: String, CaseIterable, Sendable, BitwiseCopyable {
   /// Two exponent bits, one mantissa bit: 0, .5, 1, 1.5, 2, 3, 4, 6.
   case e2m1

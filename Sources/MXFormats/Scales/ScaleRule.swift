@@ -8,16 +8,16 @@ public enum ScaleRule: String, CaseIterable, Sendable {
   case truncationFree = "truncation-free"
   /// M rounded to the mantissa bits of the element format first; τ = 7 for E2M1. torchao EVEN, Quark.
   case even
-  /// ⌊log2 M⌋ − emax, and one more where f > 1.8125; τ = 7.25 for E2M1. AMD's ALTO, which finds the constant by a search for
-  /// the exponent of least squared error on E2M1; other formats take the same fraction.
+  /// ⌊log2 M⌋ − emax, and one more where f > 1.8125; τ = 7.25 for E2M1. AMD's ALTO, which finds the constant by a
+  /// search for the exponent of least squared error on E2M1; other formats take the same fraction.
   case uos
   /// ⌊log2 M⌋ − emax; τ = 8 for E2M1. OCP, the Microscaling baseline, ggml.
   case floor
   /// ⌈log2 M⌉ − emax; τ = 4 for E2M1. torchao CEIL.
   case ceil
 
-  /// The largest 23-bit fraction of M, whose significand is f = 1 + fraction/2²³, that does not yet raise the exponent; all ones
-  /// where none does.
+  /// The largest 23-bit fraction of M, whose significand is f = 1 + fraction/2²³, that does not yet raise the
+  /// exponent; all ones where none does.
   public func fractionThreshold(_ format: ElementFormat) -> UInt32 {
     switch (self, format) {
     case (.truncationFree, .e2m1): 0x40_0000

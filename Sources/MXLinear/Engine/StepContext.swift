@@ -22,8 +22,8 @@ public struct NonFiniteTensor: ReportableError, Equatable {
   }
 }
 
-/// Where a quantization happens: which micro-batch of which step of which run. With a layer's number it keys the random bits of stochastic
-/// rounding (`RandomStream`).
+/// Where a quantization happens: which micro-batch of which step of which run. With a layer's number it keys the
+/// random bits of stochastic rounding (`RandomStream`).
 ///
 /// It belongs to the thread that runs the step, as its profile and its censuses do: worker threads get numbers only.
 public struct StepContext {

@@ -14,8 +14,8 @@ public struct QuantizationConfidence: Sendable {
   /// Bins of the latent weights' histogram, from `-latentRange` to `latentRange`.
   public static let latentBins = 128
 
-  /// The end of the latent weights' histogram: what no scale rule lets |w|/S reach. 8 for E2M1, whose largest magnitude is 6, and 32
-  /// for E3M0, whose largest is 16.
+  /// The end of the latent weights' histogram: what no scale rule lets |w|/S reach. 8 for E2M1, whose largest
+  /// magnitude is 6, and 32 for E3M0, whose largest is 16.
   public static func latentRange(_ format: ElementFormat) -> Float {
     exp2(Float(format.maximumExponent + 1))
   }

@@ -2,9 +2,9 @@ import Foundation
 import MXLinear
 import Runtime
 
-/// Oscillation dampening (Nagel et al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022,
-/// section 4.1): the loss gets λ·(w − Q(w))², summed over the quantized weights or averaged over each row's inputs, with Q(w) as a
-/// constant.
+/// Oscillation dampening (Nagel et al., "Overcoming Oscillations in Quantization-Aware Training", ICML 2022, section
+/// 4.1): the loss gets λ·(w − Q(w))², summed over the quantized weights or averaged over each row's inputs, with Q(w)
+/// as a constant.
 ///
 /// The loss that is reported is without it.
 public final class Dampen: Remedy {

@@ -42,8 +42,8 @@ package struct Axis {
     ticks = stride(from: first, through: last, by: 1).map { $0 * step }
   }
 
-  /// The axis of some positive values on which equal distances are equal ratios, from tick to tick: 1, 2 and 5 times powers of
-  /// ten; where these would be too many, powers of ten alone.
+  /// The axis of some positive values on which equal distances are equal ratios, from tick to tick: 1, 2 and 5 times
+  /// powers of ten; where these would be too many, powers of ten alone.
   package init(logarithmOf values: [Double]) {
     let positive = values.filter { $0.isFinite && $0 > 0 }.map {
       min(max($0, 1 / Self.largest), Self.largest)

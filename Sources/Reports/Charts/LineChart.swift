@@ -147,6 +147,12 @@ func legendEntry(_ name: String, _ color: Int) -> String {
 /// What stands for no recipe.
 let inkColor = -1
 
+/// Figures side by side; nothing where none has content.
+func charts(_ figures: [String]) -> String {
+  let figures = figures.filter { !$0.isEmpty }
+  return figures.isEmpty ? "" : "<div class='charts'>\(figures.joined())</div>"
+}
+
 /// A drawing under its title; a wide one takes the room of two.
 func figure(_ title: String, _ drawing: String, isWide: Bool = false) -> String {
   "<figure\(isWide ? " class='wide'" : "")><figcaption>\(escaped(title))</figcaption>\(drawing)</figure>"

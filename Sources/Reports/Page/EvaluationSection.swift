@@ -26,7 +26,7 @@ struct EvaluationSection {
         : table(evaluation, group.label)
       return mistakes + images(evaluation, group.label)
     }
-    return figures.isEmpty ? "" : "<div class='charts'>\(figures.joined())</div>"
+    return charts(figures)
   }
 
   private func matrix(_ evaluation: RunEvaluation, _ label: String) -> String {

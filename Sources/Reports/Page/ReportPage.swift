@@ -12,8 +12,8 @@ public struct ReportPage {
   public struct Options: Sendable {
     /// The epochs whose distributions are drawn over each other; empty for the first window, the middle and the end.
     public var epochs: [Double] = []
-    /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of the first
-    /// recipe.
+    /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of
+    /// the first recipe.
     public var layer: String?
 
     /// The defaults.
@@ -42,7 +42,9 @@ public struct ReportPage {
       section("Training", curves(Self.trainingCharts)),
       section("Oscillation", curves(Self.oscillationCharts), note: Self.oscillationNote),
       section("Oscillating weights", trajectories, note: Self.trajectoryNote),
-      section("Where weights lie", distributions, note: Self.distributionNote),
+      section(
+        "Where weights lie", DistributionSection(groups: groups, options: options).html,
+        note: DistributionSection.note),
       section("Layer by layer", heatMaps, note: Self.heatNote),
       section("What quantizers lose", losses, note: Self.lossesNote),
       section(
@@ -63,11 +65,6 @@ public struct ReportPage {
     if content.isEmpty { return "" }
     let note = note.isEmpty ? "" : "<p class='note'>\(note)</p>"
     return "<section><h2>\(escaped(title))</h2>\(note)\(content)</section>"
-  }
-
-  private func charts(_ figures: [String]) -> String {
-    let figures = figures.filter { !$0.isEmpty }
-    return figures.isEmpty ? "" : "<div class='charts'>\(figures.joined())</div>"
   }
 
   // MARK: - What was trained
@@ -223,88 +220,6 @@ public struct ReportPage {
           ], showsLegend: true, thresholds: group.thresholds.filter { (low...high).contains($0) }
         ).html
       })
-  }
-
-  // MARK: - Distributions
-
-  private static let distributionNote =
-    "Above, each recipe's first run at the last window, all weights and those of one layer. Below, each recipe over training. "
-    + "Confidence: the distance to the nearest threshold, 0 on it, 1 in the middle of a bin."
-
-  private var distributions: String {
-    let (confidence, latent) = ("confidence_histogram", "latent_histogram")
-    var together = [
-      HistogramChart(
-        title: "Quantization confidence at the end, % of weights", xLabel: "confidence",
-        distributions: last { self.distribution(of: $0, confidence, $1) }),
-      HistogramChart(
-        title: "Latent weights by their group's scale at the end, % of weights", xLabel: "w / S",
-        distributions: last { self.distribution(of: $0, latent, $1) }),
-    ]
-    if let layer = options.layer.map(MetricsRecord.Layer.shortName) ?? leastConfidentLayer {
-      together.append(
-        HistogramChart(
-          title: "Confidence of \(layer) at the end, % of its weights", xLabel: "confidence",
-          distributions: last { window, _ in
-            (window.layers.first { $0.shortName == layer }?.histogram ?? [], 0...1)
-          }))
-    }
-    let each = groups.enumerated().flatMap { index, group in
-      [(confidence, "confidence"), (latent, "w / S")].map { key, label in
-        HistogramChart(
-          title: "\(group.label): \(label) over training, % of weights", xLabel: label,
-          distributions: overTraining(group, key), showsLegend: true
-        ).html
-      }
-    }
-    return charts(together.map(\.html) + each)
-  }
-
-  /// Of the first recipe that says anything of layers, the one whose weights lie nearest to thresholds at the end.
-  private var leastConfidentLayer: String? {
-    let layers = groups.lazy.compactMap { $0.windows.last?.layers }.first { !$0.isEmpty } ?? []
-    return layers.min { ($0.confidence ?? 1) < ($1.confidence ?? 1) }?.shortName
-  }
-
-  /// Counts and their range.
-  private func distribution(
-    of window: MetricsRecord, _ key: String, _ group: RunGroup
-  ) -> (counts: [Double], range: ClosedRange<Double>) {
-    guard key == "latent_histogram" else { return (window.lists[key] ?? [], 0...1) }
-    let end = window["latent_range"].flatMap { $0 > 0 ? $0 : nil } ?? group.latentRange
-    return (window.lists[key] ?? [], -end...end)
-  }
-
-  private func last(
-    _ distribution: (MetricsRecord, RunGroup) -> (counts: [Double], range: ClosedRange<Double>)
-  ) -> [HistogramChart.Distribution] {
-    groups.enumerated().compactMap { index, group in
-      group.windows.last.map {
-        let (counts, range) = distribution($0, group)
-        return HistogramChart.Distribution(
-          name: group.label, color: index, counts: counts, range: range)
-      }
-    }
-  }
-
-  private func overTraining(_ group: RunGroup, _ key: String) -> [HistogramChart.Distribution] {
-    let windows = group.windows.filter { $0.lists[key] != nil }
-    guard let first = windows.first, windows.count > 1 else { return [] }
-    let middle = windows[windows.count / 2]
-    var chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
-    if !options.epochs.isEmpty {
-      chosen = options.epochs.sorted().compactMap { epoch in
-        windows.min { abs(group.epochs($0) - epoch) < abs(group.epochs($1) - epoch) }
-      }
-      var seen: Set<Int> = []
-      chosen = chosen.filter { seen.insert($0.step).inserted }
-    }
-    return chosen.enumerated().map { index, window in
-      let (counts, range) = distribution(of: window, key, group)
-      return HistogramChart.Distribution(
-        name: "epoch \(fixed(group.epochs(window), 1))", color: index, counts: counts,
-        range: range)
-    }
   }
 
   // MARK: - Layers and quantizers

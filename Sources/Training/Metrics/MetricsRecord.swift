@@ -21,6 +21,13 @@ public struct MetricsRecord: Sendable {
   package struct Layer: Sendable {
     /// The weight's name.
     package let name: String
+    /// Its mean confidence; nil where that was no number.
+    package let confidence: Double?
+    /// The share of its weights with R_w > 16.
+    package let oscillatingShare: Double?
+    /// How many weights have each confidence, counts a bin; empty where the run's version did not write it.
+    package let histogram: [Double]
+
     /// The name as people say it.
     package var shortName: String { Self.shortName(name) }
 
@@ -28,13 +35,6 @@ public struct MetricsRecord: Sendable {
     package static func shortName(_ name: String) -> String {
       name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
     }
-
-    /// Its mean confidence; nil where that was no number.
-    package let confidence: Double?
-    /// The share of its weights with R_w > 16.
-    package let oscillatingShare: Double?
-    /// How many weights have each confidence, counts a bin; empty where the run's version did not write it.
-    package let histogram: [Double]
   }
 
   /// The path of one weight.

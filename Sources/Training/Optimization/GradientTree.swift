@@ -1,7 +1,7 @@
 import Runtime
 
-/// Adds up the gradients of a step's micro-batches in a binary tree that their numbers alone determine: neighbours first,
-/// then pairs of neighbours, and so on. Threads, and one day machines, change nothing of the sum.
+/// Adds up the gradients of a step's micro-batches in a binary tree that their numbers alone determine: neighbours
+/// first, then pairs of neighbours, and so on. Threads, and one day machines, change nothing of the sum.
 ///
 /// It keeps a buffer a level, of which there are as many as the number of the last micro-batch has binary digits.
 final class GradientTree {

@@ -2,8 +2,8 @@ import Foundation
 
 /// Cosine decay with a linear warm-up laid over its beginning: timm's `CosineLRScheduler`, by steps or by epochs.
 ///
-/// The authors' loop sets the rate at the end of each epoch, by the number of the epoch that ends: epoch e trains at the
-/// schedule's value of e − 1. `schedule.unit: epoch` with `schedule.lag_epochs: 1` is that.
+/// The authors' loop sets the rate at the end of each epoch, by the number of the epoch that ends: epoch e trains at
+/// the schedule's value of e − 1. `schedule.unit: epoch` with `schedule.lag_epochs: 1` is that.
 public struct LearningRateSchedule: Sendable {
   /// What the rate is a function of.
   public enum Unit: String, CaseIterable, Sendable {

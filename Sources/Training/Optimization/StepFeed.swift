@@ -25,8 +25,8 @@ public struct TrainingBatch {
 
 /// The micro-batches of an epoch, handed out step by step, one at a time: no more than one is held.
 ///
-/// Micro-batch i belongs to step i / `microBatches` of its epoch. Numbers can be missing: a micro-batch of broken images
-/// alone is passed over, and a step of nothing else with it.
+/// Micro-batch i belongs to step i / `microBatches` of its epoch. Numbers can be missing: a micro-batch of broken
+/// images alone is passed over, and a step of nothing else with it.
 public final class StepFeed {
   /// Micro-batches of a step.
   public let microBatches: Int

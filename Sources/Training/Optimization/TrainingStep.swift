@@ -35,7 +35,7 @@ public final class TrainingStep {
   public var schedule: LearningRateSchedule {
     didSet { learningRate = schedule.learningRate(step:) }
   }
-  /// The same for remedies, made once.
+  /// The same for remedies, made once: a step allocates nothing.
   private var learningRate: (_ step: Int) -> Float
   /// Memory that is given back at the end of a step.
   let workspace = Workspace()

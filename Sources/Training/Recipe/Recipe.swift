@@ -41,9 +41,9 @@ public struct Recipe: Equatable, Sendable {
     public var epochs = 10
     /// Images a step.
     public var batchSize = 128
-    /// Images that go through the model together; 0 for the whole batch. A step is the mean over its micro-batches, each of which
-    /// draws its own mixing and its own random numbers, as the authors' processes do; and the groups of tokens of Q5 and Q6 end
-    /// with it. So it belongs to what is computed, and memory is that of one micro-batch.
+    /// Images that go through the model together; 0 for the whole batch. A step is the mean over its micro-batches,
+    /// each of which draws its own mixing and its own random numbers, as the authors' processes do; and the groups of
+    /// tokens of Q5 and Q6 end with it. So it belongs to what is computed, and memory is that of one micro-batch.
     public var microBatch = 0
     /// Whether what is left of an epoch behind its last whole batch is left out.
     public var dropsLast = false
@@ -60,7 +60,7 @@ public struct Recipe: Equatable, Sendable {
     /// Whether the metrics are also written as event files for TensorBoard.
     public var tensorboard = false
 
-    /// Images of a whole micro-batch, and how many of these a step has.
+    /// Images of a whole micro-batch.
     public var microBatchSize: Int { microBatch > 0 ? microBatch : batchSize }
     /// How many of these a step has.
     public var microBatches: Int { batchSize / microBatchSize }

@@ -11,7 +11,8 @@ extension Recipe {
       maximumBrokenShare: data.maximumBrokenShare)
   }
 
-  /// Test images spread over the classes, on which the model's output is compared from step to step; nil where it is not.
+  /// Test images spread over the classes, on which the model's output is compared from step to step; nil where it is
+  /// not.
   ///
   /// - Throws: loader errors.
   func fixedBatch(of test: any ImageDataset) throws -> Batch? {

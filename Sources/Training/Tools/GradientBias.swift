@@ -38,8 +38,8 @@ public struct GradientBias: Sendable {
   }
 }
 
-/// Draws the gradient of a traced step by K seeds and compares it, tensor by tensor, with the exact one: the same forward
-/// pass, without the quantizers of the backward pass.
+/// Draws the gradient of a traced step by K seeds and compares it, tensor by tensor, with the exact one: the same
+/// forward pass, without the quantizers of the backward pass.
 ///
 /// Beside the gradient and the exact one, the mean is kept, in double precision.
 ///

@@ -1,0 +1,105 @@
+import CMXKernels
+import MXFormats
+import Runtime
+
+extension Kernels {
+  /// average ← β·average + (1 − β)·w on n elements (the paper's Algorithm 1).
+  public func movingAverage(
+    beta: Float, of w: UnsafePointer<Float>, into average: UnsafeMutablePointer<Float>, _ n: Int
+  ) {
+    table.pointee.moving_average(beta, w, average, n)
+  }
+
+  /// One AdamW step on n elements, of which each adds up as many gradients as its period says, and then
+  /// takes one step on their mean with the learning rate times their number (the paper's Algorithm 2).
+  ///
+  /// - Parameters:
+  ///   - step: rates, decays and the step's number.
+  ///   - period: how many gradients an element waits for.
+  ///   - sum: the gradients that an element waits with, added up.
+  ///   - count: how many they are.
+  ///   - gradient: of this step.
+  ///   - weight: what is trained.
+  ///   - m: the first moment.
+  ///   - v: the second moment.
+  ///   - n: elements.
+  public func rampingAdamW(
+    _ step: AdamWCoefficients, period: UnsafePointer<Float>, sum: UnsafeMutablePointer<Float>,
+    count: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+    weight: UnsafeMutablePointer<Float>, m: UnsafeMutablePointer<Float>,
+    v: UnsafeMutablePointer<Float>, _ n: Int
+  ) {
+    var step = tj_adamw(step)
+    var ramping = tj_ramping(period: period, sum: sum, count: count)
+    table.pointee.ramping_adamw(&step, &ramping, gradient, weight, m, v, n)
+  }
+
+  /// y += scale · (a − b) on n elements.
+  public func addScaledDifference(
+    to y: UnsafeMutablePointer<Float>, scale: Float, _ a: UnsafePointer<Float>,
+    _ b: UnsafePointer<Float>, _ n: Int
+  ) {
+    table.pointee.add_scaled_difference(y, scale, a, b, n)
+  }
+
+  /// Takes one step of n weights w with quantized values q into account: adds |change| to the paths, and makes
+  /// the values now the values before.
+  ///
+  /// - Returns: the step's movement, summed over the elements.
+  public func trackMovement(
+    w: UnsafePointer<Float>, q: UnsafePointer<Float>, wBefore: UnsafeMutablePointer<Float>,
+    qBefore: UnsafeMutablePointer<Float>, wPath: UnsafeMutablePointer<Float>,
+    qPath: UnsafeMutablePointer<Float>, _ n: Int
+  ) -> WeightMovement {
+    var track = tj_track(w_before: wBefore, q_before: qBefore, w_path: wPath, q_path: qPath)
+    var movement = tj_movement()
+    table.pointee.track_movement(w, q, &track, &movement, n)
+    return WeightMovement(movement)
+  }
+
+  /// What a quantizer loses of a slice of rows; the arguments are those of `fakeQuantize`.
+  ///
+  /// - Returns: elements above the largest magnitude of their group's grid, and elements other than zero that
+  ///   become zero. Groups with a NaN or an infinity count as zeros.
+  public func countLosses(
+    _ x: FloatMatrix, ema: UnsafePointer<Float>?, firstRow: Int, axis: GroupAxis,
+    _ quantizer: QuantizerRecipe, random: RandomStream
+  ) -> (saturated: Int, underflowed: Int) {
+    precondition(firstRow % GroupAxis.groupSize == 0, "a slice that starts at row \(firstRow)")
+    precondition(quantizer.rounding != .ema || ema != nil, "ema rounding without moving averages")
+    var parameters = tj_quantizer(quantizer, random)
+    var losses = tj_losses()
+    table.pointee.count_losses(
+      x.base, ema, x.rows, x.columns, firstRow, axis == .columns ? 1 : 0, &parameters, &losses)
+    return (losses.saturated, losses.underflowed)
+  }
+}
+
+/// How far weights and their quantized values moved in one step: sums over the elements of a slice, in double
+/// precision; squares, and so the weights' unit squared, but for the count of flips. From them come r(W), r(W_Q) and the flips of the paper's Appendix A.
+public struct WeightMovement: BitwiseCopyable, Sendable {
+  /// Σ(Δw)² and Σw² before the step.
+  public var change = 0.0, magnitude = 0.0
+  /// The same of the quantized values.
+  public var quantizedChange = 0.0, quantizedMagnitude = 0.0
+  /// Elements whose quantized value has changed.
+  public var flips = 0
+
+  /// No movement.
+  public init() {}
+
+  fileprivate init(_ movement: tj_movement) {
+    (change, magnitude) = (movement.change, movement.magnitude)
+    (quantizedChange, quantizedMagnitude) = (movement.q_change, movement.q_magnitude)
+    flips = Int(movement.flips)
+  }
+
+  /// Adds the movement of other elements.
+  public static func += (a: inout WeightMovement, b: WeightMovement) {
+    a.change += b.change
+    a.magnitude += b.magnitude
+    a.quantizedChange += b.quantizedChange
+    a.quantizedMagnitude += b.quantizedMagnitude
+    a.flips += b.flips
+  }
+}
