@@ -37,8 +37,7 @@ public struct ModelConfiguration: Equatable, Sendable {
   /// The drop probability of the last block's branches; it rises linearly from 0 at the first.
   public var dropPath: Float
   /// The standard deviation of a ViT's class token at the start: timm's 10⁻⁶. (DeiT's own code, which the authors
-  /// train, has
-  /// 0.02.)
+  /// train, has 0.02.)
   public var classTokenDeviation: Float = 1e-6
 
   /// A configuration; unnamed values are DeiT's.

@@ -91,6 +91,26 @@ struct ImageBoundTests {
     #expect(most < 1 << 24, "\(most) bytes")
   }
 
+  @Test("an extent in an AVIF's boxes whose product is the largest number there is ends no process")
+  func largestExtent() throws {
+    guard ImageFormat.avif.isReadable else { return }
+    let plain = try #require(Picture.all.first { $0.name == "plain.avif" }).bytes
+    // One more size (`ispe`) at the end of the list of properties, which no picture has: 2³¹ + 1 by 2³² − 2 pixels.
+    let extent: [UInt8] =
+      [0, 0, 0, 20] + Array("ispe".utf8) + [0, 0, 0, 0, 0x80, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFE]
+    var file = plain
+    func place(of bytes: [UInt8]) throws -> Int {
+      try #require(file.indices.first { file[$0...].starts(with: bytes) })
+    }
+    // Where the picture begins, and the lengths of the boxes around.
+    file[try place(of: [0, 0, 1, 0x13]) + 3] += 20
+    for kind in ["meta", "iprp", "ipco"] { file[try place(of: Array(kind.utf8)) - 1] += 20 }
+    let list = try place(of: Array("ipco".utf8)) - 4
+    file.insert(contentsOf: extent, at: list + Int(file[list + 3]) - extent.count)
+    let pixels = try EncodedImage(plain, name: "x").decoded().pixels
+    #expect(try EncodedImage(file, name: "x").decoded().pixels == pixels)
+  }
+
   @Test("images of one colour, which need fewest bytes, are far from the bound", arguments: [1, 3])
   func flat(channels: Int) throws {
     for (width, height) in [

@@ -22,7 +22,8 @@ struct AV1Frames {
             guard let width = number(start + 4, 4), let height = number(start + 8, 4) else {
               continue
             }
-            claimedByBoxes = max(claimedByBoxes, width.multipliedReportingOverflow(by: height).0)
+            let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
+            claimedByBoxes = max(claimedByBoxes, overflow ? .max : pixels)
           }
         }
       }

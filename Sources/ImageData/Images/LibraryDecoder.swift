@@ -21,7 +21,7 @@ enum LibraryDecoder {
     let (width, height) = (Int(header.width), Int(header.height))
     // Whatever the file calls itself: AV1 pictures may be in either.
     let frames = AV1Frames(bytes)
-    guard frames.claimedByPictures / 2 <= frames.claimedByBoxes + 1 << 12 else {
+    guard frames.claimedByPictures / 2 - 1 << 12 <= frames.claimedByBoxes else {
       let text =
         "its pictures claim \(frames.claimedByPictures) pixels, its boxes \(frames.claimedByBoxes)"
       throw ImageError(name: name, fault: .damaged(format, text))

@@ -67,7 +67,8 @@ public final class StepFeed {
     while try nextStep() == step, let batch = ahead {
       ahead = nil
       let number = batch.index % microBatches
-      try body(batch, number)
+      // What is handed on is a pointer into it.
+      try withExtendedLifetime(batch) { try body(batch, number) }
       // The next one belongs to another step; it is not waited for.
       if number == microBatches - 1 { break }
     }
