@@ -38,6 +38,59 @@ struct TransformerTests {
     )
   }
 
+  @Test("give out the output of any block: what a model that ends there gives out at its end")
+  func outputOfBlock() throws {
+    var shallow = Self.small
+    shallow.depth = 2
+    var shallowSwin = Self.smallSwin
+    (shallowSwin.stageDepths, shallowSwin.stageHeads) = ([2, 1], [2, 4])
+    for (whole, part, block) in [(Self.small, shallow, 2), (Self.smallSwin, shallowSwin, 3)] {
+      let (model, weights, images, labels) = try Self.sample(whole)
+      let small = try VisionModel(part, recipe: .fp32)
+      let own = AlignedBuffer<Float>(count: small.parameters.count)
+      for entry in small.parameters.entries {
+        let source = model.parameters.entries.first { $0.name == entry.name }
+        // Head and last norm, which play no part, may be of another width.
+        guard let source, source.shape == entry.shape else { continue }
+        for index in 0..<entry.count {
+          own.base[entry.offset + index] = weights.base[source.offset + index]
+        }
+      }
+      func features(_ model: VisionModel, _ weights: AlignedBuffer<Float>, _ block: Int?) throws
+        -> [Float]
+      {
+        let pass = Pass(weights: weights, workspace: Workspace())
+        return Array(
+          try model.features(images, batch: labels.count, block: block, pass).elements)
+      }
+      let expected = try features(small, own, nil)
+      #expect(try features(model, weights, block) == expected)
+      #expect(try features(model, weights, block - 1) != expected)
+      let last = try features(model, weights, nil)
+      #expect(try features(model, weights, model.configuration.blocks) == last)
+    }
+  }
+
+  @Test("start with a class token of the deviation that is asked for, and the same else")
+  func classToken() throws {
+    let shape = ModelConfiguration(
+      imageSize: 8, patchSize: 4, channels: 1, width: 1024, depth: 1, heads: 2, classes: 2)
+    func initial(_ deviation: Float) throws -> (token: [Float], rest: [Float]) {
+      var shape = shape
+      shape.classTokenDeviation = deviation
+      let model = try VisionModel(shape, recipe: .fp32)
+      let weights = AlignedBuffer<Float>(count: model.parameters.count)
+      model.initialize(weights, seed: 3)
+      let token = try #require(model.parameters.entries.first { $0.name == "cls_token" }).range
+      let all = Array(weights.elements)
+      return (Array(all[token]), Array(all[..<token.lowerBound] + all[token.upperBound...]))
+    }
+    let (own, timm) = (try initial(0.02), try initial(1e-6))
+    let deviation = (own.token.reduce(0) { $0 + $1 * $1 } / 1024).squareRoot()
+    #expect(abs(deviation / 0.02 - 1) < 0.1 && own.rest == timm.rest)
+    #expect(timm.token.allSatisfy { abs($0) < 1e-5 })
+  }
+
   @Test("have timm's parameter counts for the paper's five models")
   func parameterCounts() throws {
     let counts = try ModelConfiguration.presets.map {

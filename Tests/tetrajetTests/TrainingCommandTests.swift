@@ -173,6 +173,21 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test("r(Y) is that of the block that is asked for, by default at three quarters of the depth")
+  func statisticsBlock() throws {
+    try withTemporaryFolder { folder in
+      let rates = try [0, 3, 4].map { block in
+        let run = "\(folder)/\(block)"
+        let result = try tetrajet(
+          "train", "--data", "digits", "--epochs", "1", "--output", run, "--set", "model.depth=4",
+          "--set", "statistics.block=\(block)")
+        #expect(result.status == 0, "\(result.errors)")
+        return try #require(RunSummary(path: "\(run)/summary.json").rateOfChangeOutput)
+      }
+      #expect(rates[0] == rates[1] && rates[0] != rates[2], "\(rates)")
+    }
+  }
+
   @Test("an average of the weights is evaluated beside them, saved, and comes back after a resume")
   func weightAverage() throws {
     try withTemporaryFolder { folder in
