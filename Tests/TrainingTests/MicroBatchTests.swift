@@ -133,10 +133,13 @@ struct MicroBatchTests {
     }
     let training = try TrainingStep(Self.recipe(.fp32, micro: 8))
     training.calibration = { _ in StepFeed(microBatches: 3) { nil } }
-    // Micro-batch 1 of step 0, and all of step 1, are missing.
-    var rest = [0, 2, 7, 8].map(batch)[...]
-    let feed = StepFeed(microBatches: 3) { rest.popFirst() }
-    let steps = try (0..<3).map { try training.run(feed, step: $0) }
-    #expect(steps.map { $0?.part } == [0, 2, nil] && steps.map { $0?.score.count } == [2, 2, nil])
+    // One micro-batch of step 0, in its midst or at its end, and all of step 1 are missing.
+    for there in [[0, 2, 7, 8], [0, 1, 7, 8]] {
+      var rest = there.map(batch)[...]
+      let feed = StepFeed(microBatches: 3) { rest.popFirst() }
+      let steps = try (0..<3).map { try training.run(feed, step: $0) }
+      #expect(
+        steps.map { $0?.part } == [0, 2, nil] && steps.map { $0?.score.count } == [2, 2, nil])
+    }
   }
 }
