@@ -31,6 +31,24 @@ struct FolderLockTests {
     }
   }
 
+  @Test("no program that is started meanwhile holds it on")
+  func notInherited() throws {
+    try withTemporaryFolder { folder in
+      let lock = try held(folder)
+      let name = "/.lock"
+      // Wherever the system lists a process's open files.
+      let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+      let own = open.compactMap(Int32.init).filter {
+        let target = try? FileManager.default.destinationOfSymbolicLink(
+          atPath: "/proc/self/fd/\($0)")
+        return target?.hasSuffix(folder.suffix(40) + name) ?? false
+      }
+      #expect(own.count == (open.isEmpty ? 0 : 1))
+      for handle in own { #expect(fcntl(handle, F_GETFD) & FD_CLOEXEC != 0) }
+      withExtendedLifetime(lock) {}
+    }
+  }
+
   @Test("a file that a kill left behind means nothing")
   func leftBehind() throws {
     try withTemporaryFolder { folder in
