@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Arrows point one way (see the map in README.md):
-// tetrajet → Reports → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels} → Runtime
+// Arrows point one way (see the map in README.md), and every one that is used is declared here:
+// tetrajet → Reports → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels, MXRuntime};
+// Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 //
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
 let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
@@ -18,7 +19,9 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "MXFormats", targets: ["MXFormats"]),
+    .library(name: "MXCompute", targets: ["MXCompute"]),
     .library(name: "MXLinear", targets: ["MXLinear"]),
+
     .executable(name: "tetrajet", targets: ["tetrajet"]),
   ],
   dependencies: [
@@ -29,20 +32,24 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Training", "Reports", "ImageData", "Oscillation", "VisionModels",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Training", "ImageData", "Oscillation", "VisionModels", "MXLinear", "MXCompute",
+        "MXFormats",
+        "MXRuntime", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
-    .target(name: "Reports", dependencies: ["Training", "Oscillation", "MXFormats", "Runtime"]),
+    .target(
+      name: "Reports", dependencies: ["Training", "Oscillation", "MXCompute", "MXFormats", "Files"]),
     .target(
       name: "Training",
       dependencies: [
-        "ImageData", "VisionModels", "Oscillation", .product(name: "Yams", package: "Yams"),
+        "ImageData", "VisionModels", "Oscillation", "MXLinear", "MXCompute", "MXFormats",
+        "MXRuntime", "Files",
+        .product(name: "Yams", package: "Yams"),
       ]
     ),
     .target(
       name: "ImageData",
-      dependencies: ["Runtime", "CDigits", "CImageDecoding", "CPNG", "CZlib"]),
+      dependencies: ["MXRuntime", "Files", "CDigits", "CImageDecoding", "CPNG", "CZlib"]),
     .target(name: "CDigits", exclude: ["Data"]),
     .target(
       name: "CImageDecoding", dependencies: ["CJPEG", "CPNG"],
@@ -50,14 +57,16 @@ let package = Package(
         .linkedLibrary("jpeg"), .linkedLibrary("png"),
         .linkedLibrary("dl", .when(platforms: [.linux])),
       ]),
-    .target(name: "VisionModels", dependencies: ["MXLinear"]),
-    .target(name: "Oscillation", dependencies: ["MXLinear"]),
+    .target(name: "VisionModels", dependencies: ["MXLinear", "MXCompute", "MXRuntime", "Files"]),
+    .target(name: "Oscillation", dependencies: ["MXCompute", "MXFormats", "MXRuntime"]),
+    .target(name: "MXLinear", dependencies: ["MXCompute", "MXFormats", "MXRuntime"]),
     .target(
-      name: "MXLinear", dependencies: ["MXFormats", "CMXKernels", "Runtime", openBLAS],
+      name: "MXCompute", dependencies: ["MXFormats", "CMXKernels", "MXRuntime", openBLAS],
       // What the compiler's importer of C sees: Accelerate's present interface, and not the one it has given up.
       cSettings: [.define("ACCELERATE_NEW_LAPACK", .when(platforms: [.macOS]))]),
     .target(name: "MXFormats"),
-    .target(name: "Runtime", dependencies: ["CParallelFor"]),
+    .target(name: "MXRuntime", dependencies: ["CParallelFor"]),
+    .target(name: "Files"),
     .target(
       name: "CParallelFor",
       linkerSettings: [.linkedLibrary("dispatch", .when(platforms: [.linux]))]),
@@ -77,24 +86,44 @@ let package = Package(
       name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     // The article on oscillation shows it whole: a remedy of one's own, and a program that trains by it.
     .executableTarget(
-      name: "own-remedy", dependencies: ["Training", "Oscillation", "Runtime"],
+      name: "own-remedy",
+      dependencies: ["Training", "Oscillation", "MXCompute", "MXRuntime"],
       path: "Examples/OwnRemedy"),
-    .target(name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["MXCompute", "MXRuntime", "Files"],
+      path: "Tests/TestSupport"),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     // Counts what training steps allocate; in a process of its own, which runs nothing else.
     .executableTarget(
-      name: "count-step-allocations", dependencies: ["Training", "CAllocationCounter"],
+      name: "count-step-allocations",
+      dependencies: [
+        "Training", "ImageData", "VisionModels", "MXLinear", "MXCompute", "MXRuntime", "Files",
+        "CAllocationCounter",
+      ],
       path: "Tests/StepAllocations"),
     .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "TestSupport"]),
-    .testTarget(name: "MXLinearTests", dependencies: ["MXLinear", "TestSupport"]),
-    .testTarget(name: "VisionModelsTests", dependencies: ["VisionModels", "TestSupport"]),
-    .testTarget(name: "OscillationTests", dependencies: ["Oscillation", "TestSupport"]),
+    .testTarget(name: "MXRuntimeTests", dependencies: ["MXRuntime", "Files", "TestSupport"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
+    .testTarget(
+      name: "MXComputeTests",
+      dependencies: ["MXCompute", "MXFormats", "MXRuntime", "TestSupport"]),
+    .testTarget(
+      name: "MXLinearTests",
+      dependencies: ["MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files", "TestSupport"]),
+    .testTarget(
+      name: "VisionModelsTests",
+      dependencies: ["VisionModels", "MXLinear", "MXCompute", "MXRuntime", "TestSupport"]),
+    .testTarget(
+      name: "OscillationTests",
+      dependencies: [
+        "Oscillation", "MXLinear", "MXCompute", "MXFormats", "MXRuntime", "TestSupport",
+      ]),
     // Hostile files: what makes them, and the command that runs many. Nothing that users build needs them.
     .target(
       name: "Fuzzing",
       dependencies: [
-        "Reports", "Training", "ImageData", "Runtime", "CTurboJPEG", "CZlib", "CAllocationCounter",
+        "Reports", "Training", "ImageData", "VisionModels", "MXRuntime", "Files", "CTurboJPEG",
+        "CZlib", "CAllocationCounter",
       ],
       path: "Tests/Fuzzing",
       resources: [.copy("Pictures")]),
@@ -104,17 +133,26 @@ let package = Package(
         "Fuzzing", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Fuzz"),
-    .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "Runtime", "TestSupport"]),
+    .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "TestSupport"]),
     .testTarget(
       name: "ImageDataTests",
-      dependencies: ["ImageData", "Runtime", "Fuzzing", "CAllocationCounter", "CTurboJPEG"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "own-remedy", "TestSupport"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Training", "TestSupport"]),
+      dependencies: [
+        "ImageData", "MXRuntime", "Files", "Fuzzing", "CAllocationCounter", "CTurboJPEG",
+      ]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "ImageData", "Oscillation", "VisionModels", "MXLinear", "MXCompute",
+        "MXFormats",
+        "MXRuntime",
+        "Files", "own-remedy", "TestSupport",
+      ]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "TestSupport"]),
     .testTarget(
       name: "tetrajetTests",
       dependencies: [
-        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels", "Fuzzing",
-        "TestSupport",
+        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels", "MXLinear",
+        "MXCompute", "MXFormats", "MXRuntime", "Files", "Fuzzing", "TestSupport",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,4 +1,5 @@
 import Foundation
+import MXCompute
 import Training
 
 /// Says what the evaluations find.
@@ -14,7 +15,7 @@ var recipe = Recipe.digits
 if arguments.count > 1, let epochs = Int(arguments[1]) { recipe.training.epochs = epochs }
 do {
   var trainer = try Trainer(
-    recipe, output: arguments.first ?? "runs/reluctance", observer: Evaluations(),
+    recipe, on: CPU(), output: arguments.first ?? "runs/reluctance", observer: Evaluations(),
     extraRemedies: { [Reluctance($0)] })
   let summary = try trainer.run()
   print("r(W_Q): \(summary.rateOfChangeQuantizedWeight ?? .nan)")

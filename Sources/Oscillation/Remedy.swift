@@ -1,60 +1,22 @@
-import MXLinear
-import Runtime
-
-/// A training as a remedy sees it, at one moment of one step. All buffers have the layout of the model's weights.
-public struct TrainingView {
-  /// The step that runs, from 0; of all `totalSteps`, `stepsPerEpoch` an epoch.
-  public let step, totalSteps, stepsPerEpoch: Int
-  /// The learning rate of every step of the training, from 0.
-  public let learningRate: (_ step: Int) -> Float
-  /// The latent weights, and the gradients of this step.
-  public let weights, gradients: AlignedBuffer<Float>
-  /// The moving averages that Q2 rounds by now; nil for none.
-  public let averages: AlignedBuffer<Float>?
-  /// Q2 of all weights.
-  public let quantizer: WeightQuantizer
-  /// Scratch.
-  public let arena: Arena
-
-  /// A moment of a training.
-  public init(
-    step: Int, totalSteps: Int, stepsPerEpoch: Int, learningRate: @escaping (Int) -> Float,
-    weights: AlignedBuffer<Float>, gradients: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
-    quantizer: WeightQuantizer,
-    arena: Arena
-  ) {
-    (self.step, self.totalSteps, self.stepsPerEpoch) = (step, totalSteps, stepsPerEpoch)
-    self.learningRate = learningRate
-    (self.weights, self.gradients, self.averages) = (weights, gradients, averages)
-    (self.quantizer, self.arena) = (quantizer, arena)
-  }
-
-  /// Whether the learning rate is larger at any of some steps than at the one before it.
-  public func learningRateRises(in steps: Range<Int>) -> Bool {
-    zip(steps, steps.dropFirst()).contains { learningRate($0) < learningRate($1) }
-  }
-
-  /// How much of the training lies behind, 0…1.
-  public var share: Double { Double(step) / Double(max(totalSteps, 1)) }
-}
+import MXRuntime
 
 /// Runs some steps of plain training on calibration batches from the state of now, shows the training after each, and
 /// brings everything back to the bit.
-public typealias TrialRun = (_ steps: Int, _ observe: (TrainingView) -> Void) throws -> Void
+package typealias TrialRun = (_ steps: Int, _ observe: (TrainingView) -> Void) throws -> Void
 
 /// What a remedy takes of memory, in bytes.
-public struct RemedyMemory: Sendable, Equatable {
+package struct RemedyMemory: Sendable, Equatable {
   /// What it keeps as long as the training, and how much of that is in its `state`, which a trial copies.
-  public var kept, state: Int
+  package var kept, state: Int
   /// The most scratch that it takes at once.
-  public var scratch: Int
+  package var scratch: Int
   /// What it takes itself while a trial runs; nil where it never runs one.
-  public var trial: Int?
+  package var trial: Int?
   /// Whether weights wait by its `updatePeriods`, for which the optimizer keeps sums and counts.
-  public var ramps: Bool
+  package var ramps: Bool
 
   /// A remedy's account.
-  public init(
+  package init(
     kept: Int = 0, state: Int = 0, scratch: Int = 0, trial: Int? = nil, ramps: Bool = false
   ) {
     (self.kept, self.state, self.scratch) = (kept, state, scratch)
@@ -64,7 +26,7 @@ public struct RemedyMemory: Sendable, Equatable {
 
 /// A remedy for oscillating weights: the training step calls it at four moments. Whatever a remedy does not need, it
 /// leaves out.
-public protocol Remedy: AnyObject {
+package protocol Remedy: AnyObject {
   /// What a checkpoint must hold of it: buffers in the layout of the weights, by names of their own.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
@@ -93,21 +55,21 @@ public protocol Remedy: AnyObject {
 
 extension Remedy {
   /// Nothing.
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
+  package var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
   /// None of its own.
-  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory { RemedyMemory() }
+  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory { RemedyMemory() }
   /// Does nothing.
-  public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
+  package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
   /// Does nothing.
-  public func beforeUpdate(_ training: TrainingView) {}
+  package func beforeUpdate(_ training: TrainingView) {}
   /// Does nothing.
-  public func afterUpdate(_ training: TrainingView) {}
+  package func afterUpdate(_ training: TrainingView) {}
   /// None.
-  public func weightAverages(step: Int) -> AlignedBuffer<Float>? { nil }
+  package func weightAverages(step: Int) -> AlignedBuffer<Float>? { nil }
   /// None.
-  public var updatePeriods: AlignedBuffer<Float>? { nil }
+  package var updatePeriods: AlignedBuffer<Float>? { nil }
   /// No.
-  public var takesPartInTrials: Bool { false }
+  package var takesPartInTrials: Bool { false }
   /// Nothing.
-  public var report: [(key: String, value: Double)] { [] }
+  package var report: [(key: String, value: Double)] { [] }
 }

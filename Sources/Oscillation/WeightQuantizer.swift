@@ -1,29 +1,31 @@
+import MXCompute
 import MXFormats
-import MXLinear
-import Runtime
+import MXRuntime
 
 /// Q2 on all weights of a model at once, as the forward pass applies it layer by layer.
 ///
 /// Where Q2 is off (in full precision, say) it is the one that TetraJet would have, so that runs can be compared.
 /// Where it rounds stochastically, its values move without the weights moving: nearest rounding stands in.
-public struct WeightQuantizer: Sendable {
+package struct WeightQuantizer: Sendable {
   /// The tensors that the linear layers quantize.
-  public let entries: [ParameterTable.Entry]
+  package let entries: [ParameterTable.Entry]
   /// Format, scale rule and rounding.
-  public let recipe: QuantizerRecipe
+  package let recipe: QuantizerRecipe
   /// The length of the flat buffers.
-  public let count: Int
+  package let count: Int
   /// The weights of all tensors, in runs that are a thread's work.
   let slices: [Range<Int>]
   /// Which of them are each tensor's, in the order of `entries`.
   let slicesOfEntries: [Range<Int>]
-  /// Where the scales of each tensor begin, and their number at the end.
-  private let scaleOffsets: [Int]
+  /// Where each tensor and its scales lie, in the order of `entries`.
+  let tensors: [QuantizedTensor]
+  /// How many groups they have.
+  package let groupCount: Int
 
-  /// The quantizer of a model's weights.
-  public init(_ table: ParameterTable, _ recipe: LinearRecipe) {
+  /// The quantizer of a model's weights; `q2` is nil where Q2 is off.
+  package init(_ table: ParameterTable, _ q2: QuantizerRecipe?) {
     entries = table.entries.filter(\.quantized)
-    var quantizer = recipe[.q2] ?? QuantizerRecipe()
+    var quantizer = q2 ?? QuantizerRecipe()
     if quantizer.rounding == .stochastic { quantizer.rounding = .nearestEven }
     self.recipe = quantizer
     count = table.count
@@ -39,26 +41,24 @@ public struct WeightQuantizer: Sendable {
       defer { end += own.count }
       return end..<end + own.count
     }
-    scaleOffsets = entries.reduce(into: [0]) { offsets, entry in
-      offsets.append(offsets.last! + entry.shape[0] * Self.groups(entry))
+    var groups = 0
+    tensors = entries.map { entry in
+      let tensor = QuantizedTensor(
+        offset: entry.offset, scaleOffset: groups, rows: entry.shape[0], columns: entry.shape[1])
+      groups += tensor.rows * tensor.groups
+      return tensor
     }
+    groupCount = groups
   }
 
   /// How many weights are quantized.
-  public var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
-  /// How many groups they have.
-  public var groupCount: Int { scaleOffsets.last! }
+  package var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
 
   /// Bytes of a buffer in the layout of the weights.
-  public var bufferBytes: Int { count * MemoryLayout<Float>.stride }
+  package var bufferBytes: Int { count * MemoryLayout<Float>.stride }
   /// Bytes of scratch that `quantize` takes: the codes of the largest tensor.
-  public var scratchBytes: Int {
-    entries.map { MXMatrixView.byteCount(lanes: $0.shape[0], length: $0.shape[1]) }.max() ?? 0
-  }
-
-  /// Groups of a row of a tensor [C, D].
-  static func groups(_ entry: ParameterTable.Entry) -> Int {
-    GroupAxis.rows.scaleShape(rows: 1, columns: entry.shape[1]).columns
+  package var scratchBytes: Int {
+    tensors.map { Encoded.codeBytes(rows: $0.rows, columns: $0.columns) }.max() ?? 0
   }
 
   /// Q2 of all weights.
@@ -68,32 +68,20 @@ public struct WeightQuantizer: Sendable {
   ///     nearest rounding.
   ///   - values: `count` numbers; gets W_Q in the layout of the weights; other tensors' places are left alone.
   ///   - scales: `groupCount` bytes; gets E8M0 bytes, row by row, tensor behind tensor.
-  public func quantize(
+  package func quantize(
     _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
-    into values: UnsafeMutablePointer<Float>, scales: UnsafeMutablePointer<UInt8>? = nil,
-    arena: Arena
+    into values: FloatMatrix, scales: AlignedBuffer<UInt8>? = nil,
+    by compute: any TrainingCompute, arena: Arena
   ) {
-    var quantizer = recipe
-    if averages == nil, quantizer.rounding == .ema { quantizer.rounding = .nearestEven }
-    for (entry, scaleOffset) in zip(entries, scaleOffsets) {
-      let (rows, columns) = (entry.shape[0], entry.shape[1])
+    for (entry, tensor) in zip(entries, tensors) {
       arena.scratch {
-        let codes = arena.packed(rows: rows, columns: columns, axis: .rows, format: recipe.format)
         // A NaN needs no report here: the forward pass that follows names it.
-        _ = pack(
-          FloatMatrix(weights.base + entry.offset, rows: rows, columns: columns),
-          ema: averages.map { UnsafePointer($0.base + entry.offset) }, into: codes, axis: .rows,
-          quantizer, random: RandomStream(seed: 0, purpose: .q2))
-        unpack(
-          codes, into: FloatMatrix(values + entry.offset, rows: rows, columns: columns))
-        guard let scales else { return }
-        let groups = Self.groups(entry)
-        for row in 0..<rows {
-          let line = scales + scaleOffset + row * groups
-          for group in 0..<groups {
-            line[group] = codes.scales[codes.scalePlace(lane: row, group: group)]
-          }
-        }
+        let codes = compute.encode(
+          weights[entry.parameter], averages: averages?[entry.parameter], axis: .rows,
+          .codes(recipe), random: RandomStream(seed: 0, purpose: .q2), arena: arena
+        ).operand
+        compute.decode(codes, into: values[entry.parameter])
+        if let scales { compute.copyScales(of: codes, into: scales, at: tensor.scaleOffset) }
       }
     }
   }
@@ -109,28 +97,15 @@ public struct WeightQuantizer: Sendable {
   /// Where quantized weight `index` lies, counted over all tensors.
   func location(_ index: Int) -> Location {
     var index = index
-    for (entry, offset) in zip(entries, scaleOffsets) {
+    for (entry, tensor) in zip(entries, tensors) {
       guard index >= entry.count else {
-        let (row, column) = index.quotientAndRemainder(dividingBy: entry.shape[1])
+        let (row, column) = index.quotientAndRemainder(dividingBy: tensor.columns)
         return Location(
-          name: entry.name, row: row, column: column, place: entry.offset + index,
-          scale: offset + row * Self.groups(entry) + column / GroupAxis.groupSize)
+          name: entry.name, row: row, column: column, place: tensor.offset + index,
+          scale: tensor.scaleOffset + row * tensor.groups + column / GroupAxis.groupSize)
       }
       index -= entry.count
     }
     preconditionFailure("\(index) beyond the last weight")
-  }
-
-  /// Calls `body` for every row of every tensor, in parallel: the place of its first weight, of its first scale,
-  /// and its length.
-  func forEachRow(_ body: (_ weight: Int, _ scale: Int, _ length: Int) -> Void) {
-    for (entry, offset) in zip(entries, scaleOffsets) {
-      let groups = Self.groups(entry)
-      parallelRanges(entry.shape[0], length: max(1, 32_768 / entry.shape[1])) { rows in
-        for row in rows {
-          body(entry.offset + row * entry.shape[1], offset + row * groups, entry.shape[1])
-        }
-      }
-    }
   }
 }

@@ -1,15 +1,15 @@
-import Runtime
+import MXRuntime
 
 extension VisionModel {
   /// Fills a buffer with timm's initial values.
-  public func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
+  package func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
     parameters.initialize(weights, configuration, seed: seed)
   }
 }
 
 extension VisionTransformer {
   /// Fills a buffer with timm's initial values.
-  public func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
+  package func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
     parameters.initialize(weights, configuration, seed: seed)
   }
 }
@@ -25,7 +25,6 @@ extension ParameterTable {
     let bound = 1 / Float(shape.patchLength).squareRoot()
     for (index, entry) in entries.enumerated() {
       let random = RandomStream(seed: seed, purpose: .initialization, layer: index)
-      let values = weights.base + entry.offset
       let value: (Int) -> Float =
         switch entry.name {
         case "cls_token": { random.normal($0) * shape.classTokenDeviation }
@@ -36,7 +35,7 @@ extension ParameterTable {
         // timm truncates at ±2, a hundred standard deviations away.
         default: { random.normal($0) * 0.02 }
         }
-      for element in 0..<entry.count { values[element] = value(element) }
+      for element in 0..<entry.count { weights[entry.offset + element] = value(element) }
     }
   }
 }

@@ -1,8 +1,8 @@
-import Runtime
+import Files
 
 extension ModelConfiguration {
   /// The shape under timm's argument names, as checkpoints carry it.
-  public var metadata: [String: String] {
+  package var metadata: [String: String] {
     var metadata = [
       "architecture": architecture.rawValue, "img_size": "\(imageSize)",
       "patch_size": "\(patchSize)", "in_chans": "\(channels)", "embed_dim": "\(width)",
@@ -24,7 +24,7 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ModelError.architecture` for another family, `SafetensorsError` for a missing or
   ///   unreadable entry.
-  public init(metadataOf file: SafetensorsFile) throws {
+  package init(metadataOf file: SafetensorsFile) throws {
     guard let architecture = file.metadata["architecture"].flatMap(Architecture.init) else {
       throw ModelError.architecture(path: file.path, found: file.metadata["architecture"])
     }

@@ -1,5 +1,5 @@
 import MXLinear
-import Runtime
+import MXRuntime
 
 // Shapes: B batch, T tokens of the last stage, C channels there, K classes.
 
@@ -7,15 +7,15 @@ import Runtime
 /// the mean of the normalized tokens into the head. Parameters carry timm's names.
 ///
 /// The model is a description: weights, gradients and activations belong to the caller.
-public struct SwinTransformer: Sendable {
+package struct SwinTransformer: Sendable {
   /// The shape.
-  public let configuration: ModelConfiguration
+  package let configuration: ModelConfiguration
   /// How the linear layers of the blocks are quantized.
-  public let recipe: LinearRecipe
+  package let recipe: LinearRecipe
   /// How their products are computed.
-  public let engine: Engine
+  package let engine: Engine
   /// Where the parameters lie.
-  public let parameters: ParameterTable
+  package let parameters: ParameterTable
 
   private let projection: PatchProjection
   private let embeddingNorm: LayerNorm
@@ -38,7 +38,7 @@ public struct SwinTransformer: Sendable {
   /// A model of a shape.
   ///
   /// - Throws: `ModelError` where the shape is impossible.
-  public init(
+  package init(
     _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
   ) throws {
     try configuration.validate()
@@ -47,7 +47,8 @@ public struct SwinTransformer: Sendable {
     self.configuration = configuration
     (self.recipe, self.engine) = (recipe, engine)
     let epsilon = configuration.normEpsilon
-    projection = PatchProjection(configuration, in: &table)
+    projection = PatchProjection(
+      configuration.patchGrid, width: configuration.width, in: &table)
     embeddingNorm = LayerNorm(
       "patch_embed.norm", width: configuration.width, epsilon: epsilon, in: &table)
     var stages: [Stage] = []
@@ -86,26 +87,26 @@ public struct SwinTransformer: Sendable {
   }
 
   /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
-  public struct Saved {
-    let images: UnsafePointer<Float>
+  package struct Saved {
+    let images: FloatMatrix
     let embedding: LayerNorm.Saved
     fileprivate let stages: UnsafeMutableBufferPointer<Stage.Saved>
     let norm: LayerNorm.Saved
     let head: Linear.Saved
   }
 
-  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the workspace is released.
+  /// images [B, channels·imageSize·imageSize] → logits [B, K], both valid until the workspace is released.
   ///
   /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
-  public func forward(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  package func forward(
+    _ images: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
     let saved = pass.kept.array(of: Stage.Saved.self, count: stages.count)
     for (number, stage) in stages.enumerated() {
       let blocks = pass.kept.array(of: Block.Saved.self, count: stage.blocks.count)
       saved[number] = Stage.Saved(merging: nil, blocks: blocks)
     }
-    var (x, embedding) = embed(images, batch: batch, pass)
+    var (x, embedding) = embed(images, pass)
     pass.account?.note("embedding", pass)
     for (number, stage) in stages.enumerated() {
       let merged = stage.merging?.forward(x, pass)
@@ -129,16 +130,16 @@ public struct SwinTransformer: Sendable {
   /// The output of the first `blocks` blocks, [B·T, C] of their last stage; valid until the workspace is released.
   ///
   /// - Throws: as `forward`.
-  public func features(
-    _ images: UnsafePointer<Float>, batch: Int, blocks count: Int, _ pass: Pass
+  package func features(
+    _ images: FloatMatrix, blocks count: Int, _ pass: Pass
   ) throws -> FloatMatrix {
-    var x = embed(images, batch: batch, pass).x
+    var x = embed(images, pass).x
     var left = count
     for stage in stages where left > 0 {
       x = stage.merging?.forward(x, pass).y ?? x
       for block in stage.blocks.prefix(left) {
         left -= 1
-        try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
+        try pass.workspace.frame { pass.compute.copy(try block.forward(x, pass).y, into: x) }
       }
     }
     return x
@@ -148,39 +149,36 @@ public struct SwinTransformer: Sendable {
   ///
   /// - Parameter dlogits: [B, K].
   /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
-  public func backward(
+  package func backward(
     dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws {
     precondition(gradients.count == parameters.count, "a gradient buffer of another model")
-    let base = gradients.base
     try pass.scratch.scratch {
-      var dx = try classifyBackward(dlogits, saved, gradients: base, pass)
+      var dx = try classifyBackward(dlogits, saved, gradients: gradients, pass)
       for index in stages.indices.reversed() {
         let (stage, saved) = (stages[index], saved.stages[index])
         for index in stage.blocks.indices.reversed() {
-          try stage.blocks[index].backward(dx, saved.blocks[index], gradients: base, pass)
+          try stage.blocks[index].backward(dx, saved.blocks[index], gradients: gradients, pass)
         }
         if let merging = stage.merging, let saved = saved.merging {
-          dx = merging.backward(dx, saved, gradients: base, pass)
+          dx = merging.backward(dx, saved, gradients: gradients, pass)
         }
       }
       let dPatches = pass.scratch.matrix(rows: dx.rows, columns: dx.columns)
-      dPatches.base.update(repeating: 0, count: dPatches.count)
-      embeddingNorm.backward(dy: dx, saved.embedding, dx: dPatches, gradients: base, pass)
-      projection.backward(dPatches, images: saved.images, gradients: base, pass)
+      pass.compute.fill(dPatches, with: 0)
+      embeddingNorm.backward(dy: dx, saved.embedding, dx: dPatches, gradients: gradients, pass)
+      projection.backward(dPatches, images: saved.images, gradients: gradients, pass)
     }
   }
 
   /// Images → normalized patches [B·P, C].
   private func embed(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+    _ images: FloatMatrix, _ pass: Pass
   ) -> (x: FloatMatrix, saved: LayerNorm.Saved) {
-    let (count, width) = (configuration.patches, configuration.width)
-    let projected = pass.kept.matrix(rows: batch * count, columns: width)
-    projection.forEachImage(images, batch: batch, pass) { image, project in
-      project(projected.rows(image * count..<(image + 1) * count))
-    }
-    let x = pass.kept.matrix(rows: batch * count, columns: width)
+    let rows = images.rows * configuration.patches
+    let projected = pass.kept.matrix(rows: rows, columns: configuration.width)
+    projection.forward(images, y: projected, pass)
+    let x = pass.kept.matrix(rows: rows, columns: configuration.width)
     return (x, embeddingNorm.forward(projected, y: x, pass))
   }
 
@@ -195,12 +193,7 @@ public struct SwinTransformer: Sendable {
     let normSaved = pass.scratch.scratch {
       let normed = pass.scratch.matrix(rows: x.rows, columns: x.columns)
       let saved = norm.forward(x, y: normed, pass)
-      means.base.update(repeating: 0, count: means.count)
-      parallelFor(batch) { image in
-        Kernels.current.addColumnSums(
-          of: normed.rows(image * last.tokens..<(image + 1) * last.tokens), to: means.row(image))
-        for channel in 0..<means.columns { means.row(image)[channel] /= Float(last.tokens) }
-      }
+      pass.compute.means(of: normed, length: last.tokens, into: means)
       return saved
     }
     return (logits, normSaved, try head.forward(means, y: logits, pass))
@@ -208,22 +201,22 @@ public struct SwinTransformer: Sendable {
 
   /// dlogits [B, K] → dx [B·T, C], in scratch memory.
   private func classifyBackward(
-    _ dlogits: FloatMatrix, _ saved: Saved, gradients: UnsafeMutablePointer<Float>, _ pass: Pass
+    _ dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws -> FloatMatrix {
     let last = stages[stages.count - 1]
     let dx = pass.scratch.matrix(rows: dlogits.rows * last.tokens, columns: last.width)
-    dx.base.update(repeating: 0, count: dx.count)
+    pass.compute.fill(dx, with: 0)
     try pass.scratch.scratch {
       let dMeans = try head.backward(dy: dlogits, saved.head, gradients: gradients, pass)
-      for index in 0..<dMeans.count { dMeans.base[index] /= Float(last.tokens) }
       let dNormed = pass.scratch.matrix(rows: dx.rows, columns: dx.columns)
-      parallelFor(dlogits.rows) { image in
-        Kernels.current.broadcast(
-          dMeans.row(image),
-          into: dNormed.rows(image * last.tokens..<(image + 1) * last.tokens))
-      }
+      pass.compute.spreadMeans(dMeans, length: last.tokens, into: dNormed)
       norm.backward(dy: dNormed, saved.norm, dx: dx, gradients: gradients, pass)
     }
     return dx
+  }
+
+  /// Every linear layer, in the order of their numbers.
+  var linearLayers: [LinearLayer] {
+    stages.flatMap { $0.blocks.flatMap(\.linearLayers) } + [head]
   }
 }

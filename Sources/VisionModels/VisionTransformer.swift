@@ -1,5 +1,6 @@
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 
 // Shapes: B batch, T tokens, C channels of a token, K classes.
 
@@ -7,25 +8,27 @@ import Runtime
 /// names, so that a checkpoint loads into timm's model of the same shape.
 ///
 /// The model is a description: weights, gradients and activations belong to the caller.
-public struct VisionTransformer: Sendable {
+package struct VisionTransformer: Sendable {
   /// The shape.
-  public let configuration: ModelConfiguration
+  package let configuration: ModelConfiguration
   /// How the linear layers of the blocks are quantized.
-  public let recipe: LinearRecipe
+  package let recipe: LinearRecipe
   /// How their products are computed.
-  public let engine: Engine
+  package let engine: Engine
   /// Where the parameters lie.
-  public let parameters: ParameterTable
+  package let parameters: ParameterTable
 
   private let embedding: PatchEmbedding
   private let blocks: [Block]
   private let norm: LayerNorm
   private let head: LinearLayer
+  /// Tokens → class tokens, and back.
+  private let toClass, toTokens: RowMap
 
   /// A model of a shape.
   ///
   /// - Throws: `ModelError` where the shape is impossible.
-  public init(
+  package init(
     _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
   ) throws {
     try configuration.validate()
@@ -34,7 +37,7 @@ public struct VisionTransformer: Sendable {
     self.configuration = configuration
     self.recipe = recipe
     self.engine = engine
-    embedding = PatchEmbedding(configuration, in: &table)
+    embedding = PatchEmbedding(configuration.patchGrid, width: configuration.width, in: &table)
     blocks = (0..<configuration.depth).map { index in
       let shape = Block.Shape(
         name: "blocks.\(index)", index: index, width: configuration.width,
@@ -49,24 +52,26 @@ public struct VisionTransformer: Sendable {
       "head", index: 4 * configuration.depth, inputs: configuration.width,
       outputs: configuration.classes, recipe: nil, engine: engine, in: &table)
     parameters = table
+    toClass = RowMap([0], of: configuration.tokens)
+    toTokens = toClass.inverse
   }
 
   /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
-  public struct Saved {
-    let images: UnsafePointer<Float>
+  package struct Saved {
+    let images: FloatMatrix
     let blocks: UnsafeMutableBufferPointer<Block.Saved>
     let norm: LayerNorm.Saved
     let head: Linear.Saved
   }
 
-  /// images [B, channels, imageSize, imageSize] → logits [B, K], both valid until the workspace is released.
+  /// images [B, channels·imageSize·imageSize] → logits [B, K], both valid until the workspace is released.
   ///
   /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
-  public func forward(
-    _ images: UnsafePointer<Float>, batch: Int, _ pass: Pass
+  package func forward(
+    _ images: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
     let saved = pass.kept.array(of: Block.Saved.self, count: blocks.count)
-    var x = embedding.forward(images, batch: batch, pass)
+    var x = embedding.forward(images, pass)
     pass.account?.note("embedding", pass)
     for (index, block) in blocks.enumerated() {
       (x, saved[index]) = try block.forward(x, pass)
@@ -81,12 +86,12 @@ public struct VisionTransformer: Sendable {
   /// workspace is released.
   ///
   /// - Throws: as `forward`.
-  public func features(
-    _ images: UnsafePointer<Float>, batch: Int, blocks count: Int, _ pass: Pass
+  package func features(
+    _ images: FloatMatrix, blocks count: Int, _ pass: Pass
   ) throws -> FloatMatrix {
-    let x = embedding.forward(images, batch: batch, pass)
+    let x = embedding.forward(images, pass)
     for block in blocks.prefix(count) {
-      try pass.workspace.frame { x.assign(from: try block.forward(x, pass).y) }
+      try pass.workspace.frame { pass.compute.copy(try block.forward(x, pass).y, into: x) }
     }
     return x
   }
@@ -95,27 +100,22 @@ public struct VisionTransformer: Sendable {
   ///
   /// - Parameter dlogits: [B, K].
   /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
-  public func backward(
+  package func backward(
     dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws {
     precondition(gradients.count == parameters.count, "a gradient buffer of another model")
-    let (tokens, width) = (configuration.tokens, configuration.width)
-    let base = gradients.base
-    try pass.scratch.scratch {
-      let batch = dlogits.rows
-      let dFeatures = try head.backward(dy: dlogits, saved.head, gradients: base, pass)
-      let dClass = pass.scratch.matrix(rows: batch, columns: width)
-      dClass.base.update(repeating: 0, count: dClass.count)
-      norm.backward(dy: dFeatures, saved.norm, dx: dClass, gradients: base, pass)
-      let dx = pass.scratch.matrix(rows: batch * tokens, columns: width)
-      dx.base.update(repeating: 0, count: dx.count)
-      for image in 0..<batch {
-        dx.row(image * tokens).update(from: dClass.row(image), count: width)
-      }
+    let (compute, scratch) = (pass.compute, pass.scratch)
+    try scratch.scratch {
+      let dFeatures = try head.backward(dy: dlogits, saved.head, gradients: gradients, pass)
+      let dClass = scratch.matrix(rows: dlogits.rows, columns: configuration.width)
+      compute.fill(dClass, with: 0)
+      norm.backward(dy: dFeatures, saved.norm, dx: dClass, gradients: gradients, pass)
+      let dx = scratch.matrix(rows: toTokens.rows(dlogits.rows), columns: configuration.width)
+      compute.gather(dClass, toTokens, into: dx)
       for index in blocks.indices.reversed() {
-        try blocks[index].backward(dx, saved.blocks[index], gradients: base, pass)
+        try blocks[index].backward(dx, saved.blocks[index], gradients: gradients, pass)
       }
-      embedding.backward(dx, images: saved.images, gradients: base, pass)
+      embedding.backward(dx, images: saved.images, gradients: gradients, pass)
     }
   }
 
@@ -123,20 +123,15 @@ public struct VisionTransformer: Sendable {
   func classify(
     _ x: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, norm: LayerNorm.Saved, head: Linear.Saved) {
-    let rows = classRows(of: x, pass)
+    // Only the class token reaches the head, so only its rows are normalized.
+    let rows = pass.kept.matrix(rows: toClass.rows(x.rows), columns: x.columns)
+    pass.compute.gather(x, toClass, into: rows)
     let features = head.inputMatrix(rows: rows.rows, pass)
     let normSaved = norm.forward(rows, y: features, pass)
     let logits = pass.kept.matrix(rows: rows.rows, columns: configuration.classes)
     return (logits, normSaved, try head.forward(features, y: logits, pass))
   }
 
-  /// [B·T, C] → [B, C]: only the class token reaches the head, so only its rows are normalized.
-  private func classRows(of x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
-    let batch = x.rows / configuration.tokens
-    let rows = pass.kept.matrix(rows: batch, columns: x.columns)
-    for image in 0..<batch {
-      rows.row(image).update(from: x.row(image * configuration.tokens), count: x.columns)
-    }
-    return rows
-  }
+  /// Every linear layer, in the order of their numbers.
+  var linearLayers: [LinearLayer] { blocks.flatMap(\.linearLayers) + [head] }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
+import Files
 import Foundation
 import ImageData
-import Runtime
 import Training
 
 struct AugmentCommand: ParsableCommand {

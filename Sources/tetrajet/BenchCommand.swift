@@ -1,7 +1,9 @@
 import ArgumentParser
+import Files
+import MXCompute
 import MXLinear
+import MXRuntime
 import Reports
-import Runtime
 import Training
 
 struct BenchCommand: ParsableCommand {
@@ -47,12 +49,13 @@ struct BenchCommand: ParsableCommand {
       method: Method = .tetrajet,
       _ benchmark: (Benchmarks, (BenchmarkResult) throws -> Void) throws -> Void
     ) throws {
-      try threading.apply()
+      let cpu = try threading.cpu()
       noteDebugBuild()
       let benchmarks = try Benchmarks(
-        model: model, batch: batch, method: method, engine: engine, repeats: repeats)
+        model: model, batch: batch, method: method, engine: engine, repeats: repeats,
+        on: cpu)
       if !json {
-        try printLine("threads \(Threads.count), instruction set \(Kernels.current.name)")
+        try printLine("threads \(cpu.threads), instruction set \(cpu.name)")
       }
       try benchmark(benchmarks) { result in
         if json {
@@ -156,7 +159,7 @@ struct BenchCommand: ParsableCommand {
     var set: [String] = []
 
     @Option(help: "Threads that decode; data.workers.")
-    var threads = Threads.available
+    var threads = ProcessorCount.current
 
     @Option(help: "Timed passes over the training images.")
     var repeats = 3

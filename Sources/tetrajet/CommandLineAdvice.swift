@@ -1,5 +1,5 @@
 import ArgumentParser
-import Runtime
+import Files
 import Training
 
 /// What people type and the argument parser takes for something else.

@@ -1,7 +1,7 @@
 import ArgumentParser
+import Files
 import Foundation
 import Reports
-import Runtime
 
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

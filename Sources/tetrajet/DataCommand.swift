@@ -1,6 +1,6 @@
 import ArgumentParser
+import Files
 import ImageData
-import Runtime
 
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -44,7 +44,6 @@ struct DataCommand: ParsableCommand {
   }
 
   func run() throws {
-    try threading.apply()
     let options = DatasetSurvey.Options(sample: sample, listedBroken: list)
     let datasets: ImageDatasets
     do {
@@ -54,7 +53,9 @@ struct DataCommand: ParsableCommand {
       return
     }
     let display = SurveyDisplay(datasets.description)
-    let survey = DatasetSurvey(datasets, options) { display.progressed($0, of: $1) }
+    let survey = DatasetSurvey(datasets, options, threads: threading.count) {
+      display.progressed($0, of: $1)
+    }
     display.finished()
     try printLine(json ? survey.json() : survey.text())
   }
@@ -66,7 +67,9 @@ struct DataCommand: ParsableCommand {
     guard let images = try LooseImages(path) else { throw problem }
     let display = SurveyDisplay(
       "\(path): \(counted(images.count, "image")), but no data set to train on")
-    let survey = DatasetSurvey(images, options) { display.progressed($0, of: $1) }
+    let survey = DatasetSurvey(images, options, threads: threading.count) {
+      display.progressed($0, of: $1)
+    }
     display.finished()
     let text = "\(problem)"
     try printLine(json ? survey.json(problem: text) : survey.text(problem: text))

@@ -1,4 +1,4 @@
-import MXLinear
+import MXCompute
 
 /// Says so where Swift or C were compiled without optimization, before anybody waits for it.
 func noteDebugBuild() {

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Files
 import Foundation
+import MXRuntime
 import Reports
-import Runtime
 import Training
 
 struct DemoCommand: ParsableCommand {
@@ -32,7 +33,6 @@ struct DemoCommand: ParsableCommand {
   @OptionGroup var threading: ThreadOption
 
   func run() throws {
-    try threading.apply()
     noteDebugBuild()
     let lifeline = try Lifeline()
     StopSignals.install(passingOnTo: lifeline)
@@ -69,7 +69,7 @@ struct DemoCommand: ParsableCommand {
 
   private func show(_ rows: [[String]]) throws {
     writeError("\n")
-    try printLine("Digits, \(counted(Threads.count, "thread")), seed \(seed):")
+    try printLine("Digits, \(counted(threading.count, "thread")), seed \(seed):")
     try printLine(
       table(
         [
@@ -96,7 +96,7 @@ struct DemoCommand: ParsableCommand {
       Bundle.main.executablePath!,
       [
         "train", "--data", "digits", "--method", method.rawValue, "--seed", "\(seed)", "--output",
-        run, "--threads", "\(Threads.count)", "--set", "training.evaluate_every=10",
+        run, "--threads", "\(threading.count)", "--set", "training.evaluate_every=10",
       ] + (epochs.map { ["--epochs", "\($0)"] } ?? []),
       environment: ProcessInfo.processInfo.environment, lifeline: lifeline)
     let ending = child.wait()

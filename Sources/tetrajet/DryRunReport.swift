@@ -1,5 +1,5 @@
+import Files
 import Reports
-import Runtime
 import Training
 
 /// What `train --dry-run` says.
@@ -20,7 +20,7 @@ extension RunTrial {
         "a step",
         "\(fixed(1000 * stepSeconds, 1)) ms of \(counted(recipe.training.batchSize, "image")), "
           + "\(fixed(imagesPerSecond, 0)) images/s (\(counted(steps, "step")), "
-          + "\(counted(Threads.count, "thread")))"
+          + "\(counted(threads, "thread")))"
       ),
       (
         "the run",

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Files
 import Reports
-import Runtime
 import Training
 
 struct EvalCommand: ParsableCommand {
@@ -58,11 +58,11 @@ struct EvalCommand: ParsableCommand {
   }
 
   func run() throws {
-    try threading.apply()
+    let cpu = try threading.cpu()
     let files = try outputs()
     let model = try Checkpoint(path: checkpoint)
     let evaluation = try model.evaluate(
-      data: data, onNote: { writeError("\(oneLine($0))\n") },
+      data: data, on: cpu, onNote: { writeError("\(oneLine($0))\n") },
       onSkip: { writeError("skipped: \($0)\n") })
     for (file, table) in files {
       try file.write { output in

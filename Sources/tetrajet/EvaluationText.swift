@@ -1,5 +1,5 @@
+import Files
 import Reports
-import Runtime
 import Training
 
 /// An evaluation as people read it: the scores, a table of classes, and the images that the model is furthest off with.

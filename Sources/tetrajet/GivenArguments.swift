@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// What the command was called with, without its own name: names of files that are no UTF-8 as `RawName` writes them,
 /// where Swift's own list would have other names in their place.

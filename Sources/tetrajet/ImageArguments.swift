@@ -1,7 +1,7 @@
 import ArgumentParser
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// The images that a command is given: files, folders with all that is in them, patterns that the shell has left alone, and `-`
 /// for names on standard input.

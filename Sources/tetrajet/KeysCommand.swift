@@ -1,7 +1,7 @@
 import ArgumentParser
+import Files
 import Foundation
 import Oscillation
-import Runtime
 import Training
 
 struct KeysCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Training
 import Foundation
-import Runtime
 
 /// Prints the manual page, for `make install`. Its text is the help's: one list of options, not two.
 struct ManualCommand: ParsableCommand {

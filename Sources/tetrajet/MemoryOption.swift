@@ -1,5 +1,5 @@
 import ArgumentParser
-import Runtime
+import MXRuntime
 
 /// The option that bounds what a run may take of memory.
 struct MemoryOption: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Files
 import Reports
-import Runtime
 import Training
 import VisionModels
 
@@ -30,7 +30,7 @@ struct ModelsCommand: ParsableCommand {
   @OptionGroup var threading: ThreadOption
 
   func run() throws {
-    try threading.apply()
+    let cpu = try threading.cpu()
     let methods: [Method] = memory ? [.fp32, .microscaling, .tetrajet] : []
     var rows: [[String]] = []
     if let name { _ = try ModelConfiguration.preset(name) }
@@ -38,7 +38,7 @@ struct ModelsCommand: ParsableCommand {
     var kept: [[(layer: String, bytes: Int)]] = []
     for (name, shape) in models {
       let parameters = try VisionModel(shape, recipe: .fp32).parameters.count
-      let memories = try methods.map { ($0, try TrainingMemory(shape, $0.linearRecipe)) }
+      let memories = try methods.map { ($0, try TrainingMemory(shape, $0.linearRecipe, cpu)) }
       kept = memories.map(\.1.kept)
       if json {
         var line = JSONLine()

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Runtime
+import Files
 
 /// The option of every subcommand that writes a file the user names.
 struct OutputOption: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Files
 import Reports
-import Runtime
 import Training
 
 struct PredictCommand: ParsableCommand {
@@ -59,7 +59,7 @@ struct PredictCommand: ParsableCommand {
   }
 
   func run() throws {
-    try threading.apply()
+    let cpu = try threading.cpu()
     let model = try Checkpoint(path: checkpoint)
     let arguments = try ImageArguments(images)
     for remark in arguments.remarks { writeError("\(remark)\n") }
@@ -71,7 +71,7 @@ struct PredictCommand: ParsableCommand {
     for start in stride(from: 0, to: files.count, by: batchSize) {
       let batch = files[start..<min(start + batchSize, files.count)]
       var (names, inputs) = ([String](), [[Float]]())
-      for (name, input) in zip(batch, model.prepare(Array(batch))) {
+      for (name, input) in zip(batch, model.prepare(Array(batch), threads: cpu.threads)) {
         do {
           inputs.append(try input.get())
           names.append(name)
@@ -82,7 +82,7 @@ struct PredictCommand: ParsableCommand {
           status = max(status, error.category.rawValue)
         }
       }
-      for (name, predictions) in zip(names, try model.predict(inputs, count: writer.top)) {
+      for (name, predictions) in zip(names, try model.predict(inputs, count: writer.top, on: cpu)) {
         try writer.write(predictions, of: name)
       }
     }

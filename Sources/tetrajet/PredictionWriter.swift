@@ -1,5 +1,5 @@
+import Files
 import Reports
-import Runtime
 import Training
 
 /// Writes predictions to standard output, image by image as they come.

@@ -1,7 +1,8 @@
+import Files
 import Foundation
 import ImageData
+import MXCompute
 import Reports
-import Runtime
 import Synchronization
 import Training
 

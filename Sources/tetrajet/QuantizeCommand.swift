@@ -1,7 +1,7 @@
 import ArgumentParser
+import Files
 import MXFormats
 import Reports
-import Runtime
 import Training
 
 extension ScaleRule: ExpressibleByArgument {}

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Reports
-import Runtime
 import Training
 
 struct ReportCommand: ParsableCommand {

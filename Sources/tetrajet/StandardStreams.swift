@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// Writes a line of results to standard output, past every buffer, so that whoever reads a pipe has it at once.
 ///

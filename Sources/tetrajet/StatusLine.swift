@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 import Synchronization
 
 /// One part of a status line.

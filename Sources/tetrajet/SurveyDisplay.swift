@@ -1,6 +1,7 @@
+import Files
 import Foundation
+import MXRuntime
 import Reports
-import Runtime
 import Synchronization
 
 /// Shows on standard error how far a survey is: a bar that moves on a terminal, elsewhere a line at

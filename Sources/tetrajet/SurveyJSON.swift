@@ -1,5 +1,5 @@
+import Files
 import ImageData
-import Runtime
 import Training
 
 extension DatasetSurvey {

@@ -1,6 +1,5 @@
 import ImageData
 import Reports
-import Runtime
 import Training
 
 extension DatasetSurvey {

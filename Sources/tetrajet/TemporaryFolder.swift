@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// A folder for what a command needs while it runs, removed with its owner.
 ///

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Files
 import Foundation
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
+import Training
 
 /// The command and its subcommands.
 struct Tetrajet: ParsableCommand {
@@ -85,12 +87,15 @@ struct ThreadOption: ParsableArguments {
       "Threads; no result depends on them. (default: all)", valueName: "n"))
   var threads: Int?
 
-  /// Takes effect for the whole process.
-  func apply() throws {
-    guard let threads else { return }
-    guard (1...1024).contains(threads) else {
+  /// What the command computes on.
+  func cpu() throws -> CPU { try CPU(threads: threads) }
+
+  /// As many threads as are asked for.
+  var count: Int { threads ?? ProcessorCount.current }
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads is \(threads); it must be from 1 to 1024")
     }
-    Threads.count = threads
   }
 }

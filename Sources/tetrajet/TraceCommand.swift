@@ -3,7 +3,6 @@ import Foundation
 import MXFormats
 import MXLinear
 import Reports
-import Runtime
 import Training
 
 extension Method: ExpressibleByArgument {}
@@ -95,16 +94,16 @@ struct TraceCommand: ParsableCommand {
   }
 
   func run() throws {
-    try threading.apply()
+    let cpu = try threading.cpu()
     try method?.validate()
     let settings = try settings()
     let output = try output.map { try outputs.file($0, inputs: [input]) }
     guard let repeats else {
-      try traceStep(input, output: output!, settings: settings, seed: seed)
+      try traceStep(input, output: output!, settings: settings, seed: seed, on: cpu)
       return
     }
     let comparisons = try compareGradients(
-      input, output: output, settings: settings, seed: seed, repeats: repeats)
+      input, output: output, settings: settings, seed: seed, repeats: repeats, on: cpu)
     if json {
       for comparison in comparisons { try printLine(comparison.line.text) }
     } else {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Runtime
 import Training
 
 struct TrainCommand: ParsableCommand {
@@ -62,7 +61,6 @@ struct TrainCommand: ParsableCommand {
       try printLine(resolved().yaml.trimmingCharacters(in: .newlines))
       return
     }
-    try threading.apply()
     if dryRun {
       try tryOut()
       return
@@ -99,7 +97,8 @@ struct TrainCommand: ParsableCommand {
       }
       let resolved = try resolved()
       return try Trainer(
-        resolved, output: output ?? defaultOutput(resolved), isNumbered: output == nil,
+        resolved, on: try threading.cpu(), output: output ?? defaultOutput(resolved),
+        isNumbered: output == nil,
         earlierRun: earlierRun, memoryLimit: try memory.limit(), observer: observer,
         request: StopSignals.request)
     }
@@ -107,7 +106,8 @@ struct TrainCommand: ParsableCommand {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
     }
     return try Trainer(
-      resuming: resume, settings: options.settings(), isWholeRecipe: options.recipe != nil,
+      resuming: resume, on: try threading.cpu(), settings: options.settings(),
+      isWholeRecipe: options.recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
       request: StopSignals.request)
   }
@@ -136,7 +136,8 @@ struct TrainCommand: ParsableCommand {
   private func tryOut() throws {
     let recipe = try resolved()
     let trainer = try Trainer(
-      trying: recipe, output: output ?? defaultOutput(recipe), earlierRun: earlierRun,
+      trying: recipe, on: try threading.cpu(), output: output ?? defaultOutput(recipe),
+      earlierRun: earlierRun,
       memoryLimit: try memory.limit(), observer: ProgressDisplay())
     let trial = try trainer.tryOut()
     try printLine(json ? trial.line.text : trial.text)

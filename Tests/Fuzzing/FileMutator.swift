@@ -1,4 +1,4 @@
-import Runtime
+import MXRuntime
 
 /// Makes hostile files out of valid ones. What comes out depends on the generator's seed alone.
 struct FileMutator {

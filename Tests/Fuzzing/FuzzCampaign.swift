@@ -1,16 +1,17 @@
 import CAllocationCounter
+import Files
 import Foundation
-import Runtime
+import MXRuntime
 
 /// Many cases of one format, one after the other, and what became of them.
 ///
 /// A case is a valid file, or a changed one that was still read, changed once more. The whole
 /// campaign depends on its seed alone. The file of the case that is running lies where the reader
 /// looks for it: after a crash it is still there.
-public struct FuzzCampaign {
+package struct FuzzCampaign {
   /// What is promised of a reader's memory: beside its tables no more than this often the bytes of
   /// a file and the bytes or pixels that it unpacks to.
-  public static let allowedRatio = 16
+  package static let allowedRatio = 16
   /// What is promised of its time: a second, and so much for each of these bytes and pixels, all readings together.
   static let allowedTime = Duration.nanoseconds(20)
   /// What unpacks to more is no start for further cases: most of them would be as large, and few in an hour.
@@ -22,13 +23,13 @@ public struct FuzzCampaign {
   private var pool: [[UInt8]]
 
   /// What was found.
-  public private(set) var report: FuzzReport
+  package private(set) var report: FuzzReport
 
   /// A campaign.
   ///
   /// - Parameter countsThread: whether to count this thread's allocations only, as where other
   ///   tests run beside it.
-  public init(_ target: FuzzTarget, seed: UInt64, countsThread: Bool = false) {
+  package init(_ target: FuzzTarget, seed: UInt64, countsThread: Bool = false) {
     self.target = target
     self.countsThread = countsThread
     random = RandomStream(seed: seed, purpose: .benchmark, step: 9).sequence(item: 0)
@@ -37,7 +38,7 @@ public struct FuzzCampaign {
   }
 
   /// Runs the seeds themselves, which must all be read.
-  public mutating func runSeeds() throws {
+  package mutating func runSeeds() throws {
     for (index, seed) in target.seeds.enumerated() {
       if try !run(seed) { report.findings.append("seed \(index) is refused: \(report.lastError)") }
     }
@@ -46,12 +47,12 @@ public struct FuzzCampaign {
   }
 
   /// Writes the valid files that cases are made from, for other programs to start from.
-  public func writeSeeds(to folder: String) throws {
+  package func writeSeeds(to folder: String) throws {
     for (index, seed) in target.seeds.enumerated() { try write(seed, to: "\(folder)/\(index)") }
   }
 
   /// Runs so many cases more.
-  public mutating func run(cases: Int) throws {
+  package mutating func run(cases: Int) throws {
     let mutator = FileMutator(tokens: target.tokens)
     for _ in 0..<cases {
       let file = pool[random.integer(below: pool.count)]
@@ -75,7 +76,7 @@ public struct FuzzCampaign {
 
   /// Runs one case; whether it was read.
   @discardableResult
-  public mutating func run(_ bytes: [UInt8]) throws -> Bool {
+  package mutating func run(_ bytes: [UInt8]) throws -> Bool {
     try write(bytes, to: target.path)
     startCounting()
     let start = processorTime
@@ -144,20 +145,20 @@ public struct FuzzCampaign {
 }
 
 /// What a campaign found.
-public struct FuzzReport {
+package struct FuzzReport {
   /// The format.
-  public let name: String
+  package let name: String
   /// Cases run, and how many of them were read without an error.
-  public internal(set) var cases = 0, accepted = 0
+  package internal(set) var cases = 0, accepted = 0
   /// The case that took longest.
-  public internal(set) var slowest = Duration.zero
+  package internal(set) var slowest = Duration.zero
   /// The largest allocation, and the most that one case had at a time, in bytes.
-  public internal(set) var largest = 0, livePeak = 0
+  package internal(set) var largest = 0, livePeak = 0
   /// The most that one case had at a time, without what tables may take, in sizes of the file and
   /// what it unpacks to.
-  public internal(set) var ratio = 0.0
+  package internal(set) var ratio = 0.0
   /// What should not have been.
-  public internal(set) var findings: [String] = []
+  package internal(set) var findings: [String] = []
   /// The last error, for looking into refused seeds.
-  public internal(set) var lastError = ""
+  package internal(set) var lastError = ""
 }

@@ -1,13 +1,13 @@
 extension FuzzReport {
   /// The head of a table of reports, in Markdown.
-  public static let heading = """
+  package static let heading = """
     | format | cases | read | refused | slowest, ms | largest allocation, KiB | most at a time, KiB \
     | beyond tables, in sizes |
     |---|---|---|---|---|---|---|---|
     """
 
   /// This report's line of the table.
-  public var row: String {
+  package var row: String {
     let milliseconds =
       Double(slowest.components.attoseconds) / 1e15
       + Double(slowest.components.seconds) * 1e3

@@ -1,11 +1,11 @@
 import ImageData
-import Runtime
+import MXRuntime
 
 /// One format of files that come from outside: valid files to start from, and the reader that they
 /// are given to.
-public struct FuzzTarget {
+package struct FuzzTarget {
   /// What tables and file names call the format.
-  public let name: String
+  package let name: String
   /// Valid files, small ones, of every kind that the reader knows.
   let seeds: [[UInt8]]
   /// Pieces of the format's own, which random bytes would hardly ever make.
@@ -34,7 +34,7 @@ public struct FuzzTarget {
   }
 
   /// All formats. Their files lie in `folder`, best one in memory.
-  public static func all(in folder: String) throws -> [FuzzTarget] {
+  package static func all(in folder: String) throws -> [FuzzTarget] {
     [
       try safetensors(in: folder), recipe(in: folder), try runs(in: folder),
       try idx(in: folder, isCompressed: false),

@@ -1,18 +1,18 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// An image file of `Pictures/`, small ones of every format, which Pillow and other programs wrote.
-public struct Picture: Sendable {
+package struct Picture: Sendable {
   /// Its name, with the format's ending.
-  public let name: String
+  package let name: String
   /// The file.
-  public let bytes: [UInt8]
+  package let bytes: [UInt8]
   /// What Pillow decodes it to: RGB, row by row, upright.
-  public let levels: [UInt8]
+  package let levels: [UInt8]
 
   /// All pictures, by name.
-  public static let all: [Picture] = {
+  package static let all: [Picture] = {
     guard let folder = Bundle.module.resourcePath.map({ $0 + "/Pictures" }),
       let names = try? FileManager.default.contentsOfDirectory(atPath: folder)
     else { preconditionFailure("the pictures of the tests are missing") }

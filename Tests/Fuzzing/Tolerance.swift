@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// Something that no reader may throw.
 struct UnexpectedError: Error, CustomStringConvertible {

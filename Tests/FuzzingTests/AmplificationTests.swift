@@ -1,5 +1,4 @@
 import Fuzzing
-import Runtime
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Fuzzing
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 @Suite("Class folders in tar archives")
@@ -96,7 +96,7 @@ struct ArchiveDatasetTests {
     let path = try folder.write("a.tar", tar(images + [("test/a/1.png", file())]))
     let train = try ImageDatasets.open(path).train
     let values = AlignedBuffer<Float>(count: 200)
-    parallelFor(200, workers: 8) { index, _ in
+    parallelFor(200, threads: 8) { index, _ in
       values.base[index] = (try? train.image(index)).map { Float($0.pixels[0]) } ?? -1
     }
     #expect(values.elements.enumerated().allSatisfy { Float($0.offset) == $0.element })

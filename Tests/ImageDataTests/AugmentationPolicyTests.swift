@@ -1,5 +1,5 @@
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 @Suite("Augmentation policies")

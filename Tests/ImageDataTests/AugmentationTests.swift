@@ -1,6 +1,6 @@
 import Fuzzing
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 @Suite("Augmentation")

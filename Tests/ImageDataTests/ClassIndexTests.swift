@@ -1,6 +1,5 @@
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 @Suite("classes.txt")

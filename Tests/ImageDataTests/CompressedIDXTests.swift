@@ -1,6 +1,6 @@
+import Files
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 @Suite("IDX files compressed by gzip")

@@ -1,7 +1,7 @@
+import Files
 import Foundation
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 @Suite("Names of files and folders")

@@ -1,7 +1,7 @@
 import CTurboJPEG
 import Fuzzing
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 /// Damaged files, from a fixed seed: each decodes to an image or throws an `ImageError`; that the

@@ -1,7 +1,8 @@
+import Files
 import Foundation
 import Fuzzing
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 /// Mutations of whole files. That the process survives them is the test; under the address

@@ -1,7 +1,6 @@
 import CTurboJPEG
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 @Suite("Decoding")

@@ -1,7 +1,7 @@
+import Files
 import Foundation
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 /// Links in archives lead to files of the archive and nowhere else; links in folders are the user's

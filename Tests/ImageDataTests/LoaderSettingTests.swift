@@ -1,5 +1,4 @@
 import ImageData
-import Runtime
 import Testing
 
 @Suite("Loader settings")

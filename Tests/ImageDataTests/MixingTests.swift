@@ -1,6 +1,6 @@
 import Foundation
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 @Suite("Mixup and CutMix")

@@ -1,6 +1,6 @@
+import Files
 import Fuzzing
 import ImageData
-import Runtime
 import Testing
 
 @Suite("Surveys of data sets")
@@ -29,7 +29,7 @@ struct SurveyTests {
 
   @Test("counts, formats, sizes and balance")
   func counts() throws {
-    let survey = DatasetSurvey(try write())
+    let survey = DatasetSurvey(try write(), threads: 2)
     #expect(survey.source == "class folders in \(folder.path)")
     #expect(survey.classNames == ["a", "b", "c"])
     let train = survey.train
@@ -53,7 +53,7 @@ struct SurveyTests {
   @Test("mean and deviation are those of values in 0...1, every image weighing the same")
   func statistics() throws {
     let datasets = try write()
-    let statistics = try #require(DatasetSurvey(datasets).train.statistics)
+    let statistics = try #require(DatasetSurvey(datasets, threads: 2).train.statistics)
     #expect(statistics.mean.count == 3)
     for channel in 0..<3 {
       var (mean, square) = (0.0, 0.0)
@@ -73,7 +73,7 @@ struct SurveyTests {
 
   @Test("a data set of grey images has one mean; the built-in digits are 8 x 8 pixels, ten classes")
   func digits() throws {
-    let survey = DatasetSurvey(try ImageDatasets.open("digits"))
+    let survey = DatasetSurvey(try ImageDatasets.open("digits"), threads: 2)
     #expect(survey.train.bare == 1437 && survey.train.formats.isEmpty && survey.train.grey == 1437)
     let width = try #require(survey.train.widths.summary)
     #expect(width == (8, 8, 8) && survey.train.fileBytes == 0)
@@ -87,7 +87,7 @@ struct SurveyTests {
   func threads() throws {
     let datasets = try write(broken: 1200)
     let surveys = [1, 2, 5].map { threads in
-      Threads.with(threads) { DatasetSurvey(datasets, .init(listedBroken: 3)) }
+      DatasetSurvey(datasets, .init(listedBroken: 3), threads: threads)
     }
     for survey in surveys {
       #expect(survey.train.statistics?.mean == surveys[0].train.statistics?.mean)
@@ -101,20 +101,22 @@ struct SurveyTests {
 
   @Test("broken images are counted, the first ones named, and in no other number")
   func broken() throws {
-    let survey = DatasetSurvey(try write(broken: 5), .init(listedBroken: 2))
+    let survey = DatasetSurvey(try write(broken: 5), .init(listedBroken: 2), threads: 2)
     #expect(survey.train.count == 11 && survey.train.brokenCount == 5)
     #expect(survey.train.formats == [.png: 5, .jpeg: 1])
     #expect(
       survey.train.broken.map(\.name)
         == ["z100", "z101"].map { "\(folder.path)/train/a/\($0).png" })
     #expect(survey.train.broken.allSatisfy { $0.reason.contains("neither JPEG") })
-    #expect(survey.train.statistics?.mean == DatasetSurvey(try write()).train.statistics?.mean)
+    #expect(
+      survey.train.statistics?.mean == DatasetSurvey(try write(), threads: 2).train.statistics?.mean
+    )
   }
 
   @Test("a side of broken images has no mean and no sizes")
   func allBroken() throws {
     for side in ["train", "test"] { try folder.write("\(side)/a/1.png", []) }
-    let survey = DatasetSurvey(try ImageDatasets.open(folder.path))
+    let survey = DatasetSurvey(try ImageDatasets.open(folder.path), threads: 2)
     #expect(survey.train.statistics == nil && survey.train.widths.summary == nil)
     #expect(survey.train.brokenCount == 1 && survey.train.broken.count == 1)
   }
@@ -128,7 +130,7 @@ struct SurveyTests {
       }
       try folder.write("test/\(name)/1.jpg", jpeg(pattern(1, 1, 1)))
     }
-    let survey = DatasetSurvey(try ImageDatasets.open(folder.path), .init(sample: 10))
+    let survey = DatasetSurvey(try ImageDatasets.open(folder.path), .init(sample: 10), threads: 2)
     #expect(survey.train.count == 100 && survey.train.surveyed == 10)
     #expect(survey.test.surveyed == 2 && survey.train.classCounts == [50, 50])
     // Images 0, 10, … 90 are 1, 11, … 91 wide.
@@ -145,7 +147,9 @@ struct SurveyTests {
       }
     }
     let path = try folder.write("a.tar", tar(files))
-    let (one, other) = (DatasetSurvey(datasets), DatasetSurvey(try ImageDatasets.open(path)))
+    let (one, other) = (
+      DatasetSurvey(datasets, threads: 2), DatasetSurvey(try ImageDatasets.open(path), threads: 2)
+    )
     #expect(one.train.statistics?.mean == other.train.statistics?.mean)
     #expect(one.train.fileBytes == other.train.fileBytes && other.test.count == 3)
   }

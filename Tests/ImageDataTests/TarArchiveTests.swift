@@ -1,7 +1,8 @@
+import Files
 import Foundation
 import Fuzzing
 import ImageData
-import Runtime
+import MXRuntime
 import Testing
 
 @Suite("Tar archives")

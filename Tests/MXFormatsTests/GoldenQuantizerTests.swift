@@ -1,5 +1,4 @@
 import MXFormats
-import Runtime
 import TestSupport
 import Testing
 

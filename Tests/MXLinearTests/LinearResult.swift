@@ -1,5 +1,6 @@
 import MXLinear
-import Runtime
+import MXRuntime
+import TestSupport
 
 /// The four results of a linear layer, forward and backward.
 struct LinearResult {
@@ -10,7 +11,7 @@ struct LinearResult {
 
   init(
     x: [Float], w: [Float], b: [Float], dy: [Float], ema: [Float]? = nil, n: Int, d: Int, c: Int,
-    recipe: LinearRecipe, engine: Engine, context: StepContext = StepContext()
+    recipe: LinearRecipe, engine: Engine, context: StepContext = StepContext(cpu)
   ) throws {
     let linear = Linear(
       name: "test", index: 3, inputs: d, outputs: c, recipe: recipe, engine: engine)
@@ -21,15 +22,14 @@ struct LinearResult {
     let (weight, bias) = (Owned(w, rows: c, columns: d), Owned(b, rows: 1, columns: c))
     let average = ema.map { Owned($0, rows: c, columns: d) }
     let parameters = Linear.Parameters(
-      weight: weight.buffer.base, bias: bias.buffer.base,
-      weightEMA: average.map { UnsafePointer($0.buffer.base) })
+      weight: weight.matrix, bias: bias.matrix, weightAverages: average?.matrix)
     // What is saved may point to x, and `parameters` points to the rest.
     try withExtendedLifetime((input, weight, bias, average)) {
       let saved = try linear.forward(
         input.matrix, parameters, y: y.matrix, workspace: workspace, context: context)
       try linear.backward(
         dy: dyOwned.matrix, saved, parameters, dx: dx.matrix,
-        gradients: Linear.Gradients(weight: dw.buffer.base, bias: db.buffer.base),
+        gradients: Linear.Gradients(weight: dw.matrix, bias: db.matrix),
         arena: workspace.scratch, context: context)
     }
     (self.y, self.dx, self.dw, self.db) = (y.values, dx.values, dw.values, db.values)

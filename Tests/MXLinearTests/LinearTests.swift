@@ -1,6 +1,6 @@
 import MXFormats
 import MXLinear
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 
@@ -49,7 +49,7 @@ struct LinearTests {
     for (n, d, c) in [(1, 1, 1), (7, 33, 31), (197, 96, 40), (600, 50, 130)] {
       let (x, w) = (random.normals(n * d), random.normals(c * d))
       let (b, dy) = (random.normals(c), random.normals(n * c))
-      let context = StepContext(seed: 5, step: 2)
+      let context = StepContext(cpu, seed: 5, step: 2)
       let result = try LinearResult(
         x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, engine: engine,
         context: context)
@@ -98,10 +98,9 @@ struct LinearTests {
     let (b, dy) = (random.normals(c), random.normals(n * c))
     var results: [[Float]] = []
     for threads in [1, 3] {
-      let result = try Threads.with(threads) {
-        try LinearResult(
-          x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet, engine: engine)
-      }
+      let result = try LinearResult(
+        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: .tetrajet, engine: engine,
+        context: StepContext(cpu.on(threads: threads)))
       results.append(result.y + result.dx + result.dw + result.db)
     }
     #expect(results[0] == results[1])
@@ -150,7 +149,7 @@ struct UnbiasednessTests {
     for step in 0..<4096 {
       let result = try LinearResult(
         x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, engine: engine,
-        context: StepContext(seed: 1, step: step))
+        context: StepContext(cpu, seed: 1, step: step))
       for (index, value) in (result.dx + result.dw).enumerated() { sum[index] += value }
       if [16, 256, 4096].contains(step + 1) {
         errors.append(relativeError(sum.map { $0 / Float(step + 1) }, exact.dx + exact.dw))

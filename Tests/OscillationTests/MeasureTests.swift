@@ -1,7 +1,8 @@
+import MXCompute
 import MXFormats
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import TestSupport
 import Testing
 
@@ -34,8 +35,8 @@ struct MeasureTests {
     let ratio = try file.floats("oscillation_ratio").map(Double.init)
     let period = try file.floats("period_k1_16_k2_5").map { Int($0) }
     let confidence = try file.floats("quantization_confidence").map(Double.init)
-    let quantizer = WeightQuantizer(oneTensor(rows, columns), .tetrajet)
-    let window = MovementWindow(quantizer, arena: arena)
+    let quantizer = WeightQuantizer(oneTensor(rows, columns), LinearRecipe.tetrajet[.q2])
+    let window = MovementWindow(quantizer, cpu, arena: arena)
     let steps = (0..<31).map { buffer(weights[$0 * 2048..<($0 + 1) * 2048]) }
     window.begin(steps[0], averages: nil)
     for step in steps.dropFirst() { window.add(step, averages: nil) }
@@ -43,9 +44,9 @@ struct MeasureTests {
       let found = window.ratio(5 + element)
       #expect(abs(Double(found) - ratio[element]) <= 1e-5 * ratio[element])
       #expect(
-        Int(QRamping.period(found, RemedySettings().qramping, limit: 1 << 20)) == period[element])
+        Int(RampingRule(k1: 16, k2: 5, limit: 0x1p20).period(found)) == period[element])
     }
-    let measured = QuantizationConfidence(steps[30], quantizer)
+    let measured = QuantizationConfidence(steps[30], quantizer, by: cpu)
     let mean = confidence.reduce(0, +) / 2048
     #expect(abs(measured.all.mean - mean) < 1e-6)
     var histogram = [Int](repeating: 0, count: 20)
@@ -59,18 +60,18 @@ struct MeasureTests {
 
   @Test("confidence is 0 on thresholds, 1 in the middle of a bin and beyond the grid")
   func confidence() {
-    let e2m1 = { QuantizationConfidence.confidence($0, format: .e2m1) }
+    let e2m1 = { ConfidenceGrid(.e2m1).confidence($0) }
     for threshold: Float in [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5] { #expect(e2m1(threshold) == 0) }
     for middle: Float in [0, 0.5, 1, 1.5, 3, 6, 7.5, .infinity] { #expect(e2m1(middle) == 1) }
     // 2 lies in the bin 1.75…2.5, which is wider above.
     #expect(abs(e2m1(2) - 2.0 / 3) < 1e-6 && abs(e2m1(5.25) - 0.25) < 1e-6)
-    #expect(QuantizationConfidence.confidence(12, format: .e3m0) == 0)
+    #expect(ConfidenceGrid(.e3m0).confidence(12) == 0)
   }
 
   @Test("a window counts flips, scale flips and rates of change as defined")
   func window() {
-    let quantizer = WeightQuantizer(oneTensor(1, 34), .tetrajet)
-    let window = MovementWindow(quantizer, arena: arena)
+    let quantizer = WeightQuantizer(oneTensor(1, 34), LinearRecipe.tetrajet[.q2])
+    let window = MovementWindow(quantizer, cpu, arena: arena)
     // Two groups: one of 32 with the largest magnitude 6, one of 2 with 1.
     var values = [Float](repeating: 1, count: 34)
     values[0] = 6
@@ -100,7 +101,8 @@ struct MeasureTests {
     _ = table.add("bias", [5], decays: false)
     _ = table.add("large", [1, 32], decays: true, quantized: true)
     _ = table.add("small", [1, 32], decays: true, quantized: true)
-    let window = MovementWindow(WeightQuantizer(table, .tetrajet), arena: arena)
+    let window = MovementWindow(
+      WeightQuantizer(table, LinearRecipe.tetrajet[.q2]), cpu, arena: arena)
     var values = [Float](repeating: 6, count: 32) + [Float](repeating: 0.5, count: 32)
     window.begin(buffer(values), averages: nil)
     values[40] = 0.75  // |Δw| = .25 of a tensor of norm .5·√32.
@@ -118,10 +120,10 @@ struct MeasureTests {
     // Against a scale of 1, 31 lies at the end of E3M0's range and far outside of E2M1's.
     var values = [Float](repeating: 0, count: 32)
     (values[0], values[1]) = (31, 12)
-    let quantizer = WeightQuantizer(oneTensor(1, 32), recipe)
-    let latent = QuantizationConfidence(buffer(values), quantizer).all.latent
-    #expect(QuantizationConfidence.latentRange(.e3m0) == 32)
-    #expect(QuantizationConfidence.latentRange(.e2m1) == 8)
+    let quantizer = WeightQuantizer(oneTensor(1, 32), recipe[.q2])
+    let latent = QuantizationConfidence(buffer(values), quantizer, by: cpu).all.latent
+    #expect(ConfidenceGrid(.e3m0).latentRange == 32)
+    #expect(ConfidenceGrid(.e2m1).latentRange == 8)
     #expect(latent[Int((31 + 32.0) / 64 * 128)] == 1 && latent[Int((12 + 32.0) / 64 * 128)] == 1)
     #expect(latent[64] == 30)
   }
@@ -134,13 +136,13 @@ struct MeasureTests {
     let averages = values.map { $0 + 0.05 * random.normal() }
     var recipe = LinearRecipe.tetrajet
     recipe[.q2]?.rounding = .ema
-    let quantizer = WeightQuantizer(oneTensor(rows, columns), recipe)
+    let quantizer = WeightQuantizer(oneTensor(rows, columns), recipe[.q2])
     let out = buffer([Float](repeating: .nan, count: rows * columns))
     let scales = AlignedBuffer<UInt8>(count: quantizer.groupCount)
     for average in [nil, averages] {
       quantizer.quantize(
-        buffer(values), averages: average.map { buffer($0) }, into: out.base, scales: scales.base,
-        arena: arena)
+        buffer(values), averages: average.map { buffer($0) }, into: out.matrix(), scales: scales,
+        by: cpu, arena: arena)
       let expected = Quantizer(rounding: average == nil ? .nearestEven : .ema)
         .quantize(values, rows: rows, columns: columns, ema: average)
       #expect(Array(out.elements.dropFirst(5)) == expected.values)
@@ -151,8 +153,8 @@ struct MeasureTests {
 
   @Test("trajectories keep the liveliest of the weights that are watched, with codes and scales")
   func trajectories() {
-    let quantizer = WeightQuantizer(oneTensor(2, 64), .tetrajet)
-    let window = MovementWindow(quantizer, arena: arena)
+    let quantizer = WeightQuantizer(oneTensor(2, 64), LinearRecipe.tetrajet[.q2])
+    let window = MovementWindow(quantizer, cpu, arena: arena)
     let trajectories = Trajectories(window, candidates: 64)
     var values = [Float](repeating: 0.5, count: 128)
     for row in 0..<4 { values[row * 32] = -6 }
@@ -173,8 +175,8 @@ struct MeasureTests {
 
   @Test("the liveliest are those whose codes flip, and not those whose group changes its scale")
   func scaleFlips() {
-    let quantizer = WeightQuantizer(oneTensor(1, 64), .tetrajet)
-    let window = MovementWindow(quantizer, arena: arena)
+    let quantizer = WeightQuantizer(oneTensor(1, 64), LinearRecipe.tetrajet[.q2])
+    let window = MovementWindow(quantizer, cpu, arena: arena)
     let trajectories = Trajectories(window, candidates: 64)
     var values = [Float](repeating: 0.5, count: 64)
     window.begin(buffer(values), averages: nil)

@@ -1,6 +1,7 @@
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
+import TestSupport
 import Testing
 
 @Suite("A remedy says beforehand what it will take of memory")
@@ -10,7 +11,7 @@ struct RemedyMemoryTests {
     _ = table.add("a.weight", [48, 70], decays: true, quantized: true)
     _ = table.add("a.bias", [48], decays: false)
     _ = table.add("b.weight", [20, 48], decays: true, quantized: true)
-    return WeightQuantizer(table, .tetrajet)
+    return WeightQuantizer(table, LinearRecipe.tetrajet[.q2])
   }()
 
   /// The bytes of all buffers that an object holds, and of those that its objects hold.
@@ -24,7 +25,7 @@ struct RemedyMemoryTests {
 
   @Test("the buffers that it makes, and those of its state", arguments: RemedyName.allCases)
   func buffers(_ name: RemedyName) {
-    let remedy = name.make(RemedySettings(), quantizer: Self.quantizer)
+    let remedy = name.make(RemedySettings(), quantizer: Self.quantizer, cpu)
     let memory = name.memory(Self.quantizer)
     #expect(memory.kept == bytes(remedy))
     #expect(memory.state == remedy.state.reduce(0) { $0 + bytes($1.buffer) })
@@ -33,7 +34,7 @@ struct RemedyMemoryTests {
 
   @Test("a window of movements")
   func window() {
-    let window = MovementWindow(Self.quantizer, arena: Arena(chunkCount: 1 << 12))
+    let window = MovementWindow(Self.quantizer, cpu, arena: Arena(chunkCount: 1 << 12))
     #expect(MovementWindow.bytes(Self.quantizer) == bytes(window))
   }
 
@@ -44,7 +45,7 @@ struct RemedyMemoryTests {
     let (weights, values) = (
       AlignedBuffer<Float>(count: quantizer.count), AlignedBuffer<Float>(count: quantizer.count)
     )
-    quantizer.quantize(weights, averages: nil, into: values.base, arena: arena)
+    quantizer.quantize(weights, averages: nil, into: values.matrix(), by: cpu, arena: arena)
     // Arenas hand out whole cache lines.
     #expect(
       arena.peakCount * MemoryLayout<Float>.stride == (quantizer.scratchBytes + 63) / 64 * 64)

@@ -1,8 +1,7 @@
 import Foundation
-import MXFormats
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import TestSupport
 import Testing
 
@@ -22,7 +21,7 @@ final class ToyTraining {
     _ values: [Float], rows: Int, totalSteps: Int, recipe: LinearRecipe = .tetrajet,
     _ remedy: (WeightQuantizer) -> any Remedy
   ) {
-    quantizer = WeightQuantizer(oneTensor(rows, values.count / rows), recipe)
+    quantizer = WeightQuantizer(oneTensor(rows, values.count / rows), recipe[.q2])
     weights = buffer(values)
     gradients = AlignedBuffer(count: weights.count)
     self.totalSteps = totalSteps
@@ -31,7 +30,7 @@ final class ToyTraining {
 
   func view(_ step: Int) -> TrainingView {
     TrainingView(
-      step: step, totalSteps: totalSteps, stepsPerEpoch: 10, learningRate: learningRate,
+      cpu, step: step, totalSteps: totalSteps, stepsPerEpoch: 10, learningRate: learningRate,
       weights: weights, gradients: gradients,
       averages: averages ?? remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
   }
@@ -209,7 +208,7 @@ struct RemedyTests {
     var settings = RemedySettings().oscireset
     (settings.start, settings.period, settings.window) = (0.5, 8, 4)
     let training = ToyTraining(Self.group(0.74, 0.3), rows: 1, totalSteps: 20) {
-      OsciReset(settings, $0)
+      OsciReset(settings, $0, cpu)
     }
     let averages = buffer(Self.group(0.74, 0.3))
     training.averages = averages
@@ -237,7 +236,7 @@ struct RemedyTests {
     // itself and no longer 0.
     var values = Self.group(0.7, 0.7, 0.7)
     values[0] = 6.9
-    let training = ToyTraining(values, rows: 1, totalSteps: 8) { OsciReset(settings, $0) }
+    let training = ToyTraining(values, rows: 1, totalSteps: 8) { OsciReset(settings, $0, cpu) }
     for step in 0..<4 {
       // 7.1 has the value 8.
       try training.run { $0.base[5] = step % 2 == 0 ? 7.1 : 6.9 }
@@ -251,7 +250,7 @@ struct RemedyTests {
     var settings = RemedySettings().oscireset
     (settings.start, settings.period, settings.window, settings.threshold) = (0, 10, 6, 12)
     func training() -> ToyTraining {
-      ToyTraining(Self.group(0.74, 0.74), rows: 1, totalSteps: 10) { OsciReset(settings, $0) }
+      ToyTraining(Self.group(0.74, 0.74), rows: 1, totalSteps: 10) { OsciReset(settings, $0, cpu) }
     }
     func move(_ step: Int) -> (AlignedBuffer<Float>) -> Void {
       { $0.base[6] = step % 2 == 0 ? 0.76 : 0.74 }

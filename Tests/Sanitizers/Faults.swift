@@ -30,7 +30,7 @@ enum Faults {
     case "loop":
       for round in 0..<100 {
         numbers[round % 4] += 1
-        parallelFor(4) { numbers[$0] += 1 }
+        parallelFor(4, threads: 2) { numbers[$0] += 1 }
         numbers[round % 4] -= 1
       }
     case let other: preconditionFailure("no fault is called \(other ?? "nothing")")
@@ -40,7 +40,7 @@ enum Faults {
   /// Runs `body` on two threads at the same time, in a parallel loop.
   private nonisolated static func onTwoThreads(_ body: () -> Void) {
     let arrived = Atomic<Int>(0)
-    parallelFor(2, workers: 2) { _, _ in
+    parallelFor(2, threads: 2) { _, _ in
       arrived.add(1, ordering: .relaxed)
       // Not for ever: libdispatch may have one thread only.
       for _ in 0..<1_000_000 where arrived.load(ordering: .relaxed) < 2 { sched_yield() }

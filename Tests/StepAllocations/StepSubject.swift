@@ -1,7 +1,9 @@
 import CAllocationCounter
+import Files
 import ImageData
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import Training
 import VisionModels
 
@@ -61,18 +63,19 @@ struct StepSubject {
   }
 
   /// The stacks of all allocations of a few steps, once others have filled the arenas.
-  func allocations() throws -> [AllocationSite] {
+  func allocations(on cpu: CPU) throws -> [AllocationSite] {
     let model = recipe.model
-    let training = try TrainingStep(recipe, stepsPerEpoch: Self.warmups + Self.counted)
+    let training = try TrainingStep(recipe, cpu, stepsPerEpoch: Self.warmups + Self.counted)
     training.schedule = LearningRateSchedule(constant: 1e-2)
     let images = AlignedBuffer<Float>(
       count: batch * model.channels * model.imageSize * model.imageSize)
     let random = RandomStream(seed: 1, purpose: .benchmark)
-    for index in 0..<images.count { images.base[index] = random.normal(index) }
+    for index in 0..<images.count { images[index] = random.normal(index) }
     let labels = (0..<batch).map { $0 % model.classes }
     func run(_ steps: Range<Int>) throws {
       for step in steps {
-        _ = try training.run(images.base, labels: labels, mixedShare: 0.7, step: step)
+        _ = try training.run(
+          images.matrix(rows: batch), labels: labels, mixedShare: 0.7, step: step)
       }
     }
     try run(0..<Self.warmups)

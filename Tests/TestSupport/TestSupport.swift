@@ -1,11 +1,12 @@
+import Files
 import Foundation
-import Runtime
+import MXRuntime
 import Testing
 
 /// Golden vectors that other implementations agree with. They are too large for the repository: the
 /// tests that need them run where `TETRAJET_GOLDEN` names their folder, or where a folder
 /// `shared/golden` lies beside the checkout.
-public enum Golden {
+package enum Golden {
   private static let folder: String? = {
     let beside = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../../shared/golden").standardized.path
@@ -14,22 +15,22 @@ public enum Golden {
   }()
 
   /// Whether the vectors are there.
-  public static var isAvailable: Bool { folder != nil }
+  package static var isAvailable: Bool { folder != nil }
 
   /// Why tests that need them are skipped.
-  public static let absence: Comment = "TETRAJET_GOLDEN names no folder of golden vectors"
+  package static let absence: Comment = "TETRAJET_GOLDEN names no folder of golden vectors"
 
   /// The path of a file of vectors.
-  public static func path(_ name: String) -> String { "\(folder ?? ".")/\(name).safetensors" }
+  package static func path(_ name: String) -> String { "\(folder ?? ".")/\(name).safetensors" }
 
   /// Opens a file of vectors.
-  public static func open(_ name: String) throws -> SafetensorsFile {
+  package static func open(_ name: String) throws -> SafetensorsFile {
     try SafetensorsFile(path: path(name))
   }
 }
 
 /// ‖a − b‖ / ‖b‖ in double precision; b is the reference.
-public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+package func relativeError(_ a: [Float], _ b: [Float]) -> Double {
   precondition(a.count == b.count, "\(a.count) against \(b.count) numbers")
   var difference = 0.0
   var norm = 0.0
@@ -41,34 +42,34 @@ public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
 }
 
 /// Reproducible test numbers: normal, or of widely spread magnitudes.
-public struct TestRandom {
+package struct TestRandom {
   private var sequence: RandomSequence
   /// For failure messages.
-  public let seed: UInt64
+  package let seed: UInt64
 
   /// Numbers that belong to a seed.
-  public init(seed: UInt64) {
+  package init(seed: UInt64) {
     self.seed = seed
     sequence = RandomStream(seed: seed, purpose: .benchmark).sequence(item: 0)
   }
 
   /// An integer in 0 ..< bound.
-  public mutating func integer(below bound: Int) -> Int { sequence.integer(below: bound) }
+  package mutating func integer(below bound: Int) -> Int { sequence.integer(below: bound) }
 
   /// 32 random bits.
-  public mutating func bits() -> UInt32 { sequence.nextBits() }
+  package mutating func bits() -> UInt32 { sequence.nextBits() }
 
   /// A standard normal number.
-  public mutating func normal() -> Float {
+  package mutating func normal() -> Float {
     let radius = (-2 * log(1 - Double(sequence.uniform()))).squareRoot()
     return Float(radius * cos(2 * .pi * Double(sequence.uniform())))
   }
 
   /// Standard normal numbers.
-  public mutating func normals(_ count: Int) -> [Float] { (0..<count).map { _ in normal() } }
+  package mutating func normals(_ count: Int) -> [Float] { (0..<count).map { _ in normal() } }
 
   /// Finite numbers of every kind: random bits, zeros of both signs, subnormals, grid points and ties.
-  public mutating func extremes(_ count: Int) -> [Float] {
+  package mutating func extremes(_ count: Int) -> [Float] {
     (0..<count).map { _ in
       switch integer(below: 6) {
       case 0: normal()
@@ -87,7 +88,7 @@ public struct TestRandom {
 }
 
 /// A folder that lives as long as `body` runs.
-public func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+package func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory
     .appendingPathComponent("tetrajet-tests-\(UUID().uuidString)").path
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

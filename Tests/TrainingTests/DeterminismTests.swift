@@ -1,5 +1,4 @@
 import MXLinear
-import Runtime
 import TestSupport
 import Testing
 import Training
@@ -23,15 +22,13 @@ struct DeterminismTests {
       recipe.model.channels = 1
     }
     recipe.model.classes = 10
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu.on(threads: threads))
     training.schedule = LearningRateSchedule(constant: 1e-3)
     var random = TestRandom(seed: 110)
     let batch = 19
     let images = random.normals(batch * 16 * 16)
-    try Threads.with(threads) {
-      for step in 0..<20 {
-        _ = try training.run(images, labels: (0..<batch).map { $0 % 10 }, step: step)
-      }
+    for step in 0..<20 {
+      _ = try training.run(images, labels: (0..<batch).map { $0 % 10 }, step: step)
     }
     return training.weights.elements.map(\.bitPattern)
   }

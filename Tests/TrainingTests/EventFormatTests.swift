@@ -1,4 +1,4 @@
-import Runtime
+import Files
 import Testing
 import Training
 

@@ -1,5 +1,6 @@
+import Files
 import Foundation
-import Runtime
+import MXFormats
 import TestSupport
 import Testing
 import Training

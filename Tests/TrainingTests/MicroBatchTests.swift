@@ -1,6 +1,5 @@
 import ImageData
-import MXLinear
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import Training
@@ -22,7 +21,7 @@ struct MicroBatchTests {
 
   /// The gradients of the first step on 24 images, in micro-batches of some places of these.
   static func gradients(_ recipe: Recipe, _ parts: [[Int]]) throws -> [Float] {
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     training.schedule = LearningRateSchedule(constant: 0)
     try run(training, step: 0, parts)
     return Array(training.gradients.elements)
@@ -109,12 +108,10 @@ struct MicroBatchTests {
     recipe.model.dropPath = 0.2
     (recipe.remedies.qramping.updateEvery, recipe.remedies.qramping.detectionSteps) = (3, 4)
     func weights(_ threads: Int) throws -> String {
-      try Threads.with(threads) {
-        let training = try TrainingStep(recipe, stepsPerEpoch: 10)
-        training.schedule = LearningRateSchedule(constant: 1e-3)
-        for step in 0..<8 { try Self.run(training, step: step, Self.thirds) }
-        return training.weightsSHA256
-      }
+      let training = try TrainingStep(recipe, cpu.on(threads: threads), stepsPerEpoch: 10)
+      training.schedule = LearningRateSchedule(constant: 1e-3)
+      for step in 0..<8 { try Self.run(training, step: step, Self.thirds) }
+      return training.weightsSHA256
     }
     let one = try weights(1)
     #expect(try weights(2) == one)
@@ -131,7 +128,7 @@ struct MicroBatchTests {
           images: AlignedBuffer<Float>(count: 64), labels: [0], places: [0], mixedShare: 1,
           imageSize: 8, channels: 1, index: index))
     }
-    let training = try TrainingStep(Self.recipe(.fp32, micro: 8))
+    let training = try TrainingStep(Self.recipe(.fp32, micro: 8), cpu)
     training.calibration = { _ in StepFeed(microBatches: 3) { nil } }
     // One micro-batch of step 0, in its midst or at its end, and all of step 1 are missing.
     for there in [[0, 2, 7, 8], [0, 1, 7, 8]] {

@@ -1,5 +1,5 @@
 import Foundation
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import Training

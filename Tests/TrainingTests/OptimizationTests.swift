@@ -1,8 +1,8 @@
 import Foundation
 import ImageData
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import TestSupport
 import Testing
 import Training
@@ -36,7 +36,7 @@ struct OptimizationTests {
       }
       optimizer.step(
         step + 1, learningRate: 0.01, weights: weights, gradients: gradient,
-        periods: ramps ? periods : nil)
+        periods: ramps ? periods : nil, by: cpu)
       let expected = compared.map { trajectory[step * initial.count + $0] }
       #expect(relativeError(compared.map { weights.base[$0] }, expected) < 1e-5)
     }
@@ -55,7 +55,7 @@ struct OptimizationTests {
       gradients.base[0] = Float(step)
       if step == 3 { periods.base[0] = 2 }
       optimizer.step(
-        step, learningRate: 0.1, weights: weights, gradients: gradients, periods: periods)
+        step, learningRate: 0.1, weights: weights, gradients: gradients, periods: periods, by: cpu)
       #expect((weights.base[0] == 0) == (step < 3))
     }
     // The mean of 1, 2 and 3.
@@ -72,7 +72,7 @@ struct OptimizationTests {
     let optimizer = AdamW(table, recipe)
     let (weights, gradients) = (AlignedBuffer<Float>(count: 6), AlignedBuffer<Float>(count: 6))
     weights.base.update(repeating: 2, count: 6)
-    optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients)
+    optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients, by: cpu)
     #expect(Array(weights.elements) == [2, 2, 2, 1.9, 1.9, 1.9])
   }
 
@@ -86,12 +86,15 @@ struct OptimizationTests {
     let optimizer = AdamW(table, recipe)
     let (weights, gradients) = (AlignedBuffer<Float>(count: 2), AlignedBuffer<Float>(count: 2))
     (gradients.base[0], gradients.base[1]) = (3, 4)
-    #expect(optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients) == 5)
+    #expect(
+      optimizer.step(1, learningRate: 0.1, weights: weights, gradients: gradients, by: cpu) == 5)
     // m = (1 − β1)·g with g of norm 1.
     #expect(abs(optimizer.m.base[0] - 0.06) < 1e-7 && abs(optimizer.m.base[1] - 0.08) < 1e-7)
     let before = Array(weights.elements)
     gradients.base[0] = .nan
-    #expect(!optimizer.step(2, learningRate: 0.1, weights: weights, gradients: gradients).isFinite)
+    #expect(
+      !optimizer.step(2, learningRate: 0.1, weights: weights, gradients: gradients, by: cpu)
+        .isFinite)
     #expect(Array(weights.elements) == before)
   }
 
@@ -186,7 +189,7 @@ struct OptimizationTests {
     recipe.model.classes = 4
     recipe.model.dropPath = 0
     recipe.training.labelSmoothing = 0
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     training.schedule = LearningRateSchedule(constant: 3e-3)
     var random = TestRandom(seed: 61)
     let images = random.normals(8 * 64)
@@ -203,13 +206,13 @@ struct OptimizationTests {
     var recipe = Recipe.digits
     (recipe.method, recipe.linear) = (.fp32, .fp32)
     recipe.model.classes = 10
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     training.weights.base[training.weights.count - 1] = .nan
     let loader = try BatchLoader(
       dataset: ImageDatasets.open("digits").test, preprocessing: recipe.preprocessing,
       options: LoaderOptions())
     #expect(throws: NonFiniteTensor(tensor: "the evaluation loss")) {
-      _ = try Evaluator(model: training.model, weights: training.weights).score(loader)
+      _ = try Evaluator(cpu, model: training.model, weights: training.weights).score(loader)
     }
   }
 
@@ -222,7 +225,7 @@ struct OptimizationTests {
     var recipe = Recipe.digits
     (recipe.method, recipe.linear) = (method, method.linearRecipe)
     recipe.model.classes = 4
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     let before = Array(training.weights.elements)
     let images = [Float](repeating: .nan, count: 64)
     #expect(throws: NonFiniteTensor(tensor: tensor, step: 7)) {
@@ -242,7 +245,7 @@ struct OptimizationTests {
   func nonFiniteGradient() throws {
     var recipe = Recipe.digits
     recipe.model.classes = 4
-    let training = try TrainingStep(recipe, extraRemedies: { _ in [Spoiler()] })
+    let training = try TrainingStep(recipe, cpu, extraRemedies: { _ in [Spoiler()] })
     let last = try #require(training.model.parameters.entries.last?.name)
     let before = training.weightsSHA256
     #expect(throws: NonFiniteTensor(tensor: "the gradient of \(last)", step: 3)) {
@@ -256,7 +259,7 @@ struct OptimizationTests {
   func nonFiniteState() throws {
     var recipe = Recipe.digits
     recipe.model.classes = 4
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     let entry = training.model.parameters.entries[3]
     for (kind, buffer) in [
       ("the weight", training.weights), ("the first moment of", training.optimizer.m),

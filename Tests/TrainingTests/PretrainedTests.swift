@@ -1,6 +1,6 @@
+import Files
 import Foundation
-import MXLinear
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import Training
@@ -212,7 +212,7 @@ struct PretrainedTests {
     recipe.fineTuning.layerDecay = 0.5
     recipe.fineTuning.freezesPatchEmbedding = true
     recipe.optimizer.weightDecay = 0
-    let training = try TrainingStep(recipe)
+    let training = try TrainingStep(recipe, cpu)
     training.schedule = LearningRateSchedule(constant: 1e-3)
     let before = Array(training.weights.elements)
     var random = TestRandom(seed: 150)

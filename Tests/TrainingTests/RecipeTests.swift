@@ -1,6 +1,4 @@
 import Foundation
-import MXLinear
-import Runtime
 import TestSupport
 import Testing
 import Training

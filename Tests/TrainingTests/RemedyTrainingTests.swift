@@ -1,9 +1,10 @@
+import Files
 import Foundation
 import ImageData
-import MXFormats
+import MXCompute
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import TestSupport
 import Testing
 import Training
@@ -29,9 +30,10 @@ struct RemedyTrainingTests {
 
   /// Trains some steps on one batch; ten steps are an epoch.
   static func train(
-    _ recipe: Recipe, steps: Int, extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
+    _ recipe: Recipe, on cpu: CPU = cpu, steps: Int,
+    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws -> TrainingStep {
-    let training = try TrainingStep(recipe, stepsPerEpoch: 10, extraRemedies: extraRemedies)
+    let training = try TrainingStep(recipe, cpu, stepsPerEpoch: 10, extraRemedies: extraRemedies)
     training.schedule = LearningRateSchedule(constant: 2e-3)
     for step in 0..<steps {
       _ = try training.run(images, labels: (0..<batch).map { $0 % 10 }, step: step)
@@ -77,8 +79,8 @@ struct RemedyTrainingTests {
     (recipe.remedies.freeze.momentum, recipe.remedies.freeze.start) = (0.2, 0.1)
     (recipe.remedies.oscireset.period, recipe.remedies.oscireset.window) = (8, 5)
     recipe.remedies.oscireset.start = 0.2
-    let one = try Threads.with(1) { try Self.train(recipe, steps: 30) }
-    let three = try Threads.with(3) { try Self.train(recipe, steps: 30) }
+    let one = try Self.train(recipe, on: cpu.on(threads: 1), steps: 30)
+    let three = try Self.train(recipe, on: cpu.on(threads: 3), steps: 30)
     for (a, b) in zip(one.state, three.state) {
       #expect(Self.same(a.buffer, b.buffer), "\(a.name)")
     }
@@ -96,7 +98,7 @@ struct RemedyTrainingTests {
     let loader = try BatchLoader(
       dataset: digits, preprocessing: recipe.preprocessing,
       options: LoaderOptions(batchSize: recipe.training.batchSize))
-    let evaluator = Evaluator(model: training.model, weights: training.weights)
+    let evaluator = Evaluator(cpu, model: training.model, weights: training.weights)
     let deployed = try evaluator.score(loader, averages: averages)
     #expect(try evaluator.score(loader).loss != deployed.loss)
     try withTemporaryFolder { folder in
@@ -104,7 +106,7 @@ struct RemedyTrainingTests {
         "\(folder)/model", model: training.model, weights: training.weights, averages: averages,
         recipe: recipe, classNames: digits.classNames)
       let checkpoint = try Checkpoint(path: "\(folder)/model")
-      let score = try checkpoint.evaluate(data: "digits") { _ in }.score
+      let score = try checkpoint.evaluate(data: "digits", on: cpu) { _ in }.score
       #expect(abs(score.loss - deployed.loss) < 1e-9 && score.top1 == deployed.top1)
       let report = try FileQuantization(writesValues: true)
         .run(
@@ -114,7 +116,8 @@ struct RemedyTrainingTests {
       let file = try SafetensorsFile(path: "\(folder)/codes")
       let values = AlignedBuffer<Float>(count: training.weights.count)
       training.weightQuantizer.quantize(
-        training.weights, averages: averages, into: values.base, arena: Arena(chunkCount: 1 << 16))
+        training.weights, averages: averages, into: values.matrix(), by: cpu,
+        arena: Arena(chunkCount: 1 << 16))
       for entry in training.weightQuantizer.entries {
         let codes = try file.floats("\(entry.name).values")
         #expect(codes == Array(values.elements[entry.range]), "\(entry.name)")
@@ -164,7 +167,7 @@ struct RemedyTrainingTests {
     #expect(report[0].key == "reluctance_halved" && report[0].value > 0)
     #expect(!Self.same(training.weights, plain.weights))
     // In the first step, what was held back went half as far.
-    let initial = try TrainingStep(Self.recipe("tetrajet"))
+    let initial = try TrainingStep(Self.recipe("tetrajet"), cpu)
     let first = try Self.train(Self.recipe("tetrajet"), steps: 1)
     let held = try Self.train(Self.recipe("tetrajet"), steps: 1) { [Reluctance($0)] }
     var halves = 0
@@ -180,7 +183,7 @@ struct RemedyTrainingTests {
   @Test("statistics change nothing that is trained, and the census knows which quantizers clip")
   func census() throws {
     let plain = try Self.train(Self.recipe("microscaling"), steps: 4)
-    let watched = try TrainingStep(Self.recipe("microscaling"), stepsPerEpoch: 10)
+    let watched = try TrainingStep(Self.recipe("microscaling"), cpu, stepsPerEpoch: 10)
     let census = QuantizerCensus()
     watched.census = census
     watched.schedule = LearningRateSchedule(constant: 2e-3)
@@ -194,7 +197,7 @@ struct RemedyTrainingTests {
       #expect(losses.saturated > 0 && losses.underflowed > 0 && losses.elements > 0, "\(operand)")
     }
     #expect(census[.q2]?.elements == 4 * watched.weightQuantizer.weightCount)
-    let tetrajet = try TrainingStep(Self.recipe("tetrajet"), stepsPerEpoch: 10)
+    let tetrajet = try TrainingStep(Self.recipe("tetrajet"), cpu, stepsPerEpoch: 10)
     tetrajet.census = QuantizerCensus()
     _ = try tetrajet.run(Self.images, labels: (0..<Self.batch).map { $0 % 10 }, step: 0)
     #expect(Operand.allCases.allSatisfy { tetrajet.census?[$0]?.saturated == 0 })

@@ -1,8 +1,15 @@
 import MXLinear
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import VisionModels
+
+/// Images as a matrix that lasts as long as a pass.
+func input(_ images: [Float], rows: Int, _ pass: Pass) -> FloatMatrix {
+  let matrix = pass.workspace.kept.matrix(rows: rows, columns: images.count / rows)
+  _ = matrix.elements.update(from: images)
+  return matrix
+}
 
 /// One forward and backward pass with the mean cross entropy.
 struct ModelStep {
@@ -12,13 +19,12 @@ struct ModelStep {
 
   init(
     _ model: VisionModel, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
-    context: StepContext = StepContext(), training: Bool = false
+    context: StepContext = StepContext(cpu), training: Bool = false
   ) throws {
     let workspace = Workspace(chunkCount: 1 << 16)
-    let pass = Pass(weights: weights, workspace: workspace, context: context, training: training)
-    let input = AlignedBuffer<Float>(count: images.count)
-    for (index, value) in images.enumerated() { input.base[index] = value }
-    let (logits, saved) = try model.forward(input.base, batch: labels.count, pass)
+    let pass = Pass(
+      cpu, weights: weights, workspace: workspace, context: context, training: training)
+    let (logits, saved) = try model.forward(input(images, rows: labels.count, pass), pass)
     let classes = model.configuration.classes
     let dlogits = workspace.kept.matrix(rows: labels.count, columns: classes)
     var loss = 0.0

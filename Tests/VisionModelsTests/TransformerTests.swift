@@ -1,5 +1,5 @@
 import MXLinear
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import VisionModels
@@ -59,9 +59,12 @@ struct TransformerTests {
       func features(_ model: VisionModel, _ weights: AlignedBuffer<Float>, _ block: Int?) throws
         -> [Float]
       {
-        let pass = Pass(weights: weights, workspace: Workspace())
+        let pass = Pass(
+          cpu, weights: weights, workspace: Workspace(), context: StepContext(cpu))
         return Array(
-          try model.features(images, batch: labels.count, block: block, pass).elements)
+          try model.features(
+            input(images, rows: labels.count, pass), block: block, pass
+          ).elements)
       }
       let expected = try features(small, own, nil)
       #expect(try features(model, weights, block) == expected)
@@ -123,7 +126,7 @@ struct TransformerTests {
     if dropPath { configuration.dropPath = 0.4 }
     let (model, weights, images, labels) = try Self.sample(configuration)
     // The seed decides which branches are dropped; both passes of a difference drop the same ones.
-    let context = StepContext(seed: 2, step: 1)
+    let context = StepContext(cpu, seed: 2, step: 1)
     func step() throws -> ModelStep {
       try ModelStep(
         model, weights: weights, images: images, labels: labels, context: context,
@@ -163,12 +166,9 @@ struct TransformerTests {
         shape, recipe: recipe, engine: engine)
       let step = try ModelStep(model, weights: weights, images: images, labels: labels)
       let workspace = Workspace(chunkCount: 1 << 12)
-      let logits = try images.withUnsafeBufferPointer {
-        Array(
-          try model.logits(
-            $0.baseAddress!, batch: labels.count, Pass(weights: weights, workspace: workspace)
-          ).elements)
-      }
+      let pass = Pass(cpu, weights: weights, workspace: workspace, context: StepContext(cpu))
+      let logits = Array(
+        try model.logits(input(images, rows: labels.count, pass), pass).elements)
       #expect(logits == step.logits)
     }
   }
@@ -199,7 +199,7 @@ struct TransformerTests {
     x.base.update(repeating: 0, count: x.count)
     branch.base.update(repeating: 1, count: branch.count)
     let random = RandomStream(seed: 3, purpose: .dropPath)
-    DropPath(probability: 0.2, tokens: tokens).add(branch, to: x, into: x, random)
+    DropPath(probability: 0.2, tokens: tokens).add(branch, to: x, into: x, random, cpu)
     var kept = 0
     for image in 0..<images {
       let factors = Set(x.rows(image * tokens..<(image + 1) * tokens).elements)
@@ -214,18 +214,18 @@ struct TransformerTests {
     "windows take every token once, fill up with zeros, and keep apart what a roll put together")
   func windows() throws {
     let layout = WindowLayout(side: 5, window: 4, isShifted: true)
-    #expect(layout.windows == 4 && layout.shift == 2 && layout.windowRows(50) == 2 * 64)
+    #expect(layout.windows == 4 && layout.shift == 2 && layout.toWindows.rows(50) == 2 * 64)
     let arena = Arena(chunkCount: 1 << 12)
     let (x, y, back) = (
       arena.matrix(rows: 50, columns: 1), arena.matrix(rows: 128, columns: 1),
       arena.matrix(rows: 50, columns: 1)
     )
     for row in 0..<50 { x.base[row] = Float(row + 1) }
-    layout.gather(x, into: y)
+    cpu.gather(x, layout.toWindows, into: y)
     // The first window begins at row 2, column 2 of the image.
     #expect(y.base[0] == 13 && y.base[64] == 38)
     #expect(y.elements.count { $0 == 0 } == 128 - 50)
-    layout.scatter(y, into: back)
+    cpu.gather(y, layout.toImage, into: back)
     #expect(Array(back.elements) == Array(x.elements))
     let masks = try #require(layout.masks)
     // Rolled, the last two rows of the padded grid come from its top; the first window meets nobody new.
@@ -255,7 +255,7 @@ struct TransformerTests {
     }
     #expect(error { $0.heads = 3 } == .heads(3, width: 20))
     #expect(error { $0.patchSize = 5 } == .patch(5, imageSize: 12))
-    #expect(error { $0.depth = 0 } == .tooSmall(key: "model.depth", value: 0))
+    #expect(error { $0.depth = 0 } == .tooSmall(key: "depth", value: 0))
     #expect(error { $0.channels = 2 } == .channels(2))
     #expect(error { $0.dropPath = 1 } == .dropPath(1))
     #expect(error { $0.architecture = .swin } == .stages(depths: [], heads: []))
@@ -268,9 +268,12 @@ struct TransformerTests {
       error {
         $0 = Self.smallSwin
         $0.windowSize = 0
-      } == .tooSmall(key: "model.window_size", value: 0))
+      } == .tooSmall(key: "window_size", value: 0))
     #expect(
       ModelError.heads(3, width: 20).description
+        == "heads 3 does not divide width 20; try 2 or 4")
+    #expect(
+      ModelError.heads(3, width: 20).text(prefix: "model.")
         == "model.heads 3 does not divide model.width 20; try 2 or 4")
   }
 }

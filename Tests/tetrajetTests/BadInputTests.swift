@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 import TestSupport
 import Testing
 
@@ -38,7 +38,7 @@ struct BadInputTests {
       64, ["optimizer.lerning_rate", "optimizer.learning_rate"],
       ["train", "--set", "optimizer.lerning_rate=1"])
     try expect(
-      64, ["parameters takes", "model.width"],
+      64, ["weights, gradients and moments", "model.width"],
       ["train", "--set", "model.width=65536", "--set", "model.depth=1024"])
     try expect(64, ["key.path=value"], ["train", "--set", "nothing"])
     try expect(64, ["--resume", "--output"], ["train", "--resume", "x", "--output", "y"])

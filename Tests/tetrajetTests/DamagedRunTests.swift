@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 import TestSupport
 import Testing
 

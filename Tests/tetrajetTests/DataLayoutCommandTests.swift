@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import Fuzzing
-import Runtime
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 import TestSupport
 
 /// A grey PNG file of one pixel.

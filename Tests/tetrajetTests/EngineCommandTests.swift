@@ -1,6 +1,7 @@
+import Files
 import Foundation
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 import TestSupport
 import Testing
 import Training
@@ -15,7 +16,7 @@ struct EngineCommandTests {
   ]
 
   /// Without a fused instruction, attention may round otherwise.
-  static let fusedSets = Kernels.available.map(\.name).filter { $0 != "portable" }
+  static let fusedSets = CPU.names.filter { $0 != "portable" }
 
   @Test(
     "a run's weights are the same bytes on every instruction set that multiplies and adds at once",

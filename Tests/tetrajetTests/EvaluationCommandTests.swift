@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 import TestSupport
 import Testing
 import Training

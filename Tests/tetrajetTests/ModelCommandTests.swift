@@ -1,5 +1,4 @@
 import Foundation
-import Runtime
 import TestSupport
 import Testing
 import Training
@@ -38,7 +37,7 @@ struct ModelCommandTests {
       #expect(probabilities.count == 5 && probabilities == probabilities.sorted(by: >))
       #expect(probabilities.allSatisfy { $0 > 0 } && probabilities.reduce(0, +) < 1)
       // All ten add up, and agree with the model asked directly.
-      let all = try Checkpoint(path: run).predict("\(folder)/a.png", count: 99)
+      let all = try Checkpoint(path: run).predict("\(folder)/a.png", count: 99, on: cpu)
       #expect(all.count == 10 && abs(all.reduce(0) { $0 + $1.probability } - 1) < 1e-12)
       #expect(predictions[0]["name"] as! String == all[0].name)
       #expect(try tetrajet("predict", run, "\(folder)/none.png").status == 74)
@@ -65,9 +64,9 @@ struct ModelCommandTests {
     let shape = ModelConfiguration(
       imageSize: 32, patchSize: 4, width: 64, depth: 3, heads: 4, classes: 10)
     // Attention takes scratch for each thread.
-    let (full, packed) = try Threads.with(2) {
-      (try TrainingMemory(shape, .fp32), try TrainingMemory(shape, .tetrajet))
-    }
+    let cpu = cpu.on(threads: 2)
+    let full = try TrainingMemory(shape, .fp32, cpu)
+    let packed = try TrainingMemory(shape, .tetrajet, cpu)
     #expect(full.state == packed.state && packed.perImage < 0.6 * full.perImage)
     #expect(packed.mebibytes(batch: 32) > packed.mebibytes(batch: 1))
     // What a block of full precision keeps: qkv, x₁, y, and the inputs of four layers with GELU's, in widths.

@@ -1,6 +1,5 @@
 import Foundation
 import ImageData
-import Runtime
 import TestSupport
 import Testing
 import Training
@@ -65,10 +64,10 @@ struct PredictCommandTests {
     try withTemporaryFolder { folder in
       let files = try prepare(folder, method: method)
       let model = try Checkpoint(path: "\(folder)/run")
-      let images = try model.prepare(files).map { try $0.get() }
-      let together = try model.predict(images, count: 10)
+      let images = try model.prepare(files, threads: 2).map { try $0.get() }
+      let together = try model.predict(images, count: 10, on: cpu)
       for (index, file) in files.enumerated() {
-        let alone = try model.predict(file, count: 10)
+        let alone = try model.predict(file, count: 10, on: cpu)
         #expect(alone.map(\.label) == together[index].map(\.label))
         for (one, other) in zip(alone, together[index]) {
           // BLAS adds up in another order for other shapes, and a quantized activation may round otherwise.

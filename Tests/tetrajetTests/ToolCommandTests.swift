@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import MXFormats
-import Runtime
 import TestSupport
 import Testing
 

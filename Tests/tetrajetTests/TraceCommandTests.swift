@@ -1,5 +1,6 @@
+import Files
 import Foundation
-import Runtime
+import MXRuntime
 import TestSupport
 import Testing
 import VisionModels

@@ -1,5 +1,5 @@
 /// What can be wrong with a tar archive.
-public enum ArchiveFault: Error, Sendable, Equatable {
+package enum ArchiveFault: Error, Sendable, Equatable {
   /// A header's checksum is not that of its bytes: damage, or no tar archive.
   case checksum
   /// A header's size is no number, with the bytes of the field.

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// An open file that several owners read from, at positions they name, from any thread.
 final class SharedFile: Sendable {

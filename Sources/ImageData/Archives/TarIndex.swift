@@ -1,5 +1,3 @@
-import Runtime
-
 /// Goes through the headers of a tar archive, from its start to its end.
 struct TarIndex {
   private let file: SharedFile

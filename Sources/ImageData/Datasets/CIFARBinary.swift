@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// One side of CIFAR-10 or CIFAR-100 in the binary version: records of one or two label bytes and
 /// 32 × 32 pixels, all red values first, then green, then blue.

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// Which class folder has which label, and what its class is called.
 struct ClassIndex: Sendable {

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// One side of a data set whose images lie in folders, one a class.
 protocol ClassedImages: ImageDataset {

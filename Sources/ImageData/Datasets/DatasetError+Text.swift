@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 extension DatasetError.Fault {
   /// What was found, what was expected, what to try.

@@ -1,9 +1,9 @@
-import Runtime
+import Files
 
 /// What can be wrong with a data set as a whole.
-public struct DatasetError: ReportableError, Equatable {
+package struct DatasetError: ReportableError, Equatable {
   /// The fault, with what was found.
-  public enum Fault: Sendable, Equatable {
+  package enum Fault: Sendable, Equatable {
     /// The folder has nothing of what is recognized; perhaps an archive that is still packed.
     case unrecognized(archive: String?)
     /// The file is no archive of images but something else.
@@ -63,19 +63,19 @@ public struct DatasetError: ReportableError, Equatable {
   }
 
   /// The folder or file.
-  public let path: String
+  package let path: String
   /// What is wrong with it.
-  public let fault: Fault
+  package let fault: Fault
 
   /// A fault of a data set.
-  public init(path: String, fault: Fault) {
+  package init(path: String, fault: Fault) {
     self.path = path
     self.fault = fault
   }
 
   /// Bad data, always.
-  public var category: ErrorCategory { .badData }
+  package var category: ErrorCategory { .badData }
 
   /// One line of at most 2,000 characters (`oneLine`): the path, what was found, what was expected, what to try.
-  public var description: String { oneLine("\(path): \(fault.text)") }
+  package var description: String { oneLine("\(path): \(fault.text)") }
 }

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 #if canImport(Glibc)
   import Glibc
@@ -10,10 +10,10 @@ import Runtime
 #endif
 
 /// Where a data set is, as people write it.
-public enum DatasetPath {
+package enum DatasetPath {
   /// A path as the system takes it: "~" and "~name" stand for home folders, unless something here is called so (quotes
   /// and recipes keep the shell from saying it first), and slashes behind it count for nothing.
-  public static func resolved(_ path: String) -> String {
+  package static func resolved(_ path: String) -> String {
     var path = path
     while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
     guard path.utf8.first == UInt8(ascii: "~"), FolderListing.status(path) == nil else {
@@ -27,10 +27,10 @@ public enum DatasetPath {
   }
 
   /// Whether something lies there.
-  public static func exists(_ path: String) -> Bool { FolderListing.status(resolved(path)) != nil }
+  package static func exists(_ path: String) -> Bool { FolderListing.status(resolved(path)) != nil }
 
   /// The path from the root on; nil where the working folder is not known.
-  public static func absolute(_ path: String) -> String? {
+  package static func absolute(_ path: String) -> String? {
     let path = resolved(path)
     if path.utf8.first == UInt8(ascii: "/") { return path }
     guard let here = getcwd(nil, 0) else { return nil }
@@ -41,12 +41,12 @@ public enum DatasetPath {
   }
 
   /// The path from the root on, without what leads nowhere or back; nil where the working folder is not known.
-  public static func normalized(_ path: String) -> String? {
+  package static func normalized(_ path: String) -> String? {
     absolute(path).map { "/" + components($0).joined(separator: "/") }
   }
 
   /// A path from a folder on, as both are now; nil where the working folder is not known.
-  public static func relative(_ path: String, to folder: String) -> String? {
+  package static func relative(_ path: String, to folder: String) -> String? {
     guard let path = absolute(path), let folder = absolute(folder) else { return nil }
     let (parts, base) = (components(path), components(folder))
     let common = zip(parts, base).prefix { $0 == $1 }.count

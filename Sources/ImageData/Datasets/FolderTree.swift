@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 #if canImport(Glibc)
   import Glibc

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// An IDX file of bytes, whole: 4 bytes 0, 0, 8 (unsigned byte), the number of dimensions; then
 /// each extent as a big-endian 32-bit number; then the values. It may be compressed by gzip.

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// One side of a data set of IDX files (MNIST's format): 8-bit grey images of one size, and labels.
 struct IDXFiles: ImageDataset {

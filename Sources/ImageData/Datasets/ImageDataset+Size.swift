@@ -1,7 +1,7 @@
 extension ImageDataset {
   /// Width and height of the image files, each the median of up to 32 that are spread evenly over the data set, whose
   /// headers are read; nil for bare pixels and where no file could be read.
-  public var medianFileSize: (width: Int, height: Int)? {
+  package var medianFileSize: (width: Int, height: Int)? {
     let sample = EvenSample(of: count, 32)
     let sizes = (0..<sample.count).compactMap { item -> (width: Int, height: Int)? in
       // Broken images are another's business.

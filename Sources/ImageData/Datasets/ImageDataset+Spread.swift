@@ -3,7 +3,7 @@ extension ImageDataset {
   /// where more are asked for.
   ///
   /// - Parameter images: at least 1.
-  public func spread(_ images: Int) -> any ImageDataset {
+  package func spread(_ images: Int) -> any ImageDataset {
     var places: [[Int32]] = Array(repeating: [], count: classNames.count)
     for index in 0..<count { places[label(index)].append(Int32(index)) }
     var quotas = Array(repeating: 0, count: places.count)

@@ -1,7 +1,7 @@
-import Runtime
+import Files
 
 /// Labelled images that can be had one by one, in any order, from any thread.
-public protocol ImageDataset: Sendable {
+package protocol ImageDataset: Sendable {
   /// The classes; a label is an index into them.
   var classNames: [String] { get }
   /// How many images there are.
@@ -23,16 +23,16 @@ public protocol ImageDataset: Sendable {
 
 extension ImageDataset {
   /// Image `index`, decoded whole.
-  public func image(_ index: Int) throws -> Image { try content(index).image() }
+  package func image(_ index: Int) throws -> Image { try content(index).image() }
 
   /// By default what messages call it.
-  public func key(_ index: Int) -> String { name(index) }
+  package func key(_ index: Int) -> String { name(index) }
 
   /// By default none.
-  public func file(_ index: Int) throws -> [UInt8]? { nil }
+  package func file(_ index: Int) throws -> [UInt8]? { nil }
 
   /// By default labels and keys, in the images' order.
-  public func addIdentity(to hash: inout SHA256) {
+  package func addIdentity(to hash: inout SHA256) {
     // A line at a time would spend more time on the hash's blocks than on the names.
     var text = ""
     for index in 0..<count {
@@ -46,7 +46,7 @@ extension ImageDataset {
 
   /// What the images are, wherever they lie, as 64 hexadecimal digits: equal for data sets of the same classes with
   /// images of the same names in the same order. Files are not opened: what is in them does not count.
-  public var fingerprint: String {
+  package var fingerprint: String {
     var hash = SHA256()
     hash.update(Array((classNames.joined(separator: "\n") + "\n\n\(count)\n").utf8))
     addIdentity(to: &hash)
@@ -54,7 +54,7 @@ extension ImageDataset {
   }
 
   /// How many images each class has, by label.
-  public var classCounts: [Int] {
+  package var classCounts: [Int] {
     var counts = Array(repeating: 0, count: classNames.count)
     for index in 0..<count { counts[label(index)] += 1 }
     return counts

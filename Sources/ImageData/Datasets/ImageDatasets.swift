@@ -1,24 +1,24 @@
+import Files
 import Foundation
-import Runtime
 
 /// The images to train on and those to test with.
-public struct ImageDatasets: Sendable {
+package struct ImageDatasets: Sendable {
   /// What form the data set has and where it is, in a few words.
-  public let source: String
+  package let source: String
   /// The images to train on.
-  public let train: any ImageDataset
+  package let train: any ImageDataset
   /// The images to test with; the same classes in the same order.
-  public let test: any ImageDataset
+  package let test: any ImageDataset
   /// All labelled images, where those to test with were split off from those to train on; else nil.
-  public let unsplit: (any ImageDataset)?
+  package let unsplit: (any ImageDataset)?
   /// What is to be said of the data set before it is used, a line each: what is tested with, which images are not
   /// used, which classes are empty.
-  public let notes: [String]
+  package let notes: [String]
   /// Files in the data set's folders that are not taken for its images.
-  public let passedOver: (train: PassedOver, test: PassedOver)
+  package let passedOver: (train: PassedOver, test: PassedOver)
 
   /// What was found where, in one line.
-  public var description: String {
+  package var description: String {
     "\(source): \(train.count) training and \(counted(test.count, "test image")) of "
       + counted(train.classNames.count, "class", "classes")
   }
@@ -60,7 +60,7 @@ public struct ImageDatasets: Sendable {
   /// are read and their labels checked.
   ///
   /// - Parameter split: What is kept to test with where there are no labelled test images.
-  public static func open(
+  package static func open(
     _ path: String, split: ValidationSplit = ValidationSplit()
   ) throws -> ImageDatasets {
     if path == "digits" { return try ImageDatasets("built-in digits", Digits.pair()) }

@@ -1,14 +1,14 @@
 /// The image files of a folder and of all folders in it, as data sets find them.
-public struct ImageFiles: Sendable {
+package struct ImageFiles: Sendable {
   /// Their paths, which begin with the folder's, in the order of their bytes.
-  public let images: [String]
+  package let images: [String]
   /// What else lies there.
-  public let passedOver: PassedOver
+  package let passedOver: PassedOver
 
   /// Looks through a folder; one that links lead to twice is looked at once.
   ///
   /// - Throws: `FileError` where a folder cannot be read.
-  public init(in folder: String) throws {
+  package init(in folder: String) throws {
     let tree = try FolderTree(folder)
     images = tree.files.map { "\(folder)/\($0)" }
     passedOver = tree.passedOver

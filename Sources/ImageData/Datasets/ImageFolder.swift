@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// One side of a data set of class folders: each class is a folder of image files, and of folders of them.
 struct ImageFolder: ClassedImages {

@@ -1,5 +1,3 @@
-import Runtime
-
 /// Some images of a data set, in their order there.
 struct ImageSubset: ImageDataset {
   private let base: any ImageDataset

@@ -1,18 +1,16 @@
-import Runtime
-
 /// Labelled images to test a model with.
-public struct LabelledImages: Sendable {
+package struct LabelledImages: Sendable {
   /// The images.
-  public let images: any ImageDataset
+  package let images: any ImageDataset
   /// What form the data set has and where it is.
-  public let source: String
+  package let source: String
   /// What is to be said of them, a line each.
-  public var notes: [String]
+  package var notes: [String]
   /// Files beside them that are not taken.
-  public let passedOver: PassedOver
+  package let passedOver: PassedOver
 
   /// Those to test with of a data set that was opened.
-  public init(testing datasets: ImageDatasets) {
+  package init(testing datasets: ImageDatasets) {
     self.init(
       images: datasets.test, source: datasets.source, notes: datasets.notes,
       passedOver: datasets.passedOver.test)
@@ -29,7 +27,7 @@ public struct LabelledImages: Sendable {
   /// - Parameter trainedOn: The fingerprint of the images that the model was trained on: where they were split off from
   ///   these, those that were kept out of training.
   /// - Throws: `FileError`, `DatasetError`.
-  public init(_ path: String, split: ValidationSplit, trainedOn: String?) throws {
+  package init(_ path: String, split: ValidationSplit, trainedOn: String?) throws {
     let datasets: ImageDatasets
     do {
       datasets = try ImageDatasets.open(path, split: split)

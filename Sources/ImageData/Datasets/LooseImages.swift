@@ -1,10 +1,10 @@
-import Runtime
+import Files
 
 /// All images in a folder, or a single image file, whatever labels they may have: what can be looked at where nothing
 /// can be trained on. Its "classes" are the folders at the top.
-public struct LooseImages: ImageDataset {
+package struct LooseImages: ImageDataset {
   /// The folders at the top, in the order in which their images come.
-  public let classNames: [String]
+  package let classNames: [String]
   /// What else lies there.
   let passedOver: PassedOver
   let path: String
@@ -15,7 +15,7 @@ public struct LooseImages: ImageDataset {
   /// The images at a path; nil where there are none.
   ///
   /// - Throws: `FileError`.
-  public init?(_ path: String) throws {
+  package init?(_ path: String) throws {
     let path = DatasetPath.resolved(path)
     self.path = path
     guard !DatasetPath.isFile(path) else {
@@ -43,24 +43,24 @@ public struct LooseImages: ImageDataset {
   }
 
   /// How many images there are.
-  public var count: Int { files.count }
+  package var count: Int { files.count }
 
   /// The number of the folder at the top that an image lies in.
-  public func label(_ index: Int) -> Int { Int(labels[index]) }
+  package func label(_ index: Int) -> Int { Int(labels[index]) }
 
   /// The image's path.
-  public func name(_ index: Int) -> String {
+  package func name(_ index: Int) -> String {
     files[index].isEmpty ? path : "\(path)/\(files[index])"
   }
 
   /// The image's path from the folder that is looked at.
-  public func key(_ index: Int) -> String { files[index] }
+  package func key(_ index: Int) -> String { files[index] }
 
   /// The bytes of an image's file.
-  public func file(_ index: Int) throws -> [UInt8]? { try readFile(name(index)) }
+  package func file(_ index: Int) throws -> [UInt8]? { try readFile(name(index)) }
 
   /// An image as it is stored.
-  public func content(_ index: Int) throws -> ImageContent {
+  package func content(_ index: Int) throws -> ImageContent {
     .file(try EncodedImage(readFile(name(index)), name: name(index)))
   }
 }

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// Files that people give in place of a data set.
 enum OtherFile {

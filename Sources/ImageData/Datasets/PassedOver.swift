@@ -1,20 +1,20 @@
-import Runtime
+import Files
 
 /// Files of a data set that are not taken for its images, counted by what they are.
-public struct PassedOver: Sendable, Equatable {
+package struct PassedOver: Sendable, Equatable {
   /// How many there are.
-  public private(set) var count = 0
+  package private(set) var count = 0
   /// How many of each kind, by what messages call it: an ending, "without ending", or why else they are left out.
-  public private(set) var kinds: [String: Int] = [:]
+  package private(set) var kinds: [String: Int] = [:]
   /// The first of them, as messages call them, in the order in which they were met.
-  public private(set) var names: [String] = []
+  package private(set) var names: [String] = []
   /// How many are named.
   private static let named = 20
   /// How many kinds are told apart; the others are "of other kinds".
   private static let toldApart = 100
 
   /// None so far.
-  public init() {}
+  package init() {}
 
   /// Counts a file by its name's ending.
   mutating func add(_ path: String) { add(path, kind: Self.kind(path)) }
@@ -35,7 +35,7 @@ public struct PassedOver: Sendable, Equatable {
   }
 
   /// "3 .gif, 2 .psd (Photoshop)": the kinds, most frequent first.
-  public var summary: String {
+  package var summary: String {
     let sorted = kinds.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let more = sorted.count > 6 ? ", …" : ""
     return sorted.prefix(6).map { "\($0.value) \($0.key)" }.joined(separator: ", ") + more

@@ -3,14 +3,14 @@
 /// In every class the images are put in an order that a hash of the seed and their names makes, and the first ones are
 /// kept: so every class keeps its share, the order in which a file system lists them changes nothing, and an image that
 /// is added moves at most one other to the other side.
-public struct ValidationSplit: Sendable, Equatable {
+package struct ValidationSplit: Sendable, Equatable {
   /// The share of each class's images, above 0 and below 1.
-  public var share: Double
+  package var share: Double
   /// What the order is drawn from.
-  public var seed: Int
+  package var seed: Int
 
   /// A split; by default a fifth.
-  public init(share: Double = 0.2, seed: Int = 0) {
+  package init(share: Double = 0.2, seed: Int = 0) {
     (self.share, self.seed) = (share, seed)
   }
 

@@ -1,15 +1,15 @@
 /// An image file in memory, of which the header has been read and the pixels have not.
-public struct EncodedImage: Sendable {
+package struct EncodedImage: Sendable {
   /// What messages call the file.
-  public let name: String
+  package let name: String
   /// What it is.
-  public let format: ImageFormat
+  package let format: ImageFormat
   /// Pixels a row of the image held upright.
-  public let width: Int
+  package let width: Int
   /// Rows of the image held upright.
-  public let height: Int
+  package let height: Int
   /// The length of the file as it is stored, in bytes.
-  public let byteCount: Int
+  package let byteCount: Int
 
   private let bytes: [UInt8]
   private let header: ImageHeader
@@ -18,7 +18,7 @@ public struct EncodedImage: Sendable {
   ///
   /// - Throws: `ImageError`, also where the header claims more than `Image.maximumPixels` (of a JPEG, four times as
   ///   many), or more than a file of this length can hold.
-  public init(_ bytes: [UInt8], name: String) throws {
+  package init(_ bytes: [UInt8], name: String) throws {
     let count = bytes.count
     if bytes.isEmpty { throw ImageError(name: name, fault: .empty) }
     guard let format = ImageFormat(signatureOf: bytes) else {
@@ -56,7 +56,7 @@ public struct EncodedImage: Sendable {
   }
 
   /// How much smaller the file must be decoded at least: 2 for a JPEG of more than `Image.maximumPixels`, else 1.
-  public var leastReduction: Int { width * height > Image.maximumPixels ? 2 : 1 }
+  package var leastReduction: Int { width * height > Image.maximumPixels ? 2 : 1 }
 
   /// The pixels, upright: 1 channel where the file is grey, else 3.
   ///
@@ -65,7 +65,7 @@ public struct EncodedImage: Sendable {
   ///   shows what pixels x·reduction ..< (x + 1)·reduction of the whole show. The other formats are decoded whole,
   ///   whatever is asked for.
   /// - Throws: `ImageError`.
-  public func decoded(reduction: Int = 1) throws -> Image {
+  package func decoded(reduction: Int = 1) throws -> Image {
     precondition([1, 2, 4, 8].contains(reduction), "reduced to 1/\(reduction)")
     let reduction = max(reduction, leastReduction)
     let isDirect = isReducedDirectly(by: reduction)

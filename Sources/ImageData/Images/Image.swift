@@ -1,26 +1,26 @@
 /// An 8-bit image, interleaved, row by row: pixel (x, y) of channel c is
 /// `pixels[(y * width + x) * channels + c]`.
-public struct Image: Sendable, Equatable {
+package struct Image: Sendable, Equatable {
   /// The most pixels that are decoded of an image file: 2²⁷, 134 million. It bounds what a lying header can make the
   /// process allocate: 400 MB a decoder. JPEGs may have four times as many, of which a half of width and height is
   /// decoded at most.
-  public static let maximumPixels = 1 << 27
+  package static let maximumPixels = 1 << 27
   /// The most that a decoder may set aside beside pixels, in bytes: what a progressive JPEG of `maximumPixels` needs
   /// to keep its coefficients, or a camera's largest with colours at half the resolution.
   static let maximumWorkingBytes = 6 * maximumPixels + 1 << 20
 
   /// Pixels a row.
-  public let width: Int
+  package let width: Int
   /// Rows.
-  public let height: Int
+  package let height: Int
   /// 1 (grey) or 3 (red, green, blue).
-  public let channels: Int
+  package let channels: Int
   /// The values, height × width × channels.
-  public let pixels: [UInt8]
+  package let pixels: [UInt8]
 
   /// An image of these pixels. Sizes that do not fit together are a fault of the caller, who checks
   /// what comes from outside.
-  public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
+  package init(width: Int, height: Int, channels: Int, pixels: [UInt8]) {
     precondition(width > 0 && height > 0, "an image of \(width) x \(height)")
     precondition(channels == 1 || channels == 3, "an image of \(channels) channels")
     precondition(

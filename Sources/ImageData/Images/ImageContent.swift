@@ -1,12 +1,12 @@
 /// What a data set holds of an image: pixels, or a file that is still to be decoded.
-public enum ImageContent: Sendable {
+package enum ImageContent: Sendable {
   /// Pixels as stored (CIFAR, IDX).
   case pixels(Image)
   /// An image file, of which no more than the header has been read.
   case file(EncodedImage)
 
   /// Pixels a row, upright.
-  public var width: Int {
+  package var width: Int {
     switch self {
     case .pixels(let image): image.width
     case .file(let file): file.width
@@ -14,7 +14,7 @@ public enum ImageContent: Sendable {
   }
 
   /// Rows, upright.
-  public var height: Int {
+  package var height: Int {
     switch self {
     case .pixels(let image): image.height
     case .file(let file): file.height
@@ -25,7 +25,7 @@ public enum ImageContent: Sendable {
   /// see `EncodedImage.decoded`.
   ///
   /// - Throws: `ImageError`.
-  public func image(reduction: Int = 1) throws -> Image {
+  package func image(reduction: Int = 1) throws -> Image {
     switch self {
     case .pixels(let image): image
     case .file(let file): try file.decoded(reduction: reduction)

@@ -1,9 +1,9 @@
-import Runtime
+import Files
 
 /// What can be wrong with the bytes of one image.
-public struct ImageError: ReportableError, Equatable {
+package struct ImageError: ReportableError, Equatable {
   /// The fault, with what was found.
-  public enum Fault: Sendable, Equatable {
+  package enum Fault: Sendable, Equatable {
     /// There are no bytes at all.
     case empty
     /// The first bytes are those of no format that is read here.
@@ -19,24 +19,24 @@ public struct ImageError: ReportableError, Equatable {
   }
 
   /// What the data set calls the image: its path, or "file.bin record 17".
-  public let name: String
+  package let name: String
   /// What is wrong with it.
-  public let fault: Fault
+  package let fault: Fault
 
   /// A fault of an image.
-  public init(name: String, fault: Fault) {
+  package init(name: String, fault: Fault) {
     self.name = name
     self.fault = fault
   }
 
   /// Bad data, always.
-  public var category: ErrorCategory { .badData }
+  package var category: ErrorCategory { .badData }
 
   /// One line of at most 2,000 characters (`oneLine`): the name, what was found, what was expected, what to try.
-  public var description: String { oneLine("\(name): \(reason)") }
+  package var description: String { oneLine("\(name): \(reason)") }
 
   /// The text without the name.
-  public var reason: String {
+  package var reason: String {
     switch fault {
     case .empty: "the file is empty; fetch it again or remove it"
     case .unrecognized(let bytes):

@@ -1,6 +1,6 @@
 extension ImageFormat {
   /// Whether this system has what reads the format.
-  public var isReadable: Bool {
+  package var isReadable: Bool {
     switch self {
     case .jpeg, .png, .gif, .bmp: true
     case .webp: WebPDecoder.isAvailable

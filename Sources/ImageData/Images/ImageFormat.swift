@@ -1,5 +1,5 @@
 /// The formats of image files that are read here, some of them where the system has a library for them.
-public enum ImageFormat: String, Sendable, CaseIterable {
+package enum ImageFormat: String, Sendable, CaseIterable {
   case jpeg = "JPEG"
   case png = "PNG"
   case webp = "WebP"
@@ -10,7 +10,7 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   case avif = "AVIF"
 
   /// The endings of file names that people give the format, in lower case. What a file is, its content decides.
-  public var fileExtensions: [String] {
+  package var fileExtensions: [String] {
     switch self {
     case .jpeg: [".jpg", ".jpeg", ".jfif", ".jpe"]
     case .png: [".png", ".apng"]
@@ -24,17 +24,17 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   }
 
   /// The endings of all formats: what class folders and archives are searched for.
-  public static let fileExtensions = allCases.flatMap(\.fileExtensions)
+  package static let fileExtensions = allCases.flatMap(\.fileExtensions)
 
   /// Whether a file's name ends like that of an image which is read here, whether or not this system has the
   /// library for it: where it has not, opening the image says what to install.
-  public static func isImage(_ name: String) -> Bool {
+  package static func isImage(_ name: String) -> Bool {
     fileExtension(of: name).map(fileExtensions.contains) ?? false
   }
 
   /// What kind of image a file is whose name ends like one that is not read here on any system ("camera raw"); nil
   /// for images that are read and for files that are none.
-  public static func unreadKind(_ name: String) -> String? {
+  package static func unreadKind(_ name: String) -> String? {
     guard let ending = fileExtension(of: name) else { return nil }
     return unreadKinds.first { $0.endings.contains(ending) }?.kind
   }

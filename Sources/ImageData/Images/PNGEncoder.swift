@@ -1,12 +1,12 @@
 import CPNG
 
 /// PNG through libpng's simplified interface: 8 bits, grey or RGB.
-public enum PNGEncoder {
+package enum PNGEncoder {
   /// The bytes of a PNG file of an image.
   ///
   /// - Throws: `ImageError` where libpng refuses, in its own words; `name` is what the error
   ///   calls the image.
-  public static func encode(_ image: Image, name: String) throws -> [UInt8] {
+  package static func encode(_ image: Image, name: String) throws -> [UInt8] {
     var header = png_image()
     header.version = png_uint_32(PNG_IMAGE_VERSION)
     header.width = png_uint_32(image.width)

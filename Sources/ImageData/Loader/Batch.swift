@@ -1,23 +1,23 @@
-import Runtime
+import MXRuntime
 
 /// Images that go through the model together.
-public struct Batch: Sendable {
+package struct Batch: Sendable {
   /// B × C × H × W, normalized.
-  public let images: AlignedBuffer<Float>
+  package let images: AlignedBuffer<Float>
   /// The class of each image, B of them.
-  public let labels: [Int]
+  package let labels: [Int]
   /// Which images of the data set these are, B of them.
-  public let places: [Int]
+  package let places: [Int]
   /// How large a share of image i is image i of the data set, the rest being image B − 1 − i, with its label: λ of mixup
   /// and CutMix, 1 for a batch that was not mixed.
-  public let mixedShare: Float
+  package let mixedShare: Float
   /// H and W.
-  public let imageSize: Int
+  package let imageSize: Int
   /// C.
-  public let channels: Int
+  package let channels: Int
   /// Which batch of its epoch this is. Numbers can be missing: a batch of broken images alone is
   /// passed over.
-  public let index: Int
+  package let index: Int
 
   /// A batch, as loaders make it.
   package init(
@@ -30,5 +30,15 @@ public struct Batch: Sendable {
   }
 
   /// B: the batch size, less the broken images; fewer in an epoch's last batch.
-  public var count: Int { labels.count }
+  package var count: Int { labels.count }
+
+  /// The images, [B, C·H·W], as long as `images` lives.
+  package var matrix: FloatMatrix {
+    FloatMatrix(images.base, rows: count, columns: channels * imageSize * imageSize)
+  }
+
+  /// Calls `body` with the images, [B, C·H·W].
+  package func withMatrix<Result>(_ body: (FloatMatrix) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(images) { try body(matrix) }
+  }
 }

@@ -1,4 +1,3 @@
-import Runtime
 import Synchronization
 
 /// Makes batches of a data set, epoch after epoch, on threads of its own.
@@ -6,7 +5,7 @@ import Synchronization
 /// A batch is a function of (data set, preprocessing, seed, epoch, batch index) alone: the same bits
 /// for any number of workers and after a resume. Images that cannot be read or decoded are left out
 /// of their batches, and recorded.
-public final class BatchLoader: Sendable {
+package final class BatchLoader: Sendable {
   private let dataset: any ImageDataset
   private let options: LoaderOptions
   private let maker: BatchMaker
@@ -18,7 +17,7 @@ public final class BatchLoader: Sendable {
   ///
   /// `onSkip` is called once for each broken image, in the thread that asks for the batch it would have
   /// been in.
-  public init(
+  package init(
     dataset: any ImageDataset, preprocessing: Preprocessing, options: LoaderOptions,
     onSkip: (@Sendable (SkippedImage) -> Void)? = nil
   ) throws {
@@ -38,16 +37,16 @@ public final class BatchLoader: Sendable {
   }
 
   /// How many batches an epoch has, the smaller last ones included.
-  public var batchesPerEpoch: Int { options.batchesPerEpoch(images: dataset.count) }
+  package var batchesPerEpoch: Int { options.batchesPerEpoch(images: dataset.count) }
 
   /// Each broken image met so far, once, in the order in which they were met.
-  public var skipped: [SkippedImage] { broken.withLock { $0.images } }
+  package var skipped: [SkippedImage] { broken.withLock { $0.images } }
 
   /// The batches of an epoch, from batch `batch` on. Work begins at once.
   ///
   /// Several epochs may be under way at the same time (they share the cache), each with `workers`
   /// threads.
-  public func epoch(_ epoch: Int, from batch: Int = 0) -> BatchSequence {
+  package func epoch(_ epoch: Int, from batch: Int = 0) -> BatchSequence {
     precondition(
       (0...batchesPerEpoch).contains(batch), "batch \(batch) of \(batchesPerEpoch)")
     let plan = maker.plan(epoch: epoch)

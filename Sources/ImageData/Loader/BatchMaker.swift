@@ -1,4 +1,4 @@
-import Runtime
+import MXRuntime
 
 /// Makes the batches of an epoch from images, in any order and from any thread.
 struct BatchMaker: Sendable {

@@ -2,7 +2,7 @@
 ///
 /// Letting go of it early ends its threads: its deinit waits until each has finished the image it is
 /// at, so that nothing reads the data set afterwards.
-public final class BatchSequence {
+package final class BatchSequence {
   private let pipeline: BatchPipeline
   private let loader: BatchLoader
   private var failure: (any Error)?
@@ -18,7 +18,7 @@ public final class BatchSequence {
   ///
   /// Batches without a single readable image are passed over. Throws `LoaderError.brokenImages` when
   /// too many images are broken, and throws it again if asked again.
-  public func next() throws -> Batch? {
+  package func next() throws -> Batch? {
     if let failure { throw failure }
     while let made = pipeline.take() {
       do {

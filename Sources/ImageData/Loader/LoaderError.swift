@@ -1,7 +1,7 @@
-import Runtime
+import Files
 
 /// Why a loader does not start, or gives up.
-public enum LoaderError: ReportableError, Equatable {
+package enum LoaderError: ReportableError, Equatable {
   /// A field of `Preprocessing` or `LoaderOptions` has a value that cannot be used.
   case setting(name: String, found: String, expected: String)
   /// There is nothing to load.
@@ -12,7 +12,7 @@ public enum LoaderError: ReportableError, Equatable {
   case brokenImages(count: Int, total: Int, maximumShare: Double, first: SkippedImage)
 
   /// A wrong setting is wrong use; the rest is bad data.
-  public var category: ErrorCategory {
+  package var category: ErrorCategory {
     switch self {
     case .setting, .noWholeBatch: .usage
     case .noImages, .brokenImages: .badData
@@ -20,7 +20,7 @@ public enum LoaderError: ReportableError, Equatable {
   }
 
   /// One line: what was found, what was expected, what to try.
-  public var description: String {
+  package var description: String {
     switch self {
     case .setting(let name, let found, let expected):
       "\(name) is \(found), expected \(expected)"

@@ -1,19 +1,17 @@
-import Runtime
-
 /// What a loader will take of memory at most, in bytes, before it exists.
-public struct LoaderMemory: Sendable {
+package struct LoaderMemory: Sendable {
   /// What the consumer holds and what is made ahead of it: `workers` + 2 batches, or all of an
   /// epoch.
-  public let batches: Int
+  package let batches: Int
   /// Decoded images that are kept, once all have been met.
-  public let cache: Int
+  package let cache: Int
   /// What the threads need to decode and resize an image each.
-  public let decoding: Int
+  package let decoding: Int
   /// The order of the images.
-  public let order: Int
+  package let order: Int
 
   /// The account of a loader that can be made.
-  public init(_ sizes: ImageSizes, _ options: LoaderOptions) {
+  package init(_ sizes: ImageSizes, _ options: LoaderOptions) {
     // What the last batch lacks is not set aside either.
     let held = (options.workers + 3).multipliedReportingOverflow(by: options.batchSize)
     batches = min(held.overflow ? .max : held.partialValue, sizes.count) * sizes.batchBytes
@@ -28,11 +26,11 @@ public struct LoaderMemory: Sendable {
 
 /// What the images of a data set take while they are decoded, and kept decoded: bytes an image, by
 /// some of them.
-public struct ImageSizes: Sendable {
+package struct ImageSizes: Sendable {
   /// How many images there are.
-  public let count: Int
+  package let count: Int
   /// Of an image in a batch.
-  public let batchBytes: Int
+  package let batchBytes: Int
   /// Of an image in the cache, the mean; 0 for images that are not kept.
   let cached: Int
   /// Of an image that is decoded, the largest.
@@ -44,7 +42,7 @@ public struct ImageSizes: Sendable {
   /// The sizes of some images, whose headers are read.
   ///
   /// - Throws: `LoaderError` where no loader could be made.
-  public init(
+  package init(
     _ dataset: any ImageDataset, _ preprocessing: Preprocessing, _ options: LoaderOptions
   ) throws {
     try preprocessing.check()

@@ -1,30 +1,31 @@
-import Runtime
+import MXRuntime
 
 /// How a `BatchLoader` goes through its data set.
-public struct LoaderOptions: Sendable, Equatable {
+package struct LoaderOptions: Sendable, Equatable {
   /// Images a batch; the last batches of an epoch may have fewer.
-  public var batchSize: Int
+  package var batchSize: Int
   /// Batches that make a step together: its images are dealt out to them one by one, as to processes that share an
   /// epoch, so that repeats of an image come into different ones.
-  public var batchesPerStep: Int
+  package var batchesPerStep: Int
   /// Whether what is left of an epoch behind its last whole step is left out.
-  public var dropsLast: Bool
+  package var dropsLast: Bool
   /// Whether to shuffle and to augment.
-  public var training: Bool
+  package var training: Bool
   /// What order and augmentation are drawn from.
-  public var seed: UInt64
+  package var seed: UInt64
   /// Threads that decode ahead. They change speed, never a bit of a batch.
-  public var workers: Int
+  package var workers: Int
   /// Memory for decoded and resized images, in MiB (2²⁰ bytes); 0 for no cache.
-  public var cacheMegabytes: Int
+  package var cacheMegabytes: Int
   /// The share of the data set that may be broken images before the loader gives up, 0…1.
-  public var maximumBrokenShare: Double
+  package var maximumBrokenShare: Double
 
   /// Options; `BatchLoader` checks their values.
-  public init(
+  package init(
     batchSize: Int = 128, batchesPerStep: Int = 1, dropsLast: Bool = false, training: Bool = false,
     seed: UInt64 = 0,
-    workers: Int = Threads.available, cacheMegabytes: Int = 1024, maximumBrokenShare: Double = 0.01
+    workers: Int = ProcessorCount.current, cacheMegabytes: Int = 1024,
+    maximumBrokenShare: Double = 0.01
   ) {
     self.batchSize = batchSize
     self.batchesPerStep = batchesPerStep
@@ -40,7 +41,7 @@ public struct LoaderOptions: Sendable, Equatable {
   private var stepSize: Int { batchSize * batchesPerStep }
 
   /// How many batches an epoch of some images has, the smaller last ones included.
-  public func batchesPerEpoch(images: Int) -> Int {
+  package func batchesPerEpoch(images: Int) -> Int {
     let (whole, rest) = images.quotientAndRemainder(dividingBy: stepSize)
     return whole * batchesPerStep + (dropsLast ? 0 : min(batchesPerStep, rest))
   }

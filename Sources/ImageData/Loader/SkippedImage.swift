@@ -1,13 +1,13 @@
-import Runtime
+import Files
 
 /// An image that could not be read or decoded, and is left out of its batches.
-public struct SkippedImage: Sendable, Equatable, CustomStringConvertible {
+package struct SkippedImage: Sendable, Equatable, CustomStringConvertible {
   /// Its place in the data set.
-  public let index: Int
+  package let index: Int
   /// What the data set calls it: its path, or "file.bin record 17".
-  public let name: String
+  package let name: String
   /// Why it cannot be used, in one line.
-  public let reason: String
+  package let reason: String
 
   init(index: Int, name: String, error: any Error) {
     self.index = index
@@ -16,5 +16,5 @@ public struct SkippedImage: Sendable, Equatable, CustomStringConvertible {
   }
 
   /// Name and reason in one line.
-  public var description: String { reason.contains(name) ? reason : "\(name): \(reason)" }
+  package var description: String { reason.contains(name) ? reason : "\(name): \(reason)" }
 }

@@ -1,23 +1,23 @@
 /// How evenly images are spread over classes.
-public struct ClassBalance: Sendable, Equatable {
+package struct ClassBalance: Sendable, Equatable {
   /// A class and how many images it has.
-  public struct Entry: Sendable, Equatable {
+  package struct Entry: Sendable, Equatable {
     /// The class's label.
-    public let label: Int
+    package let label: Int
     /// Its images.
-    public let count: Int
+    package let count: Int
   }
 
   /// The class with the fewest images.
-  public let smallest: Entry
+  package let smallest: Entry
   /// The class in the middle when they are sorted by their sizes; of two the smaller one.
-  public let median: Entry
+  package let median: Entry
   /// The class with the most images.
-  public let largest: Entry
+  package let largest: Entry
 
   /// The balance of classes of these sizes, by label; of equally large ones the first one is named.
   /// Nil without a class.
-  public init?(_ counts: [Int]) {
+  package init?(_ counts: [Int]) {
     let sorted = counts.enumerated().map { Entry(label: $0, count: $1) }
       .sorted { ($0.count, $0.label) < ($1.count, $1.label) }
     guard let smallest = sorted.first, let last = sorted.last else { return nil }

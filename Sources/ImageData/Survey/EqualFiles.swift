@@ -1,23 +1,23 @@
-import Runtime
+import Files
 
 /// Images of a data set that are the same file, byte by byte, or the same bare pixels.
-public struct EqualFiles: Sendable {
+package struct EqualFiles: Sendable {
   /// Two images that are equal, as messages call them.
-  public struct Pair: Sendable, Equatable {
+  package struct Pair: Sendable, Equatable {
     /// The one that was met first, and the other.
-    public let first, second: String
+    package let first, second: String
   }
 
   /// How many images of the second side are on the first one too: what was trained on is tested with.
-  public private(set) var acrossSides = 0
+  package private(set) var acrossSides = 0
   /// How many images are on their own side before them.
-  public private(set) var withinSide = 0
+  package private(set) var withinSide = 0
   /// How many of all these have another class than the one they are equal to.
-  public private(set) var otherClass = 0
+  package private(set) var otherClass = 0
   /// The first pairs across sides.
-  public private(set) var acrossPairs: [Pair] = []
+  package private(set) var acrossPairs: [Pair] = []
   /// The first pairs within a side.
-  public private(set) var withinPairs: [Pair] = []
+  package private(set) var withinPairs: [Pair] = []
 
   /// How many pairs of each kind are named.
   private static let named = 5

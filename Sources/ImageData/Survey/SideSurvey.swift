@@ -1,36 +1,36 @@
-import Runtime
+import MXRuntime
 import Synchronization
 
 /// What one side of a data set consists of.
-public struct SideSurvey: Sendable {
+package struct SideSurvey: Sendable {
   /// How many images there are.
-  public let count: Int
+  package let count: Int
   /// How many were looked at. All that follows but the classes is of these.
-  public let surveyed: Int
+  package let surveyed: Int
   /// How many images each class has, by label.
-  public let classCounts: [Int]
+  package let classCounts: [Int]
   /// How many image files there are of each format; broken ones are in none.
-  public private(set) var formats: [ImageFormat: Int] = [:]
+  package private(set) var formats: [ImageFormat: Int] = [:]
   /// How many images are stored as bare pixels.
-  public private(set) var bare = 0
+  package private(set) var bare = 0
   /// Bytes of all image files that are not broken.
-  public private(set) var fileBytes = 0
+  package private(set) var fileBytes = 0
   /// Widths, in pixels.
-  public private(set) var widths = Spread()
+  package private(set) var widths = Spread()
   /// Heights, in pixels.
-  public private(set) var heights = Spread()
+  package private(set) var heights = Spread()
   /// The shorter of width and height, in pixels: what a model's square is cut from.
-  public private(set) var shorterSides = Spread()
+  package private(set) var shorterSides = Spread()
   /// How many images have one channel.
-  public private(set) var grey = 0
+  package private(set) var grey = 0
   /// How many images have three channels.
-  public private(set) var coloured = 0
+  package private(set) var coloured = 0
   /// How many images cannot be read or decoded.
-  public private(set) var brokenCount = 0
+  package private(set) var brokenCount = 0
   /// The first of these, with what is wrong with them.
-  public private(set) var broken: [SkippedImage] = []
+  package private(set) var broken: [SkippedImage] = []
   /// Files that are not taken for images.
-  public internal(set) var passedOver = PassedOver()
+  package internal(set) var passedOver = PassedOver()
   private var moments = ChannelMoments()
 
   /// Images are decoded so many at a time; what is known of them then goes into the totals in their
@@ -41,7 +41,7 @@ public struct SideSurvey: Sendable {
   /// Looks at the images of `sample`; calls `progress` from any thread with the number done, and `found` with each
   /// image that could be decoded and its digest, in the images' order.
   init(
-    _ dataset: any ImageDataset, _ sample: EvenSample, listedBroken: Int,
+    _ dataset: any ImageDataset, _ sample: EvenSample, listedBroken: Int, threads: Int,
     found note: (_ index: Int, _ digest: UInt128) -> Void, progress: @Sendable (Int) -> Void
   ) {
     (count, surveyed, classCounts) = (dataset.count, sample.count, dataset.classCounts)
@@ -50,7 +50,7 @@ public struct SideSurvey: Sendable {
     for start in stride(from: 0, to: sample.count, by: Self.batch) {
       let length = min(Self.batch, sample.count - start)
       let found = Mutex<[Result<ImageFacts, any Error>?]>(Array(repeating: nil, count: length))
-      parallelFor(length) { item in
+      parallelFor(length, threads: threads) { item in
         let result = Result { try ImageFacts(dataset, sample[start + item]) }
         found.withLock { $0[item] = result }
         progress(done.add(1, ordering: .relaxed).newValue)
@@ -89,7 +89,7 @@ public struct SideSurvey: Sendable {
   /// Means and standard deviations of the channels, of values in 0...1, every image weighing the
   /// same however many pixels it has: one channel where all images are grey, else three. Nil where
   /// no image could be decoded.
-  public var statistics: (mean: [Double], standardDeviation: [Double])? {
+  package var statistics: (mean: [Double], standardDeviation: [Double])? {
     moments.statistics(channels: coloured == 0 ? 1 : 3)
   }
 }

@@ -1,5 +1,5 @@
 /// How often each of some numbers occurs: as much memory as there are different ones.
-public struct Spread: Sendable {
+package struct Spread: Sendable {
   private var counts: [Int: Int] = [:]
   private var total = 0
 
@@ -12,7 +12,7 @@ public struct Spread: Sendable {
 
   /// The smallest and the largest number, and the one that as many lie below as above (of two in
   /// the middle the smaller); nil where there is none.
-  public var summary: (minimum: Int, median: Int, maximum: Int)? {
+  package var summary: (minimum: Int, median: Int, maximum: Int)? {
     let values = counts.keys.sorted()
     guard let first = values.first, let last = values.last else { return nil }
     var seen = 0

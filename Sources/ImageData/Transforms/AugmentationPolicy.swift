@@ -1,7 +1,7 @@
-import Runtime
+import MXRuntime
 
 /// Operations that are drawn anew for each image of training.
-public enum AugmentationPolicy: Sendable, Equatable {
+package enum AugmentationPolicy: Sendable, Equatable {
   /// No operations.
   case none
   /// RandAugment (Cubuk et al. 2020).
@@ -10,7 +10,7 @@ public enum AugmentationPolicy: Sendable, Equatable {
   case threeAugment
 
   /// The policy that timm's `--aa` calls so: "rand-m9-mstd0.5-inc1", "3a"; or "none". Nil for what is none of these.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     switch text {
     case "none": self = .none
     case "3a": self = .threeAugment
@@ -21,7 +21,7 @@ public enum AugmentationPolicy: Sendable, Equatable {
   }
 
   /// What timm calls the policy (`--aa`); `init` makes the same policy of it.
-  public var text: String {
+  package var text: String {
     switch self {
     case .none: "none"
     case .threeAugment: "3a"
@@ -30,7 +30,7 @@ public enum AugmentationPolicy: Sendable, Equatable {
   }
 
   /// What texts are allowed, as it completes "it must be …".
-  public static let expected =
+  package static let expected =
     "none, 3a, or rand-mM[-nN][-mstdS][-mmaxM][-pP][-inc1], as in rand-m9-mstd0.5-inc1"
 
   /// The operations for one image.
@@ -50,27 +50,27 @@ public enum AugmentationPolicy: Sendable, Equatable {
 
 /// RandAugment: so many operations out of fifteen, each with a magnitude on a scale of 0…10 and done or left out by
 /// chance. Operations, ranges, and the text that describes a policy are timm's.
-public struct RandAugment: Sendable, Equatable {
+package struct RandAugment: Sendable, Equatable {
   /// `m`: the magnitude.
-  public var magnitude = 10.0
+  package var magnitude = 10.0
   /// `n`: operations an image, drawn with replacement.
-  public var count = 2
+  package var count = 2
   /// `mstd`: standard deviation of a normal distribution about the magnitude; above 100 the magnitude is uniform from 0
   /// to `magnitude` instead.
-  public var deviation = 0.0
+  package var deviation = 0.0
   /// `mmax`: the largest magnitude that a draw may give.
-  public var maximum = 10.0
+  package var maximum = 10.0
   /// `p`: how likely each operation is done.
-  public var probability = 0.5
+  package var probability = 0.5
   /// `inc1`: whether magnitudes of posterize, solarize and the four enhancements grow away from the image, as all
   /// others do.
-  public var isIncreasing = false
+  package var isIncreasing = false
 
   /// timm's defaults.
-  public init() {}
+  package init() {}
 
   /// The policy of a text such as "rand-m9-mstd0.5-inc1"; nil where a part is unknown or out of its range.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.first == "rand" else { return nil }
     for part in parts.dropFirst() {
@@ -92,7 +92,7 @@ public struct RandAugment: Sendable, Equatable {
 
   /// timm's text, as in "rand-m9-mstd0.5-inc1": the magnitude, and what differs from the defaults. `init` makes the same
   /// policy of it.
-  public var text: String {
+  package var text: String {
     let plain = RandAugment()
     func part(_ name: String, _ path: KeyPath<RandAugment, Double>) -> String {
       let value = self[keyPath: path]

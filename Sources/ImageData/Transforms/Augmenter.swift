@@ -1,4 +1,4 @@
-import Runtime
+import MXRuntime
 
 /// Makes training samples of images: what `Augmentation` says, drawn from random numbers, and what
 /// comes out as the numbers that a model sees.
@@ -72,13 +72,13 @@ struct Augmenter: Sendable {
 extension Preprocessing {
   /// The value of each channel that operations bring in from outside of an image: the mean, as in
   /// DeiT's recipe.
-  public var fill: [UInt8] { mean.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) } }
+  package var fill: [UInt8] { mean.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) } }
 
   /// One image as the model sees it in training, C × H × W, normalized: sample `index` of those
   /// that come of a seed. What is done to whole batches (`Augmentation.mixing`) is not in it.
   ///
   /// - Throws: `LoaderError` for settings that cannot be used, `ImageError`.
-  public func augmented(_ content: ImageContent, seed: UInt64, index: Int) throws -> [Float] {
+  package func augmented(_ content: ImageContent, seed: UInt64, index: Int) throws -> [Float] {
     try check()
     var random = RandomStream(seed: seed, purpose: .augmentation).sequence(item: index)
     let length = channels * imageSize * imageSize
@@ -92,7 +92,7 @@ extension Preprocessing {
   /// are cut off.
   ///
   /// - Throws: `LoaderError` for settings that cannot be used.
-  public func image(of values: [Float]) throws -> Image {
+  package func image(of values: [Float]) throws -> Image {
     try check()
     let plane = imageSize * imageSize
     precondition(values.count == channels * plane, "\(values.count) values of an image")

@@ -5,7 +5,7 @@
 #else
   import Darwin
 #endif
-import Runtime
+import MXRuntime
 
 /// A rectangle of an image, in pixels.
 package struct CropBox: Equatable {

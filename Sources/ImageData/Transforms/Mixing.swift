@@ -5,22 +5,22 @@
 #else
   import Darwin
 #endif
-import Runtime
+import MXRuntime
 
 /// Mixes the images of a batch with those of the batch in reverse order: as a whole (mixup, Zhang et al. 2018) or by a
 /// rectangle (CutMix, Yun et al. 2019). One draw for the batch, as in timm's batch mode.
-public struct Mixing: Sendable, Equatable {
+package struct Mixing: Sendable, Equatable {
   /// Mixup's α: the share of the first image is drawn from Beta(α, α); 0 for no mixup.
-  public var mixup = 0.0
+  package var mixup = 0.0
   /// CutMix's α; 0 for no CutMix.
-  public var cutmix = 0.0
+  package var cutmix = 0.0
   /// How likely a batch is mixed at all.
-  public var probability = 1.0
+  package var probability = 1.0
   /// Where both are on: how likely CutMix is taken.
-  public var switchProbability = 0.5
+  package var switchProbability = 0.5
 
   /// No mixing.
-  public init() {}
+  package init() {}
 
   /// Mixes a batch, or leaves it as it is.
   ///

@@ -2,7 +2,7 @@ extension Preprocessing {
   /// One image as the model sees it in evaluation: C × H × W, normalized.
   ///
   /// - Throws: `LoaderError` for settings that cannot be used, `ImageError`.
-  public func prepared(_ content: ImageContent) throws -> [Float] {
+  package func prepared(_ content: ImageContent) throws -> [Float] {
     try check()
     let image = try content.fitted(
       size: imageSize, channels: channels, cropRatio: cropRatio, exactly: exactDecoding)

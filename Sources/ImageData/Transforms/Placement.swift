@@ -1,4 +1,4 @@
-import Runtime
+import MXRuntime
 
 /// Where an image comes to lie: shifted, then mirrored.
 struct Placement: Equatable {

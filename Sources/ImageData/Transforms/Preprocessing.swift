@@ -1,22 +1,22 @@
 /// What is done to every image of a data set before the model sees it.
-public struct Preprocessing: Sendable, Equatable {
+package struct Preprocessing: Sendable, Equatable {
   /// Height and width of what the model sees, in pixels.
-  public var imageSize: Int
+  package var imageSize: Int
   /// 1 (grey) or 3 (red, green, blue).
-  public var channels: Int
+  package var channels: Int
   /// Subtracted from each channel's values in 0…1.
-  public var mean: [Float]
+  package var mean: [Float]
   /// What each channel is divided by after that.
-  public var standardDeviation: [Float]
+  package var standardDeviation: [Float]
   /// In evaluation: how much of the shorter side is shown, in 0…1 (timm's crop_pct); the rest is cut off at the ends.
-  public var cropRatio: Double
+  package var cropRatio: Double
   /// Whether JPEGs are decoded whole, as Pillow does, however small they are shown; else no larger than is needed.
-  public var exactDecoding: Bool
+  package var exactDecoding: Bool
   /// What is done at random in training.
-  public var augmentation: Augmentation
+  package var augmentation: Augmentation
 
   /// Preprocessing of these parts; `BatchLoader` checks that they fit together.
-  public init(
+  package init(
     imageSize: Int, channels: Int, mean: [Float], standardDeviation: [Float],
     cropRatio: Double = 1, exactDecoding: Bool = false,
     augmentation: Augmentation = Augmentation()

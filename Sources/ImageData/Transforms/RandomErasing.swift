@@ -5,7 +5,7 @@
 #else
   import Darwin
 #endif
-import Runtime
+import MXRuntime
 
 /// Replaces a random rectangle of an image by noise (Zhong et al. 2020), in timm's pixel mode: each value becomes one from
 /// the standard normal distribution, the image being normalized already.

@@ -1,6 +1,6 @@
 /// Along which axis of a row-major matrix 32 consecutive elements share a scale: the contraction axis
 /// of the product that will consume it.
-public enum GroupAxis: String, CaseIterable, Sendable {
+public enum GroupAxis: String, CaseIterable, Sendable, BitwiseCopyable {
   /// Groups along axis 1, within a row.
   case rows
   /// Groups along axis 0, within a column.

@@ -1,44 +1,43 @@
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// Follows weights and their quantized values over the steps of a window (the paper's Appendix A).
 ///
 /// The oscillation ratio of a weight is R_w = Σ|Δw_Q| / (Σ|Δw| + 10⁻⁸): how much further its quantized value went
 /// than the weight itself.
-public final class MovementWindow {
+package final class MovementWindow {
   /// Whose weights these are.
-  public let quantizer: WeightQuantizer
-  /// Σ|Δw| and Σ|Δw_Q| of every weight, in the layout of the weights.
-  public let weightPath, quantizedPath: AlignedBuffer<Float>
+  package let quantizer: WeightQuantizer
+  /// How far each weight has come, in the layout of the weights.
+  package let track: MovementTrack
   /// The quantized values after the last step.
-  public let quantized: AlignedBuffer<Float>
+  package let quantized: AlignedBuffer<Float>
   /// Their scales' E8M0 bytes, in the order of `WeightQuantizer.quantize`.
-  public var currentScales: AlignedBuffer<UInt8> { scalesBefore }
+  package var currentScales: AlignedBuffer<UInt8> { scalesBefore }
   /// The steps so far.
-  public private(set) var steps = 0
+  package private(set) var steps = 0
   /// Changes of quantized values, and of scales, so far.
-  public private(set) var flips = 0, scaleFlips = 0
+  package private(set) var flips = 0, scaleFlips = 0
 
   /// Of r(W) and r(W_Q): tensor by tensor and averaged, and of all weights as one vector.
   private var rateSums = Rates(), wholeRateSums = Rates()
-  private let weightBefore, quantizedBefore: AlignedBuffer<Float>
   private var scales, scalesBefore: AlignedBuffer<UInt8>
   /// What one step moves in each of the quantizer's slices.
   private let movements: AlignedBuffer<WeightMovement>
+  private let compute: any TrainingCompute
   private let arena: Arena
 
   /// Bytes of a window on the weights of a model.
-  public static func bytes(_ quantizer: WeightQuantizer) -> Int {
+  package static func bytes(_ quantizer: WeightQuantizer) -> Int {
     5 * quantizer.bufferBytes + 2 * quantizer.groupCount
   }
 
   /// A window that no step has entered yet.
-  public init(_ quantizer: WeightQuantizer, arena: Arena) {
-    func buffer() -> AlignedBuffer<Float> { AlignedBuffer(count: quantizer.count) }
+  package init(_ quantizer: WeightQuantizer, _ compute: any TrainingCompute, arena: Arena) {
     self.quantizer = quantizer
-    self.arena = arena
-    (weightPath, quantizedPath) = (buffer(), buffer())
-    (weightBefore, quantizedBefore, quantized) = (buffer(), buffer(), buffer())
+    (self.compute, self.arena) = (compute, arena)
+    track = MovementTrack(count: quantizer.count)
+    quantized = AlignedBuffer(count: quantizer.count)
     (scales, scalesBefore) = (
       AlignedBuffer(count: quantizer.groupCount), AlignedBuffer(count: quantizer.groupCount)
     )
@@ -48,44 +47,38 @@ public final class MovementWindow {
   /// Starts from the weights of now.
   ///
   /// - Parameter keepsPaths: whether the sums go on, as after a resume.
-  public func begin(
+  package func begin(
     _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, keepsPaths: Bool = false
   ) {
-    weightBefore.base.update(from: weights.base, count: quantizer.count)
+    compute.copy(weights.matrix(), into: track.weightBefore.matrix())
     quantizer.quantize(
-      weights, averages: averages, into: quantizedBefore.base, scales: scalesBefore.base,
-      arena: arena)
+      weights, averages: averages, into: track.quantizedBefore.matrix(), scales: scalesBefore,
+      by: compute, arena: arena)
     (steps, flips, scaleFlips) = (0, 0, 0)
     (rateSums, wholeRateSums) = (Rates(), Rates())
     guard !keepsPaths else { return }
-    weightPath.base.update(repeating: 0, count: quantizer.count)
-    quantizedPath.base.update(repeating: 0, count: quantizer.count)
+    compute.fill(track.weightPath.matrix(), with: 0)
+    compute.fill(track.quantizedPath.matrix(), with: 0)
   }
 
   /// Takes the weights after one more step into account.
-  public func add(_ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?) {
+  package func add(_ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?) {
     quantizer.quantize(
-      weights, averages: averages, into: quantized.base, scales: scales.base, arena: arena)
-    let slices = quantizer.slices
-    parallelFor(slices.count) { index in
-      let start = slices[index].lowerBound
-      movements.base[index] = Kernels.current.trackMovement(
-        w: weights.base + start, q: quantized.base + start, wBefore: weightBefore.base + start,
-        qBefore: quantizedBefore.base + start, wPath: weightPath.base + start,
-        qPath: quantizedPath.base + start, slices[index].count)
-    }
+      weights, averages: averages, into: quantized.matrix(), scales: scales, by: compute,
+      arena: arena)
+    compute.trackMovement(
+      weights: weights, quantized: quantized, track, quantizer.slices, into: movements)
     var whole = WeightMovement()
     for slices in quantizer.slicesOfEntries {
       var tensor = WeightMovement()
-      for slice in slices { tensor += movements.base[slice] }
+      for slice in slices { tensor += movements[slice] }
       rateSums.add(tensor, share: 1 / Double(quantizer.entries.count))
       whole += tensor
     }
     wholeRateSums.add(whole, share: 1)
     steps += 1
     flips += whole.flips
-    for group in 0..<quantizer.groupCount
-    where scales.base[group] != scalesBefore.base[group] { scaleFlips += 1 }
+    scaleFlips += compute.countDifferences(scales, scalesBefore)
     swap(&scales, &scalesBefore)
   }
 
@@ -95,9 +88,9 @@ public final class MovementWindow {
   }
 
   /// Rates of change of the weights and of their quantized values.
-  public struct Rates: Sendable, Equatable {
+  package struct Rates: Sendable, Equatable {
     /// r(W) = ‖W_t − W_{t−1}‖ / ‖W_{t−1}‖, and r(W_Q).
-    public internal(set) var weight = 0.0, quantized = 0.0
+    package internal(set) var weight = 0.0, quantized = 0.0
 
     fileprivate mutating func add(_ movement: WeightMovement, share: Double) {
       weight += share * MovementWindow.rate(movement.change, movement.magnitude)
@@ -112,12 +105,22 @@ public final class MovementWindow {
   }
 
   /// The rates of each tensor, averaged over the tensors (the paper's Appendix A) and the steps.
-  public var rates: Rates { rateSums.mean(steps) }
+  package var rates: Rates { rateSums.mean(steps) }
   /// The rates of all quantized weights as one vector, averaged over the steps.
-  public var wholeRates: Rates { wholeRateSums.mean(steps) }
+  package var wholeRates: Rates { wholeRateSums.mean(steps) }
 
   /// R_w of the weight at a place of the flat buffer.
-  public func ratio(_ place: Int) -> Float {
-    quantizedPath.base[place] / (weightPath.base[place] + 1e-8)
+  package func ratio(_ place: Int) -> Float { track.ratio(place) }
+
+  /// R_w of all quantized weights, tensor behind tensor in the order of the quantizer's entries.
+  package func ratios() -> [Float] {
+    [Float](unsafeUninitializedCapacity: quantizer.weightCount) { ratios, count in
+      for entry in quantizer.entries {
+        compute.copyRatios(
+          track, entry.range,
+          into: UnsafeMutableBufferPointer(rebasing: ratios[count..<count + entry.count]))
+        count += entry.count
+      }
+    }
   }
 }

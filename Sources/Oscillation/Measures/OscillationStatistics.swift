@@ -1,36 +1,33 @@
-import Runtime
-
 /// What a window of steps says about the oscillation of weights (the paper's Appendix A).
-public struct OscillationStatistics: Sendable {
+package struct OscillationStatistics: Sendable {
   /// r(W) and r(W_Q), means over the tensors and the window's steps; and of all quantized weights as one vector.
-  public let rates, wholeRates: MovementWindow.Rates
+  package let rates, wholeRates: MovementWindow.Rates
   /// Of R_w over all quantized weights: the 50th, 90th, 99th percentile and the largest.
-  public let ratioPercentiles: [(percent: Int, value: Float)]
+  package let ratioPercentiles: [(percent: Int, value: Float)]
   /// The share of weights with R_w > 16.
-  public let oscillatingShare: Double
+  package let oscillatingShare: Double
   /// The same of each tensor, by name.
-  public let layerShares: [(name: String, share: Double)]
+  package let layerShares: [(name: String, share: Double)]
   /// Weights whose quantized value changes, and groups whose scale changes, a step.
-  public let flipsPerStep, scaleFlipsPerStep: Double
+  package let flipsPerStep, scaleFlipsPerStep: Double
   /// R_w > 16 counts as oscillating (section 7.2, Figure 6).
-  public static let oscillatingRatio: Float = 16
+  package static let oscillatingRatio: Float = 16
 
   /// The statistics of a window that has seen at least one step.
-  public init(_ window: MovementWindow) {
+  package init(_ window: MovementWindow) {
     (rates, wholeRates) = (window.rates, window.wholeRates)
     let steps = Double(max(window.steps, 1))
     flipsPerStep = Double(window.flips) / steps
     scaleFlipsPerStep = Double(window.scaleFlips) / steps
-    var ratios: [Float] = []
-    ratios.reserveCapacity(window.quantizer.weightCount)
+    var ratios = window.ratios()
     var layerShares: [(name: String, share: Double)] = []
     var above = 0
+    var start = 0
     for entry in window.quantizer.entries {
-      let start = ratios.count
-      for place in entry.range { ratios.append(window.ratio(place)) }
-      let count = ratios[start...].count { $0 > Self.oscillatingRatio }
+      let count = ratios[start..<start + entry.count].count { $0 > Self.oscillatingRatio }
       layerShares.append((entry.name, Double(count) / Double(max(entry.count, 1))))
       above += count
+      start += entry.count
     }
     self.layerShares = layerShares
     oscillatingShare = Double(above) / Double(max(ratios.count, 1))

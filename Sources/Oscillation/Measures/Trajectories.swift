@@ -1,24 +1,24 @@
 import MXFormats
-import Runtime
+import MXRuntime
 
 /// The paths of single weights over the steps of a window (the paper's Figure 3).
 ///
 /// Some weights spread evenly over the model are watched; those among them whose 4-bit code flips most are kept. A change of
 /// their group's scale moves codes and values, too, and is none of their own doing: it does not count.
-public final class Trajectories {
+package final class Trajectories {
   /// One weight's path; a number a step.
-  public struct Path: Sendable {
+  package struct Path: Sendable {
     /// The tensor, and the place in it.
-    public let name: String
+    package let name: String
     /// C and D.
-    public let row, column: Int
+    package let row, column: Int
     /// w, and w_Q.
-    public internal(set) var latent: [Float] = [], quantized: [Float] = []
+    package internal(set) var latent: [Float] = [], quantized: [Float] = []
     /// s of the scale S = 2^s, and the code 0…15.
-    public internal(set) var scaleExponent: [Int] = [], code: [Int] = []
+    package internal(set) var scaleExponent: [Int] = [], code: [Int] = []
 
     /// How often the code flips; both zeros are one code.
-    public var codeFlips: Int {
+    package var codeFlips: Int {
       Oscillation.codeFlips(code.map { $0 == 8 ? 0 : $0 }, scaleExponents: scaleExponent)
     }
   }
@@ -28,7 +28,7 @@ public final class Trajectories {
   private var paths: [Path]
 
   /// Watches up to `candidates` weights of a window.
-  public init(_ window: MovementWindow, candidates: Int = 1024) {
+  package init(_ window: MovementWindow, candidates: Int = 1024) {
     self.window = window
     let count = window.quantizer.weightCount
     let watched = min(candidates, count)
@@ -37,14 +37,14 @@ public final class Trajectories {
   }
 
   /// Takes the weights of now into account, once the window has.
-  public func add(_ weights: AlignedBuffer<Float>) {
+  package func add(_ weights: AlignedBuffer<Float>) {
     let format = window.quantizer.recipe.format
     for (index, location) in locations.enumerated() {
-      let value = window.quantized.base[location.place]
-      let scale = E8M0(byte: window.currentScales.base[location.scale])
+      let value = window.quantized[location.place]
+      let scale = E8M0(byte: window.currentScales[location.scale])
       guard value.isFinite, !scale.isNaN else { continue }
       let magnitude = format.magnitudeCode(of: value.magnitude * scale.reciprocal, .nearestEven)
-      paths[index].latent.append(weights.base[location.place])
+      paths[index].latent.append(weights[location.place])
       paths[index].quantized.append(value)
       paths[index].scaleExponent.append(scale.exponent)
       paths[index].code.append(Int(magnitude) + (value.sign == .minus ? 8 : 0))
@@ -52,7 +52,7 @@ public final class Trajectories {
   }
 
   /// The `count` paths with the most flips of the code; of equal ones the first.
-  public func liveliest(_ count: Int) -> [Path] {
+  package func liveliest(_ count: Int) -> [Path] {
     let ranked = paths.enumerated().map { (flips: $1.codeFlips, offset: $0) }
       .sorted { ($1.flips, $0.offset) < ($0.flips, $1.offset) }
     return ranked.prefix(count).map { paths[$0.offset] }

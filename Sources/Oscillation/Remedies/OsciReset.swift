@@ -1,9 +1,9 @@
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// Oscillation reset (Chen et al., "TetraJet-v2", arXiv:2510.27527): late in training, windows of some steps measure
 /// every weight's oscillation ratio, and at their ends those that oscillate are put on their quantized values.
-public final class OsciReset: Remedy {
+package final class OsciReset: Remedy {
   private let settings: RemedySettings.OsciReset
   private let window: MovementWindow
   /// Whether the window has followed the weights from the step before: not at its beginning, nor after a resume.
@@ -11,21 +11,24 @@ public final class OsciReset: Remedy {
   private var resets = 0, neighbours = 0
 
   /// No weight reset yet.
-  public init(_ settings: RemedySettings.OsciReset, _ quantizer: WeightQuantizer) {
+  package init(
+    _ settings: RemedySettings.OsciReset, _ quantizer: WeightQuantizer,
+    _ compute: any TrainingCompute
+  ) {
     self.settings = settings
-    window = MovementWindow(quantizer, arena: Arena(chunkCount: 1 << 16))
+    window = MovementWindow(quantizer, compute, arena: Arena(chunkCount: 1 << 16))
   }
 
   /// The sums of a window that is open.
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+  package var state: [(name: String, buffer: AlignedBuffer<Float>)] {
     [
-      ("oscireset.weight_path", window.weightPath),
-      ("oscireset.quantized_path", window.quantizedPath),
+      ("oscireset.weight_path", window.track.weightPath),
+      ("oscireset.quantized_path", window.track.quantizedPath),
     ]
   }
 
   /// The window; at its end the quantized weights once more, and which of them are reset.
-  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
     RemedyMemory(
       kept: MovementWindow.bytes(quantizer), state: 2 * quantizer.bufferBytes,
       scratch: quantizer.bufferBytes + quantizer.count + quantizer.scratchBytes)
@@ -40,7 +43,7 @@ public final class OsciReset: Remedy {
   }
 
   /// Opens a window.
-  public func beforeUpdate(_ training: TrainingView) {
+  package func beforeUpdate(_ training: TrainingView) {
     guard let place = place(training) else { return }
     if place == 0 || !isFollowing {
       window.begin(training.weights, averages: training.averages, keepsPaths: place > 0)
@@ -49,7 +52,7 @@ public final class OsciReset: Remedy {
   }
 
   /// Follows the weights, and closes the window after its last step.
-  public func afterUpdate(_ training: TrainingView) {
+  package func afterUpdate(_ training: TrainingView) {
     guard let place = place(training) else { return }
     window.add(training.weights, averages: training.averages)
     if place == settings.window - 1 {
@@ -60,32 +63,38 @@ public final class OsciReset: Remedy {
 
   /// w ← Q(w), and w_EMA ← Q(w), where R_w has reached the threshold.
   private func reset(_ training: TrainingView) {
-    let quantizer = window.quantizer
-    let start = training.arena.mark
-    defer { training.arena.release(to: start) }
-    let isReset = training.arena.array(of: Bool.self, count: quantizer.count)
-    isReset.initialize(repeating: false)
-    for slice in quantizer.slices {
-      for place in slice where window.weightPath.base[place] > 0 {
-        guard window.ratio(place) >= settings.threshold else { continue }
-        let value = window.quantized.base[place]
-        training.weights.base[place] = value
-        training.averages?.base[place] = value
-        isReset[place] = true
-        resets += 1
-      }
-    }
-    // A weight that is its group's largest can take the scale, and its neighbours' values, with it.
-    let values = training.arena.allocate(quantizer.count)
-    quantizer.quantize(
-      training.weights, averages: training.averages, into: values, arena: training.arena)
-    for slice in quantizer.slices {
-      neighbours += slice.count { !isReset[$0] && values[$0] != window.quantized.base[$0] }
+    let (quantizer, compute) = (window.quantizer, training.compute)
+    training.arena.scratch {
+      let isReset = training.arena.array(of: Bool.self, count: quantizer.count)
+      resets += compute.reset(
+        training.weights, averages: training.averages, to: window.quantized, window.track,
+        threshold: settings.threshold, isReset: isReset, quantizer.slices)
+      // A weight that is its group's largest can take the scale, and its neighbours' values, with it.
+      let values = training.arena.matrix(rows: 1, columns: quantizer.count)
+      quantizer.quantize(
+        training.weights, averages: training.averages, into: values, by: compute,
+        arena: training.arena)
+      neighbours += compute.countDifferences(
+        values, window.quantized.matrix(), unless: isReset, quantizer.slices)
     }
   }
 
   /// Weights that were reset so far in this process, and others whose quantized values changed by that.
-  public var report: [(key: String, value: Double)] {
+  package var report: [(key: String, value: Double)] {
     [("oscireset_weights", Double(resets)), ("oscireset_neighbours", Double(neighbours))]
+  }
+}
+
+extension RemedySettings {
+  /// `oscireset.*` (TetraJet-v2).
+  package struct OsciReset: Equatable, Sendable {
+    /// The share of training before the first window.
+    package var start: Float = 0.6
+    /// Steps from one window's beginning to the next one's, P.
+    package var period = 400
+    /// Steps of a window, T.
+    package var window = 50
+    /// R_w from which a weight is reset.
+    package var threshold: Float = 8
   }
 }

@@ -1,5 +1,5 @@
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// The adaptive ramping optimizer (the paper's Algorithm 2): now and then it finds out by a trial how much each weight
 /// oscillates, and lets those that do wait for N_w gradients and then take one larger step on their mean.
@@ -8,70 +8,61 @@ import Runtime
 /// rate rises before the next detection, as within a warm-up by steps, nothing is detected and no weight waits.
 ///
 /// The optimizer does the waiting; this is the detection.
-public final class QRamping: Remedy {
+package final class QRamping: Remedy {
   private let settings: RemedySettings.QRamping
   private let quantizer: WeightQuantizer
   private let periods: AlignedBuffer<Float>
   private var detectionSeconds = 0.0
 
   /// A period of 1 for every weight.
-  public init(_ settings: RemedySettings.QRamping, _ quantizer: WeightQuantizer) {
+  package init(_ settings: RemedySettings.QRamping, _ quantizer: WeightQuantizer) {
     self.settings = settings
     self.quantizer = quantizer
     periods = AlignedBuffer(count: quantizer.count)
-    periods.base.update(repeating: 1, count: quantizer.count)
+    periods.elements.update(repeating: 1)
   }
 
   /// N_w.
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+  package var state: [(name: String, buffer: AlignedBuffer<Float>)] {
     [("qramping.period", periods)]
   }
   /// N_w.
-  public var updatePeriods: AlignedBuffer<Float>? { periods }
+  package var updatePeriods: AlignedBuffer<Float>? { periods }
 
   /// The periods, and in a detection a window.
-  public static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
+  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
     RemedyMemory(
       kept: quantizer.bufferBytes, state: quantizer.bufferBytes, scratch: quantizer.scratchBytes,
       trial: MovementWindow.bytes(quantizer), ramps: true)
   }
 
   /// Every T_update steps, measures R_w over T0 steps of a trial and sets N_w from it.
-  public func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
+  package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
     let every = settings.interval(stepsPerEpoch: training.stepsPerEpoch)
     guard training.step.isMultiple(of: every) else { return }
     let end = min(training.step + every, training.totalSteps)
     if training.learningRateRises(in: training.step..<max(training.step, end)) {
-      periods.base.update(repeating: 1, count: quantizer.count)
+      training.compute.fill(periods.matrix(), with: 1)
       return
     }
     let start = ContinuousClock.now
-    let window = MovementWindow(quantizer, arena: training.arena)
+    let window = MovementWindow(quantizer, training.compute, arena: training.arena)
     window.begin(training.weights, averages: training.averages)
     try trial(settings.detectionSteps) { window.add($0.weights, averages: $0.averages) }
     let limit = settings.maximumPeriod > 0 ? settings.maximumPeriod : training.stepsPerEpoch
-    for slice in quantizer.slices {
-      for place in slice {
-        periods.base[place] = Self.period(window.ratio(place), settings, limit: limit)
-      }
-    }
+    training.compute.updatePeriods(
+      RampingRule(k1: settings.k1, k2: settings.k2, limit: Float(limit)), window.track,
+      into: periods, quantizer.slices)
     detectionSeconds += start.duration(to: .now).inSeconds
   }
 
-  /// N_w = min(k2·⌊R_w/k1⌋ + 1, N_max).
-  public static func period(
-    _ ratio: Float, _ settings: RemedySettings.QRamping, limit: Int
-  ) -> Float {
-    min(settings.k2 * (ratio / settings.k1).rounded(.down) + 1, Float(limit))
-  }
-
   /// How many weights wait, how long the average one does, and what finding out took.
-  public var report: [(key: String, value: Double)] {
+  package var report: [(key: String, value: Double)] {
     var (ramped, sum) = (0, 0.0)
     for slice in quantizer.slices {
       for place in slice {
-        sum += Double(periods.base[place])
-        if periods.base[place] > 1 { ramped += 1 }
+        sum += Double(periods[place])
+        if periods[place] > 1 { ramped += 1 }
       }
     }
     let count = Double(max(quantizer.weightCount, 1))
@@ -79,5 +70,26 @@ public final class QRamping: Remedy {
       ("qramping_ramped_share", Double(ramped) / count), ("qramping_mean_period", sum / count),
       ("qramping_detection_seconds", detectionSeconds),
     ]
+  }
+}
+
+extension RemedySettings {
+  /// `qramping.*` (the paper's Algorithm 2).
+  package struct QRamping: Equatable, Sendable {
+    /// Steps between two detections, T_update; 0 for an epoch.
+    package var updateEvery = 0
+    /// Steps of a detection, T0.
+    package var detectionSteps = 30
+    /// k1 of N_w = min(k2·⌊R_w/k1⌋ + 1, N_max).
+    package var k1: Float = 16
+    /// k2.
+    package var k2: Float = 5
+    /// N_max; 0 for the steps of an epoch.
+    package var maximumPeriod = 0
+
+    /// Steps from one detection to the next.
+    package func interval(stepsPerEpoch: Int) -> Int {
+      updateEvery > 0 ? updateEvery : stepsPerEpoch
+    }
   }
 }

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// Curves over a common x-axis, each with the range of its seeds as a band.
 package struct LineChart {

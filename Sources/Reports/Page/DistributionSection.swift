@@ -1,4 +1,3 @@
-import Runtime
 import Training
 
 /// The part of the page on where weights lie between the thresholds of their grid.

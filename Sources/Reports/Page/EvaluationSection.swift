@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 import Training
 
 /// The part of the page on which classes are taken for which, and which images the model is furthest off with.

@@ -1,15 +1,15 @@
-import Runtime
+import Files
 
 /// A layer that no run says anything of.
-public struct LayerChoiceError: ReportableError {
+package struct LayerChoiceError: ReportableError {
   let name: String
   let known: [String]
 
   /// Usage: another name would do.
-  public var category: ErrorCategory { .usage }
+  package var category: ErrorCategory { .usage }
 
   /// One line.
-  public var description: String {
+  package var description: String {
     guard let first = known.first, let last = known.last else {
       return "no run says anything of single layers; train with statistics.layers=true"
     }

@@ -1,29 +1,29 @@
+import Files
 import Foundation
-import Runtime
 import Training
 
 /// The report: one page of HTML that needs nothing from elsewhere.
-public struct ReportPage {
+package struct ReportPage {
   private let groups: [RunGroup]
   private let title: String
   private let options: Options
 
   /// What a reader may choose.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// The epochs whose distributions are drawn over each other; empty for the first window, the middle and the end.
-    public var epochs: [Double] = []
+    package var epochs: [Double] = []
     /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of
     /// the first recipe.
-    public var layer: String?
+    package var layer: String?
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   /// A page on runs.
   ///
   /// - Throws: `LayerChoiceError` where no run has the layer.
-  public init(_ runs: [RunRecord], title: String, options: Options = Options()) throws {
+  package init(_ runs: [RunRecord], title: String, options: Options = Options()) throws {
     groups = RunGroup.grouped(runs)
     self.title = title
     self.options = options
@@ -36,7 +36,7 @@ public struct ReportPage {
   }
 
   /// The page.
-  public var html: String {
+  package var html: String {
     let body = [
       header, section("Side by side", comparison, note: Self.comparisonNote),
       section("Training", curves(Self.trainingCharts)),

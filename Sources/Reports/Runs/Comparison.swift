@@ -1,51 +1,51 @@
+import Files
 import Foundation
-import Runtime
 
 /// The table that sets runs side by side: one row a recipe, means and standard deviations over its seeds.
-public struct Comparison: Sendable {
+package struct Comparison: Sendable {
   /// One recipe.
-  public struct Row: Sendable {
+  package struct Row: Sendable {
     /// What tells it from the others.
-    public let label: String
+    package let label: String
     /// Its run folders, by seed.
-    public let folders: [Folder]
+    package let folders: [Folder]
     /// Over how many seeds the means are.
-    public let seeds: Int
+    package let seeds: Int
     /// Top-1 in percent, and loss, of the last evaluation.
-    public let top1, loss: Estimate?
+    package let top1, loss: Estimate?
     /// Training images a second, and the largest memory in MiB.
-    public let imagesPerSecond, peakMemory: Estimate?
+    package let imagesPerSecond, peakMemory: Estimate?
     /// r(W_Q), and the share with R_w > 16, over the second half of training.
-    public let quantizedRate, oscillatingShare: Estimate?
+    package let quantizedRate, oscillatingShare: Estimate?
     /// Whether no recipe has a higher top-1.
-    public let isBest: Bool
+    package let isBest: Bool
     /// How probable a difference from the best top-1 as large as this one is by chance; nil for the best, and where one seed
     /// says nothing on that.
-    public let pValue: Double?
+    package let pValue: Double?
 
     /// How many run folders there are.
-    public var runs: Int { folders.count }
+    package var runs: Int { folders.count }
     /// How many of them are not finished.
-    public var unfinished: Int { folders.count { !$0.isFinished } }
+    package var unfinished: Int { folders.count { !$0.isFinished } }
     /// Whether top-1 differs from the best by no more than noise; nil where one seed says nothing on that.
-    public var isWithinNoise: Bool? { pValue.map { $0 >= Estimate.significance } }
+    package var isWithinNoise: Bool? { pValue.map { $0 >= Estimate.significance } }
   }
 
   /// A run folder of a row.
-  public struct Folder: Sendable {
+  package struct Folder: Sendable {
     /// As it was given.
-    public let path: String
+    package let path: String
     /// Its seed, where it is known.
-    public let seed: Int?
+    package let seed: Int?
     /// Whether the run came to its end, and whether it is the one of its seed that counts.
-    public let isFinished, isCounted: Bool
+    package let isFinished, isCounted: Bool
   }
 
   /// The rows, in the order of the groups.
-  public let rows: [Row]
+  package let rows: [Row]
 
   /// Compares groups of runs.
-  public init(_ groups: [RunGroup]) {
+  package init(_ groups: [RunGroup]) {
     let accuracies = groups.map { $0.estimate(\.top1) }
     let best = accuracies.compactMap { $0 }.max { $0.mean < $1.mean }
     rows = zip(groups, accuracies).map { group, top1 in
@@ -71,7 +71,7 @@ public struct Comparison: Sendable {
   }
 
   /// A row for programs: means under the metrics' names, standard deviations under NAME_sd.
-  public static func line(_ row: Row) -> JSONLine {
+  package static func line(_ row: Row) -> JSONLine {
     var line = JSONLine()
     line.add("recipe", row.label)
     line.add("runs", row.runs)

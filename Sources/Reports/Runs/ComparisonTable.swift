@@ -1,14 +1,14 @@
-import Runtime
+import Files
 
 /// A comparison as text: in one line a row where there is room for that, else in several.
-public struct ComparisonTable {
+package struct ComparisonTable {
   private let rows: [Comparison.Row]
 
   /// The table of a comparison.
-  public init(_ comparison: Comparison) { rows = comparison.rows }
+  package init(_ comparison: Comparison) { rows = comparison.rows }
 
   /// The columns' names.
-  public static let header = [
+  package static let header = [
     "recipe", "seeds", "top-1 %", "test loss", "r(W_Q) ‰", "R_w>16 %", "images/s", "peak MiB",
   ]
 
@@ -19,7 +19,7 @@ public struct ComparisonTable {
   ]
 
   /// A row's cells under `header`; the best top-1 is marked *, one within its noise ≈.
-  public static func cells(_ row: Comparison.Row) -> [String] {
+  package static func cells(_ row: Comparison.Row) -> [String] {
     lines(row).map { $0.joined(separator: " ± ") }.enumerated().map { column, text in
       column == 2 ? text + mark(row) : text
     }
@@ -44,7 +44,7 @@ public struct ComparisonTable {
   /// The table, what its marks mean, and the folders of each row.
   ///
   /// - Parameter width: columns of the terminal; nil where there is none, and lines may be as long as they are.
-  public func text(width: Int?) -> String {
+  package func text(width: Int?) -> String {
     let wide = TextTable([Self.header.map { [$0] }] + rows.map { Self.cells($0).map { [$0] } })
     let table = width.map { wide.width <= $0 } ?? true ? wide.text() : narrow(width: width ?? 0)
     return [table, marks, folders(width: width)].filter { !$0.isEmpty }.joined(separator: "\n\n")

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// What a run's images are by content, as `data.json` in its folder says: the same for the same images, wherever they lie.
 struct DataFingerprint: Decodable, Hashable, Sendable {

@@ -1,14 +1,14 @@
 /// A mean over seeds and how far they spread.
-public struct Estimate: Sendable, Equatable {
+package struct Estimate: Sendable, Equatable {
   /// The mean.
-  public let mean: Double
+  package let mean: Double
   /// The sample standard deviation; nil for a single value.
-  public let deviation: Double?
+  package let deviation: Double?
   /// How many values there are.
-  public let count: Int
+  package let count: Int
 
   /// The estimate from values; nil where there are none.
-  public init?(_ values: [Double]) {
+  package init?(_ values: [Double]) {
     guard !values.isEmpty else { return nil }
     let mean = values.reduce(0, +) / Double(values.count)
     self.mean = mean
@@ -21,13 +21,13 @@ public struct Estimate: Sendable, Equatable {
   }
 
   /// From what p-value on a difference counts as noise.
-  public static let significance = 0.05
+  package static let significance = 0.05
 
   /// The two-sided p-value of Welch's t-test: how probable a difference of the means at least as large as this one is, were
   /// there none. Its degrees of freedom follow from both variances and counts (Welch 1947; Satterthwaite 1946).
   ///
   /// - Returns: nil where either has a single value, and so nothing is known of its spread.
-  public func probability(ofDifferenceFrom other: Estimate) -> Double? {
+  package func probability(ofDifferenceFrom other: Estimate) -> Double? {
     guard let deviation, let otherDeviation = other.deviation else { return nil }
     let own = deviation * deviation / Double(count)
     let others = otherDeviation * otherDeviation / Double(other.count)
@@ -42,7 +42,7 @@ public struct Estimate: Sendable, Equatable {
   }
 
   /// Half the width of the mean's 95 % confidence interval; nil for a single value.
-  public var halfInterval: Double? {
+  package var halfInterval: Double? {
     deviation.map {
       StudentT(degrees: Double(count - 1)).quantile(beyond: 0.05) * $0
         / Double(count).squareRoot()
@@ -50,7 +50,7 @@ public struct Estimate: Sendable, Equatable {
   }
 
   /// "48.61 ± 0.32", or "48.61" for a single value; both times `factor`, for percent and per mille.
-  public func text(_ digits: Int, times factor: Double = 1) -> String {
+  package func text(_ digits: Int, times factor: Double = 1) -> String {
     lines(digits, times: factor).joined(separator: " ± ")
   }
 

@@ -1,4 +1,4 @@
-import Runtime
+import Files
 import Training
 
 /// Names groups of runs by what tells them apart: the method, and what is not as the method has it by itself.

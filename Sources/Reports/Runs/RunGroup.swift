@@ -1,13 +1,14 @@
+import MXCompute
 import MXFormats
 import Oscillation
 import Training
 
 /// Runs whose recipes differ in nothing but the seed.
-public struct RunGroup: Sendable {
+package struct RunGroup: Sendable {
   /// What tells the group from the others (`GroupLabels`).
-  public let label: String
+  package let label: String
   /// The runs, by seed.
-  public let runs: [RunRecord]
+  package let runs: [RunRecord]
   /// The runs that means and curves are made of: one a seed.
   let counted: [RunRecord]
 
@@ -15,7 +16,7 @@ public struct RunGroup: Sendable {
   ///
   /// Where the images lie, and how their path was typed, plays no part: what they are by content does, where a run's folder
   /// says it.
-  public static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
+  package static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
     var order: [[String: String]] = []
     var members: [[String: String]: [RunRecord]] = [:]
     for run in runs {
@@ -68,7 +69,7 @@ public struct RunGroup: Sendable {
   func counts(_ run: RunRecord) -> Bool { counted.contains { $0.path == run.path } }
 
   /// What a reader should know of the row: seeds that are there more than once.
-  public var notes: [String] {
+  package var notes: [String] {
     counted.compactMap { run in
       let same = runs.filter { $0.seed == run.seed }
       guard let seed = run.seed, same.count > 1 else { return nil }
@@ -78,7 +79,7 @@ public struct RunGroup: Sendable {
   }
 
   /// The estimate of a number over the group's seeds.
-  public func estimate(_ value: (RunRecord) -> Double?) -> Estimate? {
+  package func estimate(_ value: (RunRecord) -> Double?) -> Estimate? {
     Estimate(counted.compactMap(value))
   }
 
@@ -116,7 +117,7 @@ public struct RunGroup: Sendable {
   }
 
   /// Where the distribution of latent weights ends in that format.
-  var latentRange: Double { Double(QuantizationConfidence.latentRange(format)) }
+  var latentRange: Double { Double(ConfidenceGrid(format).latentRange) }
 
   /// Epochs done at a line of the first run.
   func epochs(_ record: MetricsRecord) -> Double {

@@ -1,48 +1,52 @@
+import Files
 import Foundation
-import Runtime
 import Training
 
 /// What a run folder says of its run, whatever state it is in: finished, under way, broken off, or written by another
 /// version.
-public struct RunRecord: Sendable {
+package struct RunRecord: Sendable {
   /// The folder.
-  public let path: String
+  package let path: String
   /// Its recipe, key by key: whole, or as far as it can be read.
-  public let settings: [String: String]
+  package let settings: [String: String]
   /// The recipe; nil where this version cannot read it.
   let recipe: Recipe?
   /// The recipe's text.
-  public let recipeText: String
+  package let recipeText: String
   /// The metrics in the order of their lines, repeats of a step after a crash left out.
-  public let metrics: [MetricsRecord]
+  package let metrics: [MetricsRecord]
   /// Lines of metrics.jsonl that no run writes.
-  public let damagedLines: Int
+  package let damagedLines: Int
   /// What came out; nil while nothing has.
-  public let summary: RunSummary?
+  package let summary: RunSummary?
   /// The last evaluation, class by class; nil where the run's version, or the run, has not written it.
   let evaluation: RunEvaluation?
   /// What its images are by content; nil where nobody wrote it down.
   let data: DataFingerprint?
   /// Things a reader should know: unfinished, damaged, unknown keys.
-  public let notes: [String]
+  package let notes: [String]
 
   /// The last part of the folder's path.
-  public var name: String { URL(fileURLWithPath: path).lastPathComponent }
+  package var name: String { URL(fileURLWithPath: path).lastPathComponent }
   /// The method's name.
-  public var method: String { summary?.method ?? settings["method"] ?? "unknown" }
+  package var method: String { summary?.method ?? settings["method"] ?? "unknown" }
   /// The seed, where it is known.
-  public var seed: Int? { summary?.seed ?? settings["seed"].flatMap(Int.init) }
+  package var seed: Int? { summary?.seed ?? settings["seed"].flatMap(Int.init) }
   /// The epochs that the recipe asks for.
-  public var plannedEpochs: Int? { settings["training.epochs"].flatMap(Int.init) }
+  package var plannedEpochs: Int? { settings["training.epochs"].flatMap(Int.init) }
   /// The last accuracy that was measured, in percent.
-  public var top1: Double? { summary?.evalTop1 ?? metrics.lazy.compactMap { $0["eval_top1"] }.last }
+  package var top1: Double? {
+    summary?.evalTop1 ?? metrics.lazy.compactMap { $0["eval_top1"] }.last
+  }
   /// The last loss that was measured.
-  public var loss: Double? { summary?.evalLoss ?? metrics.lazy.compactMap { $0["eval_loss"] }.last }
+  package var loss: Double? {
+    summary?.evalLoss ?? metrics.lazy.compactMap { $0["eval_loss"] }.last
+  }
 
   /// Reads a run folder.
   ///
   /// - Throws: `RunError.notARun` where there is neither a recipe nor metrics; `FileError`.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let directory = RunDirectory(reading: path)
     let files = FileManager.default
     guard files.fileExists(atPath: directory.recipe) || files.fileExists(atPath: directory.metrics)

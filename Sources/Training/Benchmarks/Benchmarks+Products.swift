@@ -1,22 +1,20 @@
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 
 extension Benchmarks {
   /// The three products of every kind of linear layer, from operands that are ready quantized.
   ///
   /// Under the packed engine the operands are packed 4-bit codes, and the processor's dot-product peak is
   /// measured in turn with every product.
-  public func products(_ report: (BenchmarkResult) throws -> Void) throws {
+  package func products(_ report: (BenchmarkResult) throws -> Void) throws {
     for layer in shape.layerShapes {
       let (n, d, c) = (batch * layer.rows, layer.inputs, layer.outputs)
-      let (x, w, dy) = (Sample(n, d, seed: 1), Sample(c, d, seed: 2), Sample(n, c, seed: 3))
-      let bias = Sample(1, c, seed: 4)
-      let out = Sample(max(n, c), max(c, d), seed: 5)
+      let (x, w, dy) = (sample(n, d, seed: 1), sample(c, d, seed: 2), sample(n, c, seed: 3))
+      let bias = sample(1, c, seed: 4)
+      let out = sample(max(n, c), max(c, d), seed: 5)
       for product in LinearProduct.allCases {
-        let body =
-          engine == .packed
-          ? packed(product, x, w, dy, bias: bias, out: out.buffer)
-          : simulated(product, x, w, dy, bias: bias, out: out.buffer)
+        let body = multiplication(product, x, w, dy, bias: bias, out: out.matrix)
         var (seconds, peaks): ([Double], [Double]) = ([], [])
         for repetition in 0..<repeats + 2 {
           let peak = engine == .packed ? dotProductPeak() : 0
@@ -54,50 +52,38 @@ extension Benchmarks {
   /// The dot-product peak of all threads together, in 10⁹ operations a second.
   private func dotProductPeak() -> Double {
     let iterations = 400_000
-    let kernels = Kernels.current
     let start = ContinuousClock.now
-    parallelFor(Threads.count) { _ in _ = kernels.dotProductPeak(iterations: iterations) }
+    parallelFor(cpu.threads, threads: cpu.threads) { _ in
+      _ = cpu.kernels.dotProductPeak(iterations: iterations)
+    }
     let seconds = start.duration(to: .now).inSeconds
-    return kernels.dotProductPeak(iterations: 1) * Double(iterations * Threads.count) / seconds
+    return cpu.kernels.dotProductPeak(iterations: 1) * Double(iterations * cpu.threads) / seconds
       / 1e9
   }
 
-  private func packed(
+  private func multiplication(
     _ product: LinearProduct, _ x: Sample, _ w: Sample, _ dy: Sample, bias: Sample,
-    out: AlignedBuffer<Float>
+    out: FloatMatrix
   ) -> () -> Void {
     let arena = Arena(chunkCount: 1 << 20)
     let (a, b) = product.operands
-    let left = (product == .y ? x : dy).quantized(a.axis)
-    let right = (product == .dw ? x : w).quantized(b.axis)
-    let c = FloatMatrix(out.base, rows: left.lanes, columns: right.lanes)
-    return {
-      left.product(
-        right, bias: product == .y ? UnsafePointer(bias.matrix.base) : nil, into: c, arena: arena)
+    func operand(_ operand: Operand, _ sample: Sample) -> Encoded {
+      cpu.encode(
+        sample.matrix, averages: nil, axis: operand.axis,
+        engine == .packed ? .codes(QuantizerRecipe()) : .exact,
+        random: RandomStream(seed: 0, purpose: .benchmark), arena: arena
+      ).operand
     }
-  }
-
-  private func simulated(
-    _ product: LinearProduct, _ x: Sample, _ w: Sample, _ dy: Sample, bias: Sample,
-    out: AlignedBuffer<Float>
-  ) -> () -> Void {
-    let (n, d, c) = (x.matrix.rows, x.matrix.columns, w.matrix.rows)
-    return switch product {
-    case .y:
-      {
-        SimulatedProducts.forward(
-          x.matrix, w.matrix, bias: bias.matrix.base, y: FloatMatrix(out.base, rows: n, columns: c))
-      }
-    case .dx:
-      {
-        SimulatedProducts.inputGradient(
-          dy.matrix, w.matrix, dx: FloatMatrix(out.base, rows: n, columns: d))
-      }
-    case .dw:
-      {
-        SimulatedProducts.weightGradient(
-          dy.matrix, x.matrix, dw: FloatMatrix(out.base, rows: c, columns: d))
-      }
+    let left = operand(a, product == .y ? x : dy)
+    let right = operand(b, product == .dw ? x : w)
+    let rows = product == .dw ? w.matrix.rows : x.matrix.rows
+    let columns = product == .y ? w.matrix.rows : x.matrix.columns
+    let c = out.reshaped(rows: 1)[Parameter(offset: 0, rows: rows, columns: columns)]
+    return {
+      cpu.product(
+        left, right, bias: product == .y ? bias.matrix : nil, into: c,
+        // As in training, but for the packed product's addition, which is none of the product's.
+        accumulates: product == .dw && engine == .simulated, arena: arena)
     }
   }
 }

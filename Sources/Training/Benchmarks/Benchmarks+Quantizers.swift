@@ -1,15 +1,15 @@
+import MXCompute
 import MXFormats
-import MXLinear
-import Runtime
+import MXRuntime
 
 extension Benchmarks {
   /// The quantizers on batch · tokens × hidden numbers: every rounding along both axes, and under the packed
   /// engine the requantization of 4-bit codes along the other axis.
-  public func quantizers(_ report: (BenchmarkResult) throws -> Void) throws {
+  package func quantizers(_ report: (BenchmarkResult) throws -> Void) throws {
     // The largest activation is the input of the first fc2.
     let layer = shape.layerShapes.first { $0.name.hasSuffix("fc2") }!
     let (rows, columns) = (batch * layer.rows, layer.inputs)
-    let x = Sample(rows, columns, seed: 1)
+    let x = sample(rows, columns, seed: 1)
     let random = RandomStream(seed: 0, purpose: .benchmark)
     func measure(_ rounding: Rounding, _ axis: GroupAxis, from source: String, _ body: () -> Void)
       throws
@@ -35,21 +35,22 @@ extension Benchmarks {
         if engine == .packed {
           var out = MXMatrix(rows: rows, columns: columns, axis: axis)
           try measure(rounding, axis, from: "floats") {
-            out.quantize(x.matrix, ema: x.matrix.base, quantizer, random: random)
+            out.quantize(x.matrix, averages: x.matrix, quantizer, random: random, on: cpu)
           }
         } else {
-          let out = Sample(rows, columns, seed: 2)
+          let out = sample(rows, columns, seed: 2)
           try measure(rounding, axis, from: "floats") {
-            _ = fakeQuantize(
-              x.matrix, ema: x.matrix.base, into: out.matrix, axis: axis, quantizer, random: random)
+            _ = cpu.round(
+              x.matrix, averages: x.matrix, into: out.matrix, axis: axis, quantizer,
+              random: random)
           }
         }
       }
       if engine == .packed, rounding != .ema {
-        let source = x.quantized(.rows)
+        let source = x.quantized(.rows, on: cpu)
         var out = MXMatrix(rows: rows, columns: columns, axis: .columns)
         try measure(rounding, .columns, from: "codes") {
-          out.requantize(source, quantizer, random: random)
+          out.requantize(source, quantizer, random: random, on: cpu)
         }
       }
     }

@@ -1,4 +1,5 @@
-import Runtime
+import MXCompute
+import MXRuntime
 
 extension Benchmarks {
   /// Whole training steps: forward, backward, AdamW.
@@ -9,7 +10,7 @@ extension Benchmarks {
   /// - Returns: the seconds of all timed steps together.
   /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
   @discardableResult
-  public func step(
+  package func step(
     microBatch: Int? = nil, profile: StepProfile? = nil, _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()
@@ -22,9 +23,9 @@ extension Benchmarks {
     recipe.training.epochs = 1
     (recipe.training.batchSize, recipe.training.microBatch) = (batch, microBatch ?? 0)
     try recipe.validate()
-    let training = try TrainingStep(recipe, stepsPerEpoch: warmups + repeats)
+    let training = try TrainingStep(recipe, cpu, stepsPerEpoch: warmups + repeats)
     let size = recipe.training.microBatchSize
-    let images = Sample(size, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
+    let images = sample(size, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
     let labels = (0..<size).map { $0 % shape.classes }
     let microBatches = recipe.training.microBatches
     // The same images every time: what a step takes does not depend on them.
@@ -33,7 +34,7 @@ extension Benchmarks {
       return StepFeed(microBatches: microBatches) {
         defer { next += 1 }
         return TrainingBatch(
-          images: images.matrix.base, labels: labels, mixedShare: 1, index: next)
+          images: images.matrix, labels: labels, mixedShare: 1, index: next)
       }
     }
     let feed = endlessFeed()
@@ -63,7 +64,7 @@ extension Benchmarks {
   }
 
   /// The rows of a profile's table: part, milliseconds a step, share of the step in percent; `other` last.
-  public func table(
+  package func table(
     of profile: StepProfile, seconds: Double
   ) -> [(part: String, milliseconds: Double, percent: Double)] {
     // Most methods have no remedy.

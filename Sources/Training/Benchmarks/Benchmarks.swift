@@ -1,33 +1,38 @@
+import Files
+import MXCompute
 import MXFormats
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// One measured line of `tetrajet bench`.
-public struct BenchmarkResult: Sendable {
+package struct BenchmarkResult: Sendable {
   /// Everything, for programs.
-  public let line: JSONLine
+  package let line: JSONLine
   /// What was measured, for people.
-  public let text: String
+  package let text: String
   /// The median.
-  public let seconds: Double
+  package let seconds: Double
   /// What was done a second, with its unit, and what else is worth knowing.
-  public let rate: String
+  package let rate: String
 }
 
 /// Times what a training is made of, on numbers made up for it: each `Benchmarks+….swift` one benchmark.
-public struct Benchmarks {
+package struct Benchmarks {
   let name: String
   let shape: ModelConfiguration
   let batch: Int
   let method: Method
   let engine: Engine
   let repeats: Int
+  let cpu: CPU
 
   /// Benchmarks at the shapes of a model preset.
   ///
   /// - Throws: `ModelError` where there is no such preset, `RecipeError` where a method's parts do not go together.
-  public init(model: String, batch: Int, method: Method, engine: Engine, repeats: Int) throws {
+  package init(
+    model: String, batch: Int, method: Method, engine: Engine, repeats: Int, on cpu: CPU
+  ) throws {
     try method.validate()
     name = model
     shape = try ModelConfiguration.preset(model)
@@ -35,6 +40,7 @@ public struct Benchmarks {
     self.method = method
     self.engine = engine
     self.repeats = repeats
+    self.cpu = cpu
   }
 
   /// What every line begins with.
@@ -46,14 +52,19 @@ public struct Benchmarks {
     return line
   }
 
+  /// Numbers made up for a benchmark.
+  func sample(_ rows: Int, _ columns: Int, seed: UInt64) -> Sample {
+    Sample(rows, columns, seed: seed, threads: cpu.threads)
+  }
+
   /// A result that ends as every line does.
   func result(
     _ line: JSONLine, _ seconds: Double, text: String, rate: String
   ) -> BenchmarkResult {
     var line = line
     line.add("seconds", seconds)
-    line.add("threads", Threads.count)
-    line.add("isa", Kernels.current.name)
+    line.add("threads", cpu.threads)
+    line.add("isa", cpu.name)
     return BenchmarkResult(line: line, text: text, seconds: seconds, rate: rate)
   }
 }
@@ -86,19 +97,20 @@ struct Sample {
   let buffer: AlignedBuffer<Float>
   let matrix: FloatMatrix
 
-  init(_ rows: Int, _ columns: Int, seed: UInt64) {
+  init(_ rows: Int, _ columns: Int, seed: UInt64, threads: Int) {
     let random = RandomStream(seed: seed, purpose: .benchmark)
     buffer = AlignedBuffer(count: rows * columns)
-    matrix = FloatMatrix(buffer.base, rows: rows, columns: columns)
-    let base = buffer.base
-    parallelRanges(rows * columns, length: 1 << 16) { range in
-      for index in range { base[index] = random.normal(index) }
+    matrix = buffer.matrix(rows: rows)
+    let buffer = buffer
+    parallelRanges(rows * columns, length: 1 << 16, threads: threads) { range in
+      for index in range { buffer[index] = random.normal(index) }
     }
   }
 
   /// The sample in 4-bit codes.
-  func quantized(_ axis: GroupAxis) -> MXMatrix {
+  func quantized(_ axis: GroupAxis, on cpu: CPU) -> MXMatrix {
     MXMatrix(
-      quantizing: Array(buffer.elements), rows: matrix.rows, columns: matrix.columns, axis: axis)
+      quantizing: Array(buffer.elements), rows: matrix.rows, columns: matrix.columns, axis: axis,
+      on: cpu)
   }
 }

@@ -1,14 +1,15 @@
+import Files
 import ImageData
-import Runtime
+import MXRuntime
 
 /// Times the batches of a recipe's training images without a model: how fast can files be read, decoded and augmented?
-public struct LoaderBenchmark {
+package struct LoaderBenchmark {
   private let recipe: Recipe
   private let loader: BatchLoader
   private let images: Int
 
   /// - Throws: what is wrong with the data or the recipe.
-  public init(_ recipe: Recipe) throws {
+  package init(_ recipe: Recipe) throws {
     self.recipe = recipe
     let data = try ImageDatasets.open(recipe.data.path, split: recipe.data.split).train
     images = data.count
@@ -21,7 +22,7 @@ public struct LoaderBenchmark {
   /// serves the others.
   ///
   /// - Throws: loader errors.
-  public func run(repeats: Int) throws -> BenchmarkResult {
+  package func run(repeats: Int) throws -> BenchmarkResult {
     let first = try secondsOf { try pass(0) }
     var seconds: [Double] = []
     for epoch in 1...repeats { seconds.append(try secondsOf { try pass(epoch) }) }

@@ -1,27 +1,27 @@
+import Files
 import Foundation
-import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// A trained model in a file: timm's parameter names, and in the metadata what is needed to use it again.
-public struct Checkpoint: Sendable {
+package struct Checkpoint: Sendable {
   /// The recipe it was trained by; of a foreign file, the defaults around its shape.
-  public let recipe: Recipe
+  package let recipe: Recipe
   /// Where the images are that it was trained on, if anybody knows.
   let data: TrainingData
   /// The classes' names by label; empty where the file does not say.
-  public let classNames: [String]
+  package let classNames: [String]
   /// The model's description.
-  public let model: VisionModel
+  package let model: VisionModel
   /// The weights.
-  public let weights: AlignedBuffer<Float>
+  package let weights: AlignedBuffer<Float>
   /// The moving averages that they round by under Q-EMA; nil where the file has none.
-  public let averages: AlignedBuffer<Float>?
+  package let averages: AlignedBuffer<Float>?
 
   /// Reads a checkpoint; a folder stands for its `last.safetensors`.
   ///
   /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let file = try Self.open(path)
     let tensors = try WeightFile(file)
     let (recipe, model) = try Self.model(of: file, tensors.quantization)
@@ -91,7 +91,7 @@ public struct Checkpoint: Sendable {
 
   /// Writes a model's weights with a checksum, atomically; and beside the quantized ones, as NAME.ema, the moving averages that they
   /// round by, so that the codes of training are those of deployment.
-  public static func write(
+  package static func write(
     _ path: String, model: VisionModel, weights: AlignedBuffer<Float>,
     averages: AlignedBuffer<Float>? = nil, recipe: Recipe, classNames: [String],
     trainedOn: String? = nil

@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// What a run was trained and tested on, as `data.json` in its folder says: by content, and where that lay.
 ///

@@ -1,4 +1,5 @@
-import Runtime
+import Files
+import MXCompute
 
 /// Where an interrupted run goes on: weights, moments, what the remedies keep, counters and the place in the data in one
 /// file, so that no kill can leave halves that do not belong together. Random numbers need no state: they are functions of
@@ -105,6 +106,7 @@ extension BatchScore {
     guard words.count == 4, let loss = Double(words[0]), let top1 = Int(words[1]),
       let top5 = Int(words[2]), let count = Int(words[3])
     else { return nil }
+    self.init()
     (self.loss, self.top1, self.top5, self.count) = (loss, top1, top5, count)
   }
 }

@@ -4,7 +4,7 @@ extension RunDirectory {
   /// What the recipe of a run says, or a recipe's file.
   ///
   /// - Throws: `RunError.notARun` for a folder without a recipe; what is wrong with the recipe.
-  public static func recipeSettings(of path: String) throws -> [RecipeSetting] {
+  package static func recipeSettings(of path: String) throws -> [RecipeSetting] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
     else { return try RecipeSetting.read(path) }

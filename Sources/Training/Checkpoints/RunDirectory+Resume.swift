@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// The two checkpoints that a run keeps: the newest one and the one before it.
 extension RunDirectory {

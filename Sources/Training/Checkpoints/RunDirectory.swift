@@ -1,42 +1,42 @@
+import Files
 import Foundation
-import Runtime
 
 /// The folder of a run and the files in it.
-public struct RunDirectory: Sendable {
+package struct RunDirectory: Sendable {
   static let lastName = "last.safetensors"
 
   /// The folder.
-  public let path: String
+  package let path: String
   /// Keeps others from writing to the folder; nil for one that is only read, or cannot be locked.
   private let lock: FolderLock?
   /// Why the folder could not be locked, in one line.
   let lockWarning: String?
 
   /// The resolved recipe.
-  public var recipe: String { "\(path)/recipe.yaml" }
+  package var recipe: String { "\(path)/recipe.yaml" }
   /// The recipe that a run had up to a step, where it goes on by another.
   func recipe(untilStep step: Int) -> String { "\(path)/recipe.until-step-\(step).yaml" }
   /// One JSON object a line.
-  public var metrics: String { "\(path)/metrics.jsonl" }
+  package var metrics: String { "\(path)/metrics.jsonl" }
   /// What came out.
-  public var summary: String { Self.summary(of: path) }
+  package var summary: String { Self.summary(of: path) }
   /// The last evaluation, class by class.
   package var evaluation: String { "\(path)/evaluation.json" }
   /// The weights of the last epoch.
-  public var last: String { "\(path)/\(Self.lastName)" }
+  package var last: String { "\(path)/\(Self.lastName)" }
   /// The weights of the epoch with the best top-1.
-  public var best: String { "\(path)/best.safetensors" }
+  package var best: String { "\(path)/best.safetensors" }
   /// The averaged weights of the last epoch, where the recipe asks for them.
-  public var average: String { "\(path)/average.safetensors" }
+  package var average: String { "\(path)/average.safetensors" }
   /// What `--resume` reads, and the one before it.
-  public var resume: String { "\(path)/resume.safetensors" }
+  package var resume: String { "\(path)/resume.safetensors" }
   var previousResume: String { "\(path)/resume.previous.safetensors" }
 
   /// The summary of the run in a folder.
-  public static func summary(of path: String) -> String { "\(path)/summary.json" }
+  package static func summary(of path: String) -> String { "\(path)/summary.json" }
 
   /// The files that a run writes in its folder, whether they are there or not.
-  public static func files(of path: String) -> [String] {
+  package static func files(of path: String) -> [String] {
     let run = RunDirectory(reading: path)
     return [
       run.recipe, run.metrics, run.summary, run.evaluation, run.last, run.best, run.average,
@@ -45,12 +45,12 @@ public struct RunDirectory: Sendable {
   }
 
   /// The folder of a run of which nothing is expected.
-  public init(reading path: String) { (self.path, lock, lockWarning) = (path, nil, nil) }
+  package init(reading path: String) { (self.path, lock, lockWarning) = (path, nil, nil) }
 
   /// A folder for a new run under a name that nothing has yet: `base`, or the first of `base-2`, `base-3` and so on.
   ///
   /// - Throws: `FileError` where the folder cannot be made.
-  public init(numbering base: String) throws {
+  package init(numbering base: String) throws {
     var (path, number) = (base, 1)
     try Self.createFolders((base as NSString).deletingLastPathComponent)
     while mkdir(path, 0o755) != 0 {
@@ -65,7 +65,7 @@ public struct RunDirectory: Sendable {
   ///
   /// - Throws: `RunError.exists` where a run has left a checkpoint there, `RunError.busy` where another process writes
   ///   one, `FileError` where the folder cannot be made. A run that stopped before its first checkpoint may be started over.
-  public init(creating path: String) throws {
+  package init(creating path: String) throws {
     try Self.checkIsFree(path)
     try Self.createFolders(path)
     self.path = path
@@ -89,7 +89,7 @@ public struct RunDirectory: Sendable {
   /// The folder of an earlier run.
   ///
   /// - Throws: `RunError` where there is no run, none that has saved a checkpoint, or one that goes on in another process.
-  public init(existing path: String) throws {
+  package init(existing path: String) throws {
     guard FileManager.default.fileExists(atPath: Self(reading: path).recipe) else {
       throw RunError.notARun(path)
     }
@@ -126,7 +126,7 @@ public struct RunDirectory: Sendable {
   private func removePartialFiles() {
     let own = [recipe, metrics, summary, evaluation, last, best, average, resume]
     for file in own + keptCheckpoints {
-      Runtime.removePartialFiles(of: file)
+      Files.removePartialFiles(of: file)
     }
   }
 
@@ -142,7 +142,7 @@ public struct RunDirectory: Sendable {
   }
 
   private static func createFolders(_ path: String) throws {
-    try Runtime.createFolders(path)
+    try Files.createFolders(path)
     guard access(path, W_OK) == 0 else { throw FileError("write", path) }
   }
 }

@@ -1,7 +1,7 @@
-import Runtime
+import Files
 
 /// A run's folder that is not what it should be.
-public enum RunError: ReportableError, Equatable {
+package enum RunError: ReportableError, Equatable {
   /// A run lies in the folder that a new one was to be written to.
   case exists(String)
   /// Another process writes to the folder: which.
@@ -24,7 +24,7 @@ public enum RunError: ReportableError, Equatable {
   case ambiguousClass(path: String, name: String)
 
   /// What kind of fault it is.
-  public var category: ErrorCategory {
+  package var category: ErrorCategory {
     switch self {
     case .exists, .busy, .changed, .dataUnknown: .usage
     case .notARun, .nothingToResume, .bothDamaged, .classes, .noCommonClass, .ambiguousClass:
@@ -33,7 +33,7 @@ public enum RunError: ReportableError, Equatable {
   }
 
   /// One line.
-  public var description: String {
+  package var description: String {
     switch self {
     case .exists(let path):
       "\(path) already holds a run; choose another --output, or continue it with --resume \(path)"

@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// What a run is trained by and on. A checkpoint carries it, so that a resume notices what has changed since.
 struct RunOrigin {
@@ -85,14 +85,14 @@ struct RunOrigin {
 }
 
 /// Something of a run that is not what it was when its checkpoint was written.
-public struct RecipeChange: Sendable, Equatable, CustomStringConvertible {
+package struct RecipeChange: Sendable, Equatable, CustomStringConvertible {
   /// A recipe's key, or words for something of the data.
-  public let name: String
+  package let name: String
   /// What it was, and what it is.
-  public let before, now: String
+  package let before, now: String
 
   /// "optimizer.learning_rate was 0.001, is 0.002".
-  public var description: String { "\(name) was \(before.short), is \(now.short)" }
+  package var description: String { "\(name) was \(before.short), is \(now.short)" }
 }
 
 extension String {

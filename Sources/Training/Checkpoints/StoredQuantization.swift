@@ -1,7 +1,7 @@
+import Files
 import Foundation
+import MXCompute
 import MXFormats
-import MXLinear
-import Runtime
 
 /// How the 4-bit tensors of a file are quantized: what `quantize` writes down in the metadata, so that they can be read
 /// again.

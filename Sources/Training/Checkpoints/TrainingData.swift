@@ -1,6 +1,6 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// Where the images are that a checkpoint was trained on: its run's folder knows, the file does not, so that the same
 /// training gives the same bytes wherever the images lie. (Files of earlier versions do.)

@@ -1,5 +1,5 @@
+import Files
 import MXFormats
-import Runtime
 
 /// A file of weights, whole numbers or 4-bit ones: where it has `T_blocks` and `T_scales`, as `quantize` writes them, a
 /// tensor T is read as the values that its codes stand for.

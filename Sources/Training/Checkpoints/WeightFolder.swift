@@ -1,5 +1,4 @@
 import Foundation
-import Runtime
 
 /// Which file of a folder holds a model's weights: a run's last checkpoint, or `model.safetensors` of a model that was
 /// saved by transformers or timm.

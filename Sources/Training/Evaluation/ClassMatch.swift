@@ -2,18 +2,18 @@ import ImageData
 
 /// Which classes of a data set are which of a model's. They are the same where their names are; what neither the order nor
 /// the number of classes says.
-public struct ClassMatch: Sendable {
+package struct ClassMatch: Sendable {
   /// The model's label of each class of the data; nil for one that the model does not know.
   let labels: [Int?]
   /// The classes that the model does not know, each with the number of its images, which are not scored.
-  public let unknown: [(name: String, images: Int)]
+  package let unknown: [(name: String, images: Int)]
   /// The model's classes that the data do not have.
-  public let absent: [String]
+  package let absent: [String]
   /// Whether label for label they are the same.
-  public let isIdentity: Bool
+  package let isIdentity: Bool
 
   /// Images of classes that the model does not know.
-  public var unscored: Int { unknown.reduce(0) { $0 + $1.images } }
+  package var unscored: Int { unknown.reduce(0) { $0 + $1.images } }
 
   /// - Parameters:
   ///   - model: the model's classes by label; empty where its file does not name them, and then their number decides.
@@ -59,7 +59,7 @@ public struct ClassMatch: Sendable {
   /// What a user should know of it in one line; nil where there is nothing to say.
   ///
   /// - Parameter path: what the line calls the data.
-  public func note(path: String) -> String? {
+  package func note(path: String) -> String? {
     if isIdentity { return nil }
     func list(_ names: [String]) -> String {
       names.prefix(5).joined(separator: ", ")

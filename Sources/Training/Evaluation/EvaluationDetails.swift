@@ -1,42 +1,42 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
 
 /// Where an evaluation went right and wrong: by class, from class to class, and image by image.
-public struct EvaluationDetails: Sendable {
+package struct EvaluationDetails: Sendable {
   /// The classes by label.
-  public let classNames: [String]
+  package let classNames: [String]
   /// Every image that was scored, in the order of the data set.
-  public let images: [ImageScore]
+  package let images: [ImageScore]
   /// The images themselves, for names and pictures.
   let data: any ImageDataset
 
   /// What became of the images of one class.
-  public struct ClassScore: Sendable {
+  package struct ClassScore: Sendable {
     /// The class's name.
-    public let name: String
+    package let name: String
     /// How many images it has, and how many of them the model gives this class.
-    public internal(set) var images = 0, hits = 0
+    package internal(set) var images = 0, hits = 0
     /// How many images, of whatever class, the model gives this class.
-    public internal(set) var predictions = 0
+    package internal(set) var predictions = 0
     /// Σ of the cross entropies.
     var loss = 0.0
     /// Hits in percent; nil without images.
-    public var top1: Double? { images > 0 ? 100 * Double(hits) / Double(images) : nil }
+    package var top1: Double? { images > 0 ? 100 * Double(hits) / Double(images) : nil }
     /// The mean cross entropy; nil without images.
-    public var meanLoss: Double? { images > 0 ? loss / Double(images) : nil }
+    package var meanLoss: Double? { images > 0 ? loss / Double(images) : nil }
   }
 
   /// A class whose images the model takes for another's.
-  public struct Confusion: Sendable {
+  package struct Confusion: Sendable {
     /// Labels: the images' own, and the one that the model gives them.
-    public let label, predicted: Int
+    package let label, predicted: Int
     /// How many images there are.
-    public let images: Int
+    package let images: Int
   }
 
   /// The classes by label.
-  public var classes: [ClassScore] {
+  package var classes: [ClassScore] {
     var classes = classNames.map { ClassScore(name: $0) }
     for image in images {
       let (label, predicted) = (Int(image.label), Int(image.predicted))
@@ -50,7 +50,7 @@ public struct EvaluationDetails: Sendable {
 
   /// The confusion matrix without its diagonal and its zeros, the most frequent first; a matrix of 1,000 classes has a
   /// million places, and a test set few mistakes.
-  public var confusions: [Confusion] {
+  package var confusions: [Confusion] {
     var counts: [Int: Int] = [:]
     for image in images where !image.isHit {
       counts[Int(image.label) * classNames.count + Int(image.predicted), default: 0] += 1
@@ -62,15 +62,15 @@ public struct EvaluationDetails: Sendable {
   }
 
   /// The images with the largest losses, the largest first.
-  public func worst(_ count: Int) -> [ImageScore] {
+  package func worst(_ count: Int) -> [ImageScore] {
     Array(images.sorted { ($1.loss, $0.image) < ($0.loss, $1.image) }.prefix(count))
   }
 
   /// What messages call an image.
-  public func name(_ image: ImageScore) -> String { data.name(Int(image.image)) }
+  package func name(_ image: ImageScore) -> String { data.name(Int(image.image)) }
 
   /// A class's name.
-  public func className(_ label: Int32) -> String { classNames[Int(label)] }
+  package func className(_ label: Int32) -> String { classNames[Int(label)] }
 }
 
 // MARK: - As JSON
@@ -81,7 +81,7 @@ extension EvaluationDetails {
   /// - Parameters:
   ///   - confusions: at most so many, the most frequent.
   ///   - picture: an image as a PNG file; nil for none.
-  public func line(
+  package func line(
     confusions limit: Int = .max, worst: Int, picture: ((ImageScore) -> [UInt8]?)? = nil
   ) -> JSONLine {
     var line = JSONLine()

@@ -1,10 +1,8 @@
-import Runtime
-
 /// Details of an evaluation as tables of comma-separated values (RFC 4180), for spreadsheets and pandas.
 extension EvaluationDetails {
   /// A row a class: images, hits, how often it was predicted, top-1 in percent, mean loss, and what it is most often taken
   /// for.
-  public func writeClasses(_ write: (String) throws -> Void) throws {
+  package func writeClasses(_ write: (String) throws -> Void) throws {
     try write(
       row("class", "images", "hits", "predictions", "top1", "loss", "taken_for", "taken_for_images")
     )
@@ -20,7 +18,7 @@ extension EvaluationDetails {
   }
 
   /// The confusion matrix: a row a class of the images, a column a class of the model's answers, counts.
-  public func writeConfusion(_ write: (String) throws -> Void) throws {
+  package func writeConfusion(_ write: (String) throws -> Void) throws {
     try write(Self.row(["class"] + classNames))
     let byLabel = Dictionary(grouping: confusions, by: \.label)
     for (label, score) in classes.enumerated() {
@@ -32,7 +30,7 @@ extension EvaluationDetails {
   }
 
   /// A row an image, in the order of the data set.
-  public func writePredictions(_ write: (String) throws -> Void) throws {
+  package func writePredictions(_ write: (String) throws -> Void) throws {
     try write(row("image", "class", "predicted", "probability", "class_probability", "loss"))
     for image in images {
       try write(
@@ -43,7 +41,7 @@ extension EvaluationDetails {
   }
 
   /// What each class is most often taken for, by label; nothing for those that never are.
-  public var mostFrequentMistakes: [Int: Confusion] {
+  package var mostFrequentMistakes: [Int: Confusion] {
     Dictionary(confusions.map { ($0.label, $0) }) { first, _ in first }
   }
 

@@ -1,8 +1,8 @@
 import Foundation
-import Runtime
+import MXRuntime
 
 /// What a model made of one image.
-public struct ImageScore: Sendable {
+package struct ImageScore: Sendable {
   /// Which image of the data set it is.
   package let image: Int32
   /// Its class, and the one that the model gives it: the largest logit, of equal ones the first.

@@ -1,6 +1,7 @@
+import Files
 import Foundation
 import ImageData
-import Runtime
+import MXCompute
 
 /// The last evaluation of a run, class by class: `evaluation.json`.
 ///

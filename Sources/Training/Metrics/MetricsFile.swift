@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// `metrics.jsonl`, read line by line: one reader for what goes on from it and what draws it.
 package struct MetricsFile: Sendable {

@@ -1,11 +1,11 @@
 import Oscillation
 
 /// One line of `metrics.jsonl`, of whatever version.
-public struct MetricsRecord: Sendable {
+package struct MetricsRecord: Sendable {
   /// Steps done.
-  public let step: Int
+  package let step: Int
   /// The epoch, from 0.
-  public let epoch: Int
+  package let epoch: Int
   /// Single numbers by their key.
   private(set) var values: [String: Double] = [:]
   /// Numbers by quantizer or percentile, by their key.
@@ -59,7 +59,7 @@ public struct MetricsRecord: Sendable {
   }
 
   /// A number of the line; nil where it is not there.
-  public subscript(key: String) -> Double? { values[key] }
+  package subscript(key: String) -> Double? { values[key] }
 }
 
 // MARK: - Reading
@@ -69,7 +69,7 @@ extension MetricsRecord: Decodable {
   ///
   /// - Throws: `DecodingError` where something is missing, of another type, or nothing that a run writes
   ///   (`MetricsLimits`). Members that it does not know may be anything.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let members = try decoder.container(keyedBy: MemberName.self)
     step = try members.decode(Int.self, forKey: "step")
     epoch = try members.decodeIfPresent(Int.self, forKey: "epoch") ?? 0

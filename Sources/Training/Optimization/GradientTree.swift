@@ -1,4 +1,5 @@
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// Adds up the gradients of a step's micro-batches in a binary tree that their numbers alone determine: neighbours
 /// first, then pairs of neighbours, and so on. Threads, and one day machines, change nothing of the sum.
@@ -6,14 +7,15 @@ import Runtime
 /// It keeps a buffer a level, of which there are as many as the number of the last micro-batch has binary digits.
 final class GradientTree {
   private let gradients: AlignedBuffer<Float>
+  private let compute: any TrainingCompute
   /// How many leaves it has.
   let microBatches: Int
   private var levels: [AlignedBuffer<Float>] = []
   private var count = 0
 
   /// A tree of so many leaves, which come and whose sum is left in `gradients`.
-  init(_ gradients: AlignedBuffer<Float>, microBatches: Int) {
-    (self.gradients, self.microBatches) = (gradients, microBatches)
+  init(_ gradients: AlignedBuffer<Float>, microBatches: Int, _ compute: any TrainingCompute) {
+    (self.gradients, self.microBatches, self.compute) = (gradients, microBatches, compute)
   }
 
   /// Buffers for some micro-batches, beside that of the gradients.
@@ -28,11 +30,11 @@ final class GradientTree {
   func add() {
     // As in a binary counter: what this leaf completes is carried up to the first level that has nothing yet.
     let level = (~count).trailingZeroBitCount
-    for full in 0..<level { addToGradients(levels[full]) }
+    for full in 0..<level { compute.add(levels[full].matrix(), to: gradients.matrix()) }
     count += 1
     guard count < microBatches else { return }
     if level == levels.count { levels.append(AlignedBuffer(count: gradients.count)) }
-    levels[level].base.update(from: gradients.base, count: gradients.count)
+    compute.copy(gradients.matrix(), into: levels[level].matrix())
   }
 
   /// Leaves the sum in the gradients.
@@ -40,27 +42,10 @@ final class GradientTree {
     let lowest = count.trailingZeroBitCount
     // Where fewer have come than were to, even the lowest level's sum lies in its buffer.
     if count < microBatches {
-      gradients.base.update(from: levels[lowest].base, count: gradients.count)
+      compute.copy(levels[lowest].matrix(), into: gradients.matrix())
     }
     for level in levels.indices.dropFirst(lowest + 1) where count >> level & 1 == 1 {
-      addToGradients(levels[level])
-    }
-  }
-
-  private func addToGradients(_ other: AlignedBuffer<Float>) {
-    let (sum, part) = (gradients.base, other.base)
-    parallelRanges(gradients.count, length: 1 << 15) { range in
-      for index in range { sum[index] = part[index] + sum[index] }
-    }
-  }
-}
-
-extension AlignedBuffer<Float> {
-  /// Multiplies all elements; by 1, nothing happens.
-  func multiply(by factor: Float) {
-    guard factor != 1 else { return }
-    parallelRanges(count, length: 1 << 15) { range in
-      for index in range { base[index] *= factor }
+      compute.add(levels[level].matrix(), to: gradients.matrix())
     }
   }
 }

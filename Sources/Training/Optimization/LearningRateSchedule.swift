@@ -4,9 +4,9 @@ import Foundation
 ///
 /// The authors' loop sets the rate at the end of each epoch, by the number of the epoch that ends: epoch e trains at
 /// the schedule's value of e − 1. `schedule.unit: epoch` with `schedule.lag_epochs: 1` is that.
-public struct LearningRateSchedule: Sendable {
+package struct LearningRateSchedule: Sendable {
   /// What the rate is a function of.
-  public enum Unit: String, CaseIterable, Sendable {
+  package enum Unit: String, CaseIterable, Sendable {
     /// Every step has a rate of its own.
     case step
     /// The steps of an epoch have that of its first.
@@ -19,7 +19,7 @@ public struct LearningRateSchedule: Sendable {
   private let unit: Unit
 
   /// The schedule of a recipe whose epochs have `stepsPerEpoch` steps.
-  public init(_ recipe: Recipe, stepsPerEpoch: Int) {
+  package init(_ recipe: Recipe, stepsPerEpoch: Int) {
     peak = Double(recipe.optimizer.learningRate)
     warmupStart = Double(recipe.schedule.warmupLearningRate)
     final = Double(recipe.schedule.finalLearningRate)
@@ -31,13 +31,13 @@ public struct LearningRateSchedule: Sendable {
   }
 
   /// The same rate at every step.
-  public init(constant rate: Float) {
+  package init(constant rate: Float) {
     (peak, warmupStart, final) = (Double(rate), Double(rate), Double(rate))
     (warmupSteps, totalSteps, lag, stepsPerEpoch, unit) = (0, 1, 0, 1, .step)
   }
 
   /// The learning rate of step 0, 1, …
-  public func learningRate(step: Int) -> Float {
+  package func learningRate(step: Int) -> Float {
     let start = unit == .step ? step : step / stepsPerEpoch * stepsPerEpoch
     let t = max(0, Double(start) - lag)
     if t < warmupSteps { return Float(warmupStart + (peak - warmupStart) * t / warmupSteps) }

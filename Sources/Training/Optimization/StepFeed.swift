@@ -1,9 +1,10 @@
 import ImageData
-import Runtime
+import MXRuntime
 
 /// Images and labels that go through the model together: the batch of a step, or a micro-batch of it.
-public struct TrainingBatch {
-  let images: UnsafePointer<Float>
+package struct TrainingBatch {
+  /// [B, channels·imageSize·imageSize].
+  let images: FloatMatrix
   let labels: [Int]
   let mixedShare: Float
   /// Its number among those of its epoch.
@@ -11,13 +12,14 @@ public struct TrainingBatch {
   private let owner: AlignedBuffer<Float>?
 
   /// A batch of a loader.
-  public init(_ batch: Batch) {
-    (images, labels, owner) = (UnsafePointer(batch.images.base), batch.labels, batch.images)
+  package init(_ batch: Batch) {
+    images = batch.matrix
+    (labels, owner) = (batch.labels, batch.images)
     (mixedShare, index) = (batch.mixedShare, batch.index)
   }
 
   /// A batch whose images the caller keeps.
-  init(images: UnsafePointer<Float>, labels: [Int], mixedShare: Float, index: Int = 0) {
+  init(images: FloatMatrix, labels: [Int], mixedShare: Float, index: Int = 0) {
     (self.images, self.labels, self.mixedShare, owner) = (images, labels, mixedShare, nil)
     self.index = index
   }
@@ -27,15 +29,15 @@ public struct TrainingBatch {
 ///
 /// Micro-batch i belongs to step i / `microBatches` of its epoch. Numbers can be missing: a micro-batch of broken
 /// images alone is passed over, and a step of nothing else with it.
-public final class StepFeed {
+package final class StepFeed {
   /// Micro-batches of a step.
-  public let microBatches: Int
+  package let microBatches: Int
   private let source: () throws -> TrainingBatch?
   private var ahead: TrainingBatch?
   private var waited = 0.0
 
   /// - Parameter source: the next micro-batch; nil after the last.
-  public init(microBatches: Int, _ source: @escaping () throws -> TrainingBatch?) {
+  package init(microBatches: Int, _ source: @escaping () throws -> TrainingBatch?) {
     self.microBatches = microBatches
     self.source = source
   }
@@ -47,7 +49,7 @@ public final class StepFeed {
   }
 
   /// The step of the epoch to which the next micro-batch belongs; nil after the last.
-  public func nextStep() throws -> Int? {
+  package func nextStep() throws -> Int? {
     if ahead == nil {
       let start = ContinuousClock.now
       ahead = try source()

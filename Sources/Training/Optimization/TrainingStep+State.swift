@@ -1,5 +1,6 @@
+import Files
 import MXLinear
-import Runtime
+import MXRuntime
 
 extension TrainingStep {
   /// The SHA-256 of the weights as they lie in `last.safetensors`: single precision, in the order of the model.
@@ -13,19 +14,17 @@ extension TrainingStep {
       ("the weight", weights), ("the first moment of", optimizer.m),
       ("the second moment of", optimizer.v),
     ] {
-      if let name = model.parameters.firstNonFinite(in: buffer) {
+      if let name = firstNonFinite(in: buffer) {
         throw NonFiniteTensor(tensor: "\(kind) \(name)", step: step)
       }
     }
   }
-}
 
-extension ParameterTable {
   /// The first tensor of a flat buffer that holds a NaN or an infinity; nil where all are finite.
   func firstNonFinite(in buffer: AlignedBuffer<Float>) -> String? {
     // Squares of single-precision numbers cannot overflow a double.
-    entries.first {
-      !Kernels.current.sumOfSquares(buffer.base + $0.offset, $0.count).isFinite
+    model.parameters.entries.first {
+      !compute.sumOfSquares(buffer[$0.parameter]).isFinite
     }?.name
   }
 }

@@ -1,38 +1,41 @@
 import Foundation
 import ImageData
+import MXCompute
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import VisionModels
 
 /// A model in training: its weights, gradients and moments, and the step that moves them.
-public final class TrainingStep {
+package final class TrainingStep {
   /// The calibration batches of a trial that begins at a step.
-  public typealias Calibration = (_ step: Int) throws -> StepFeed
+  package typealias Calibration = (_ step: Int) throws -> StepFeed
 
+  /// What computes.
+  package let compute: any TrainingCompute
   /// The model.
-  public let model: VisionModel
+  package let model: VisionModel
   /// The flat buffer of weights.
-  public let weights: AlignedBuffer<Float>
+  package let weights: AlignedBuffer<Float>
   /// The gradients of the last step.
-  public let gradients: AlignedBuffer<Float>
+  package let gradients: AlignedBuffer<Float>
   /// The optimizer with its moments.
-  public let optimizer: AdamW
+  package let optimizer: AdamW
   /// What calms the weights, in the order in which they are called.
-  public let remedies: [any Remedy]
+  package let remedies: [any Remedy]
   /// A moving average of all weights, where the recipe asks for one.
-  public var averagedWeights: AlignedBuffer<Float>? { weightAverage?.weights }
+  package var averagedWeights: AlignedBuffer<Float>? { weightAverage?.weights }
   private let weightAverage: WeightAverage?
   /// Q2 of all weights.
-  public let weightQuantizer: WeightQuantizer
+  package let weightQuantizer: WeightQuantizer
   /// Where the time of the steps' parts is added up; nil for nowhere.
-  public var profile: StepProfile?
+  package var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
-  public var census: QuantizerCensus?
+  package var census: QuantizerCensus?
   /// Where trials get their batches; nil where a step is given its one batch, which is theirs too.
-  public var calibration: Calibration?
+  package var calibration: Calibration?
   /// The learning rate of each step: the recipe's.
-  public var schedule: LearningRateSchedule {
+  package var schedule: LearningRateSchedule {
     didSet { learningRate = schedule.learningRate(step:) }
   }
   /// The same for remedies, made once: a step allocates nothing.
@@ -52,26 +55,27 @@ public final class TrainingStep {
   ///   - stepsPerEpoch: how the remedies know where in the training a step lies.
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: `ModelError` where the recipe's shape is impossible.
-  public init(
-    _ recipe: Recipe, stepsPerEpoch: Int = 1,
+  package init(
+    _ recipe: Recipe, _ compute: any TrainingCompute, stepsPerEpoch: Int = 1,
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
+    self.compute = compute
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     // `RunMemory` estimates all that a run takes; whoever steps without one is kept from the worst.
     try model.checkMemory(.ofProcess())
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
-    tree = GradientTree(gradients, microBatches: recipe.training.microBatches)
+    tree = GradientTree(gradients, microBatches: recipe.training.microBatches, compute)
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     learningRate = schedule.learningRate(step:)
-    let quantizer = WeightQuantizer(model.parameters, recipe.linear)
+    let quantizer = WeightQuantizer(model.parameters, recipe.linear[.q2])
     weightQuantizer = quantizer
     let decay = recipe.training.averageDecay
     weightAverage =
       decay > 0 ? WeightAverage(decay: decay, count: model.parameters.count) : nil
     remedies =
-      recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer) }
+      recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer, compute) }
       + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
     let (fineTuning, shape) = (recipe.fineTuning, recipe.model)
     optimizer = AdamW(
@@ -89,7 +93,7 @@ public final class TrainingStep {
 
   /// Everything that a step changes and the next one reads, by name; buffers in the layout of the weights. Random
   /// numbers need no state: they are functions of the step.
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+  package var state: [(name: String, buffer: AlignedBuffer<Float>)] {
     var state = [("weight", weights), ("m", optimizer.m), ("v", optimizer.v)]
     if let waiting = optimizer.waiting {
       state += [("waiting.sum", waiting.sum), ("waiting.count", waiting.count)]
@@ -99,19 +103,19 @@ public final class TrainingStep {
 
   /// The moving averages that Q2 rounds by once `step` steps are done; nil for none. Whoever evaluates or deploys the
   /// model uses them too.
-  public func averages(step: Int) -> AlignedBuffer<Float>? {
+  package func averages(step: Int) -> AlignedBuffer<Float>? {
     remedies.lazy.compactMap { $0.weightAverages(step: step) }.first
   }
 
   /// Forward, backward and one AdamW step on a batch, with what the remedies do around them.
   ///
   /// - Parameters:
-  ///   - images: [B, channels, imageSize, imageSize].
+  ///   - images: [B, channels·imageSize·imageSize].
   ///   - mixedShare: λ of a batch that was mixed (`Batch.mixedShare`).
   ///   - step: 0, 1, …
   /// - Throws: `NonFiniteTensor` with the step, before the weights are touched.
-  public func run(
-    _ images: UnsafePointer<Float>, labels: [Int], mixedShare: Float = 1, step: Int
+  package func run(
+    _ images: FloatMatrix, labels: [Int], mixedShare: Float = 1, step: Int
   ) throws -> BatchScore {
     let batch = TrainingBatch(images: images, labels: labels, mixedShare: mixedShare)
     try tryOut(step, on: batch)
@@ -122,7 +126,7 @@ public final class TrainingStep {
   ///
   /// - Returns: the score of all of them, and which step of the feed's epoch that was; nil after its last.
   /// - Throws: what the feed throws, and as above.
-  public func run(_ feed: StepFeed, step: Int) throws -> (score: BatchScore, part: Int)? {
+  package func run(_ feed: StepFeed, step: Int) throws -> (score: BatchScore, part: Int)? {
     guard let part = try feed.nextStep() else { return nil }
     try tryOut(step, on: nil)
     return (try update(step: step, rateOf: step) { try feed.forEach(of: part, $0) }, part)
@@ -187,10 +191,10 @@ public final class TrainingStep {
         optimizer.step(
           step + 1, learningRate: learningRate(rateStep), weights: weights,
           gradients: gradients,
-          periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first)
+          periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
       guard norm.isFinite else {
-        let name = model.parameters.firstNonFinite(in: gradients)
+        let name = firstNonFinite(in: gradients)
         throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
       }
       forEachRemedy { remedy in
@@ -219,12 +223,12 @@ public final class TrainingStep {
       score.add(own)
       guard tree.microBatches > 1 else { return }
       // A smaller one counts by its images.
-      gradients.multiply(by: Float(own.count) / Float(microBatchSize))
+      compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
       tree.add()
     }
     if tree.microBatches > 1 {
       tree.finish()
-      gradients.multiply(by: Float(microBatchSize) / Float(score.count))
+      compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(score.count))
     }
     return score
   }
@@ -236,7 +240,7 @@ public final class TrainingStep {
 
   private func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
     TrainingView(
-      step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch,
+      compute, step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch,
       learningRate: learningRate, weights: weights, gradients: gradients,
       averages: averages, quantizer: weightQuantizer, arena: workspace.scratch)
   }
@@ -247,47 +251,18 @@ public final class TrainingStep {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
     let pass = Pass(
-      weights: weights, weightEMA: averages(step: step), workspace: workspace,
+      compute, weights: weights, weightAverages: averages(step: step), workspace: workspace,
       context: StepContext(
-        seed: seed, step: randomStep, microBatch: number, profile: profile,
+        compute, seed: seed, step: randomStep, microBatch: number, profile: profile,
         census: isTrial ? nil : census),
       training: true)
-    gradients.base.update(repeating: 0, count: gradients.count)
-    let (logits, saved) = try model.forward(batch.images, batch: batch.labels.count, pass)
+    compute.fill(gradients.matrix(), with: 0)
+    let (logits, saved) = try model.forward(batch.images, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)
-    let score = crossEntropy(
-      logits, labels: batch.labels, mixedShare: batch.mixedShare, smoothing: labelSmoothing,
-      dlogits: dlogits)
+    let targets = Targets(
+      labels: batch.labels, mixedShare: batch.mixedShare, smoothing: labelSmoothing)
+    let score = compute.crossEntropy(logits, targets, gradient: dlogits)
     try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
     return score
-  }
-}
-
-/// Copies of a training's buffers, to go back to.
-private struct Snapshot {
-  private let buffers: [(name: String, buffer: AlignedBuffer<Float>)]
-  private let copies: [AlignedBuffer<Float>]
-
-  init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
-    buffers = state
-    copies = state.map { _, buffer in
-      let copy = AlignedBuffer<Float>(count: buffer.count)
-      copy.base.update(from: buffer.base, count: buffer.count)
-      return copy
-    }
-  }
-
-  func restore() {
-    for (saved, copy) in zip(buffers, copies) {
-      saved.buffer.base.update(from: copy.base, count: copy.count)
-    }
-  }
-
-  /// Whether a state has the same buffers with the same bits: none has come, gone or been exchanged meanwhile.
-  func isRestored(in state: [(name: String, buffer: AlignedBuffer<Float>)]) -> Bool {
-    state.map(\.name) == buffers.map(\.name)
-      && zip(state, copies).allSatisfy { current, copy in
-        memcmp(current.buffer.base, copy.base, copy.count * MemoryLayout<Float>.stride) == 0
-      }
   }
 }

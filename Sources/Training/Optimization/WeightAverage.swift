@@ -1,6 +1,5 @@
-import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 
 /// A moving average of all weights, evaluated beside them (DeiT's recipe keeps one with decay 0.99996).
 ///
@@ -9,10 +8,13 @@ final class WeightAverage: Remedy {
   /// The averages, in the layout of the weights.
   let weights: AlignedBuffer<Float>
   private let decay: Float
+  private let slices: [Range<Int>]
 
   init(decay: Float, count: Int) {
     self.decay = decay
     weights = AlignedBuffer(count: count)
+    let length = 1 << 15
+    slices = stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("weight_average", weights)] }
@@ -25,15 +27,10 @@ final class WeightAverage: Remedy {
   /// The average starts at the initial weights.
   func beforeStep(_ training: TrainingView, trial: TrialRun) {
     guard training.step == 0 else { return }
-    weights.base.update(from: training.weights.base, count: weights.count)
+    training.compute.copy(training.weights.matrix(), into: weights.matrix())
   }
 
   func afterUpdate(_ training: TrainingView) {
-    let length = 1 << 15
-    parallelRanges(weights.count, length: length) { range in
-      Kernels.current.movingAverage(
-        beta: decay, of: training.weights.base + range.lowerBound,
-        into: weights.base + range.lowerBound, range.count)
-    }
+    training.compute.movingAverage(beta: decay, of: training.weights, into: weights, slices)
   }
 }

@@ -1,4 +1,3 @@
-import Runtime
 import VisionModels
 
 /// Finds the tensors of a file that say that its model computes something else than ours.

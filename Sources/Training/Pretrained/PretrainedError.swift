@@ -1,8 +1,8 @@
+import Files
 import Foundation
-import Runtime
 
 /// A file of pretrained weights that cannot be used.
-public enum PretrainedError: ReportableError, Equatable {
+package enum PretrainedError: ReportableError, Equatable {
   /// A format of Python's own.
   case pickle(String)
   /// A folder whose model lies in several files.
@@ -17,10 +17,10 @@ public enum PretrainedError: ReportableError, Equatable {
   case heads(path: String, width: Int)
 
   /// Bad data.
-  public var category: ErrorCategory { .badData }
+  package var category: ErrorCategory { .badData }
 
   /// One line.
-  public var description: String { oneLine(text) }
+  package var description: String { oneLine(text) }
 
   /// Whether a file's name says that Python's pickle wrote it.
   static func isPickle(_ name: String) -> Bool {

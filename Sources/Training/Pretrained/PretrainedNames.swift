@@ -1,4 +1,3 @@
-import Runtime
 import VisionModels
 
 /// Where the values of a parameter lie in files that others wrote.

@@ -1,34 +1,34 @@
-import Runtime
+import Files
 
 /// What was taken from a file of pretrained weights.
-public struct PretrainedReport: Sendable, Equatable {
+package struct PretrainedReport: Sendable, Equatable {
   /// A parameter whose values had another shape.
-  public struct Reshaped: Sendable, Equatable {
+  package struct Reshaped: Sendable, Equatable {
     /// The parameter.
-    public let name: String
+    package let name: String
     /// The file's shape, and the model's.
-    public let from, to: [Int]
+    package let from, to: [Int]
   }
 
   /// The file.
-  public let path: String
+  package let path: String
   /// Parameters that were taken as they are.
-  public var loaded = 0
+  package var loaded = 0
   /// Parameters that were interpolated to the model's resolution.
-  public var reshaped: [Reshaped] = []
+  package var reshaped: [Reshaped] = []
   /// Layer scales that were multiplied into the weights before them.
-  public var foldedScales = 0
+  package var foldedScales = 0
   /// Whether the position embedding has no place for the class token, which then gets zeros.
-  public var isClassTokenUnplaced = false
+  package var isClassTokenUnplaced = false
   /// Parameters that keep their initial values: the file does not have them, or for other classes.
-  public var initial: [String] = []
+  package var initial: [String] = []
   /// Parameters that keep their initial values because the file has them for patches of another size.
-  public var misfits: [Reshaped] = []
+  package var misfits: [Reshaped] = []
   /// Tensors of the file that the model has no place for.
-  public var unused: [String] = []
+  package var unused: [String] = []
 
   /// A line each on what was done.
-  public var lines: [String] {
+  package var lines: [String] {
     func list(_ names: [String]) -> String {
       names.prefix(6).joined(separator: ", ")
         + (names.count > 6 ? " and \(names.count - 6) more" : "")

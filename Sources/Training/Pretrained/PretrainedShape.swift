@@ -1,18 +1,18 @@
+import Files
 import Foundation
-import Runtime
 import VisionModels
 
 /// The shape of the model in a file of pretrained weights, as settings for the keys that the user leaves open.
-public struct PretrainedShape {
+package struct PretrainedShape {
   /// The keys `model.*` with the file's values; to be put before the user's settings.
-  public let settings: [RecipeSetting]
+  package let settings: [RecipeSetting]
   /// One line on what was taken from the file, and what was concluded only.
-  public let note: String
+  package let note: String
 
   /// The shape in the file that settings start from; nil where they start from none, name a preset, or leave nothing open.
   ///
   /// - Throws: `PretrainedError` (also where heads are not told), `SafetensorsError`, `FileError`, `ModelError`.
-  public init?(of settings: [RecipeSetting]) throws {
+  package init?(of settings: [RecipeSetting]) throws {
     let settings = settings.withoutDefaults()
     guard let path = settings.last(where: { $0.name == "fine_tuning.init" })?.words.first,
       path != "none", !settings.contains(where: { $0.name == "model.preset" })

@@ -1,5 +1,6 @@
+import Files
 import Foundation
-import Runtime
+import MXRuntime
 import VisionModels
 
 extension VisionModel {
@@ -11,7 +12,7 @@ extension VisionModel {
   /// make the weights compute something else stops the load.
   ///
   /// - Throws: `PretrainedError`, `SafetensorsError` (also for weights that are not finite), `FileError`.
-  public func loadPretrained(
+  package func loadPretrained(
     _ path: String, into weights: AlignedBuffer<Float>
   ) throws -> PretrainedReport {
     let file = try openPretrained(path)
@@ -35,7 +36,7 @@ extension VisionModel {
       }
       let fitted = shape == entry.shape ? values : adapted(values, shape, to: entry, &report)
       if let fitted {
-        (weights.base + entry.offset).update(from: fitted, count: entry.count)
+        _ = weights.elements[entry.range].update(from: fitted)
         if shape == entry.shape {
           report.loaded += 1
         } else {

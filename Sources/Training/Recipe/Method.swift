@@ -1,13 +1,12 @@
 import MXLinear
 import Oscillation
-import Runtime
 
 /// A training method: which quantizers the linear layers of the blocks use, and what calms their weights.
 ///
 /// Written `tetrajet`, `tetrajet+qema`, `tetrajet+qema+oscireset`; `+qema` alone stands for `tetrajet+qema`.
-public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
+package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   /// Which quantizers are used.
-  public enum Base: String, CaseIterable, Sendable {
+  package enum Base: String, CaseIterable, Sendable {
     /// Single precision everywhere.
     case fp32
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
@@ -17,29 +16,29 @@ public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   }
 
   /// The quantizers.
-  public let base: Base
+  package let base: Base
   /// The remedies for oscillating weights, in their fixed order.
-  public let remedies: [RemedyName]
+  package let remedies: [RemedyName]
 
   /// A method of some remedies; whether they go together, `validate` says.
-  public init(_ base: Base, _ remedies: [RemedyName] = []) {
+  package init(_ base: Base, _ remedies: [RemedyName] = []) {
     self.base = base
     self.remedies = RemedyName.allCases.filter(remedies.contains)
   }
 
   /// Single precision everywhere.
-  public static let fp32 = Method(.fp32)
+  package static let fp32 = Method(.fp32)
   /// The OCP Microscaling baseline.
-  public static let microscaling = Method(.microscaling)
+  package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
-  public static let tetrajet = Method(.tetrajet)
+  package static let tetrajet = Method(.tetrajet)
 
   /// The methods that are compared: the three without a remedy, and TetraJet with one of each.
-  public static let allCases =
+  package static let allCases =
     [Method.fp32, .microscaling, .tetrajet] + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
-  public init?(rawValue: String) {
+  package init?(rawValue: String) {
     var parts = rawValue.split(separator: "+", omittingEmptySubsequences: false).map(String.init)
     if parts[0].isEmpty, parts.count > 1 { parts[0] = Base.tetrajet.rawValue }
     guard let base = Base(rawValue: parts[0]) else { return nil }
@@ -51,12 +50,12 @@ public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   }
 
   /// The name, the remedies in their fixed order.
-  public var rawValue: String {
+  package var rawValue: String {
     ([base.rawValue] + remedies.map(\.rawValue)).joined(separator: "+")
   }
 
   /// The method's six quantizers.
-  public var linearRecipe: LinearRecipe {
+  package var linearRecipe: LinearRecipe {
     var recipe: LinearRecipe =
       switch base {
       case .fp32: .fp32
@@ -70,7 +69,7 @@ public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   /// Refuses what does not go together.
   ///
   /// - Throws: `RecipeError` with the reason.
-  public func validate() throws {
+  package func validate() throws {
     if base == .fp32, let remedy = remedies.first {
       throw RecipeError(
         key: "method", found: "'\(rawValue)'",
@@ -89,7 +88,7 @@ public struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   }
 
   /// What may be written, for messages and help.
-  public static var expected: String {
+  package static var expected: String {
     let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
     return "one of " + allCases.map(\.rawValue).joined(separator: ", ")
       + "; microscaling takes the same remedies; together go " + pairs.joined(separator: " and ")

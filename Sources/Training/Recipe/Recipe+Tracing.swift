@@ -5,7 +5,7 @@ extension Recipe {
   /// quantizers and the shape.
   ///
   /// - Throws: `RecipeError` also for a key that a single step does not read; `ModelError`.
-  public init(tracing model: ModelConfiguration, settings: [RecipeSetting]) throws {
+  package init(tracing model: ModelConfiguration, settings: [RecipeSetting]) throws {
     self.init()
     self.model = model
     let settings = settings.withoutDefaults()
@@ -21,7 +21,7 @@ extension Recipe {
         location: setting.location)
     }
     try apply(settings)
-    try self.model.validate()
+    try Self.validate(self.model)
     try validateRemedies()
   }
 

@@ -8,7 +8,7 @@ extension Recipe {
   /// - Parameter onReplacement: is told where a method or a preset of the command line takes the place of what a file says.
   /// - Throws: `RecipeError`, `ModelError`: an unknown key, a value that does not fit, a combination
   ///   that cannot be.
-  public init(
+  package init(
     settings: [RecipeSetting], onReplacement: (RecipeReplacement) -> Void = { _ in }
   ) throws {
     let replacing = ReplacingSettings(settings.withoutDefaults())
@@ -67,7 +67,7 @@ extension Recipe {
   }
 
   /// Every key with its value: reading it back gives the same recipe.
-  public var yaml: String { yaml { _ in true } }
+  package var yaml: String { yaml { _ in true } }
 
   /// The keys whose value is not that of an earlier recipe.
   func changes(since earlier: Recipe) -> [(key: RecipeKey, before: String, now: String)] {

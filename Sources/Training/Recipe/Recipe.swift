@@ -6,67 +6,67 @@ import VisionModels
 /// Everything that determines a training run. One recipe is one experiment.
 ///
 /// The keys, their meaning and their limits stand in `RecipeKey.all`.
-public struct Recipe: Equatable, Sendable {
+package struct Recipe: Equatable, Sendable {
   /// `data.*`
-  public struct Data: Equatable, Sendable {
+  package struct Data: Equatable, Sendable {
     /// "digits" or a path.
-    public var path = "digits"
+    package var path = "digits"
     /// What is kept out of training to test with, where there are no labelled test images.
-    public var split = ValidationSplit()
+    package var split = ValidationSplit()
     /// Mean of the channels, of values in 0…1.
-    public var mean: [Float] = [0.485, 0.456, 0.406]
+    package var mean: [Float] = [0.485, 0.456, 0.406]
     /// Standard deviation of the channels, of values in 0…1.
-    public var standardDeviation: [Float] = [0.229, 0.224, 0.225]
+    package var standardDeviation: [Float] = [0.229, 0.224, 0.225]
     /// The share of the shorter side that evaluation shows.
-    public var cropRatio = 1.0
+    package var cropRatio = 1.0
     /// What is done at random to the images of training: by default a crop with 4 pixels of padding, and flips.
-    public var augmentation: Augmentation = {
+    package var augmentation: Augmentation = {
       var augmentation = Augmentation()
       (augmentation.cropPadding, augmentation.flipProbability) = (4, 0.5)
       return augmentation
     }()
     /// Threads that decode ahead.
-    public var workers = 2
+    package var workers = 2
     /// Memory for decoded images.
-    public var cacheMegabytes = 1024
+    package var cacheMegabytes = 1024
     /// Whether JPEGs are decoded whole before they are resized.
-    public var exactDecoding = false
+    package var exactDecoding = false
     /// The share of broken images above which the run stops.
-    public var maximumBrokenShare = 0.01
+    package var maximumBrokenShare = 0.01
   }
 
   /// `training.*`
-  public struct Training: Equatable, Sendable {
+  package struct Training: Equatable, Sendable {
     /// Passes over the training images.
-    public var epochs = 10
+    package var epochs = 10
     /// Images a step.
-    public var batchSize = 128
+    package var batchSize = 128
     /// Images that go through the model together; 0 for the whole batch. A step is the mean over its micro-batches,
     /// each of which draws its own mixing and its own random numbers, as the authors' processes do; and the groups of
     /// tokens of Q5 and Q6 end with it. So it belongs to what is computed, and memory is that of one micro-batch.
-    public var microBatch = 0
+    package var microBatch = 0
     /// Whether what is left of an epoch behind its last whole batch is left out.
-    public var dropsLast = false
+    package var dropsLast = false
     /// Share of the target that is spread over all classes.
-    public var labelSmoothing: Float = 0.1
+    package var labelSmoothing: Float = 0.1
     /// Epochs between two evaluations; the last epoch is always evaluated.
-    public var evaluateEvery = 1
+    package var evaluateEvery = 1
     /// Evaluations without a better top-1 after which the run ends; 0 for all epochs.
-    public var patience = 0
+    package var patience = 0
     /// Steps between two lines of metrics.
-    public var logEvery = 50
+    package var logEvery = 50
     /// Decay of a moving average of the weights that is evaluated beside them; 0 for none.
-    public var averageDecay: Float = 0
+    package var averageDecay: Float = 0
     /// Whether the metrics are also written as event files for TensorBoard.
-    public var tensorboard = false
+    package var tensorboard = false
 
     /// Images of a whole micro-batch.
-    public var microBatchSize: Int { microBatch > 0 ? microBatch : batchSize }
+    package var microBatchSize: Int { microBatch > 0 ? microBatch : batchSize }
     /// How many of these a step has.
-    public var microBatches: Int { batchSize / microBatchSize }
+    package var microBatches: Int { batchSize / microBatchSize }
 
     /// Steps of an epoch over some images.
-    public func stepsPerEpoch(images: Int) -> Int {
+    package func stepsPerEpoch(images: Int) -> Int {
       dropsLast ? images / batchSize : (images - 1) / batchSize + 1
     }
 
@@ -75,107 +75,107 @@ public struct Recipe: Equatable, Sendable {
   }
 
   /// `checkpoint.*`: how much work a kill can cost. Whatever they say, a checkpoint is saved at the end of each epoch.
-  public struct Checkpoints: Equatable, Sendable {
+  package struct Checkpoints: Equatable, Sendable {
     /// Minutes from one checkpoint to the next; 0 for none by the clock.
-    public var everyMinutes = 10.0
+    package var everyMinutes = 10.0
     /// Steps from one checkpoint to the next; 0 for none by steps.
-    public var everySteps = 0
+    package var everySteps = 0
     /// The last epochs whose weights are kept in files of their own.
-    public var keep = 0
+    package var keep = 0
   }
 
   /// `optimizer.*`
-  public struct Optimizer: Equatable, Sendable {
+  package struct Optimizer: Equatable, Sendable {
     /// The peak learning rate.
-    public var learningRate: Float = 1e-3
+    package var learningRate: Float = 1e-3
     /// Decay of the first moment.
-    public var beta1: Float = 0.9
+    package var beta1: Float = 0.9
     /// Decay of the second moment.
-    public var beta2: Float = 0.999
+    package var beta2: Float = 0.999
     /// Added to the root of the second moment.
-    public var epsilon: Float = 1e-8
+    package var epsilon: Float = 1e-8
     /// Decoupled decay of weight matrices.
-    public var weightDecay: Float = 0.05
+    package var weightDecay: Float = 0.05
     /// The largest norm of the whole gradient; 0 leaves it as it is.
-    public var clipGradientNorm: Float = 0
+    package var clipGradientNorm: Float = 0
   }
 
   /// `schedule.*`
-  public struct Schedule: Equatable, Sendable {
+  package struct Schedule: Equatable, Sendable {
     /// Epochs of linear warm-up.
-    public var warmupEpochs: Float = 1
+    package var warmupEpochs: Float = 1
     /// The learning rate at the first step.
-    public var warmupLearningRate: Float = 1e-6
+    package var warmupLearningRate: Float = 1e-6
     /// The learning rate at the end of the cosine.
-    public var finalLearningRate: Float = 1e-5
+    package var finalLearningRate: Float = 1e-5
     /// Whether every step has a rate of its own, or every epoch.
-    public var unit = LearningRateSchedule.Unit.step
+    package var unit = LearningRateSchedule.Unit.step
     /// Epochs by which the schedule comes late: 1 for the authors' loop.
-    public var lagEpochs: Float = 0
+    package var lagEpochs: Float = 0
   }
 
   /// `fine_tuning.*`
-  public struct FineTuning: Equatable, Sendable {
+  package struct FineTuning: Equatable, Sendable {
     /// A file of pretrained weights to start from; "none" for initial values.
-    public var initialWeights = "none"
+    package var initialWeights = "none"
     /// Factor on the learning rate from each layer to the one before it; 1 for the same everywhere.
-    public var layerDecay: Float = 1
+    package var layerDecay: Float = 1
     /// Whether the patch embedding stays as it is.
-    public var freezesPatchEmbedding = false
+    package var freezesPatchEmbedding = false
   }
 
   /// `statistics.*`: what `metrics.jsonl` says of the oscillation of weights.
-  public struct Statistics: Equatable, Sendable {
+  package struct Statistics: Equatable, Sendable {
     /// Whether any are made.
-    public var enabled = true
+    package var enabled = true
     /// Steps from one window to the next, counted back from the end of training; 0 for an epoch, or twelve windows where
     /// that is longer: about 1 % of the time of the CIFAR-10 recipe, 3.5 % of the digits' tiny steps.
-    public var interval = 0
+    package var interval = 0
     /// Steps of a window, the paper's T0.
-    public var window = 30
+    package var window = 30
     /// Test images of the fixed batch on which r(Y) is measured, spread over the classes; 0 leaves it out.
-    public var images = 16
+    package var images = 16
     /// The block whose output Y is, from 1; 0 for three quarters of the depth, the paper's 9th of 12.
-    public var block = 0
+    package var block = 0
     /// Weights whose path through a window is written down.
-    public var trajectories = 4
+    package var trajectories = 4
     /// Whether each layer's confidences are written down.
-    public var layers = true
+    package var layers = true
   }
 
   /// The method: quantizers and remedies.
-  public var method = Method.tetrajet
+  package var method = Method.tetrajet
   /// How products are computed.
-  public var engine = Engine.packed
+  package var engine = Engine.packed
   /// The seed of everything random.
-  public var seed = 0
+  package var seed = 0
   /// Where the images are and how they are prepared.
-  public var data = Data()
+  package var data = Data()
   /// The model's shape; its classes come from the data.
-  public var model = ModelConfiguration(
+  package var model = ModelConfiguration(
     imageSize: 32, patchSize: 8, width: 96, depth: 6, heads: 3, classes: 1)
   /// Epochs, batch, loss.
-  public var training = Training()
+  package var training = Training()
   /// How often the run is saved.
-  public var checkpoints = Checkpoints()
+  package var checkpoints = Checkpoints()
   /// AdamW.
-  public var optimizer = Optimizer()
+  package var optimizer = Optimizer()
   /// The learning rate over time.
-  public var schedule = Schedule()
+  package var schedule = Schedule()
   /// Where the weights start, and how far the first layers may go from there.
-  public var fineTuning = FineTuning()
+  package var fineTuning = FineTuning()
   /// The hyper-parameters of the method's remedies, and of those it does without.
-  public var remedies = RemedySettings()
+  package var remedies = RemedySettings()
   /// What is measured of the weights on the way.
-  public var statistics = Statistics()
+  package var statistics = Statistics()
   /// The six quantizers: the method's, with what the recipe changes.
-  public var linear = Method.tetrajet.linearRecipe
+  package var linear = Method.tetrajet.linearRecipe
 
   /// The defaults for images of one's own: the shape and the rates of the CIFAR-10 recipe.
-  public init() {}
+  package init() {}
 
   /// The defaults for the built-in digits, 8 × 8 pixels in grey: trained in seconds.
-  public static let digits: Recipe = {
+  package static let digits: Recipe = {
     var recipe = Recipe()
     recipe.data.mean = [0.3]
     recipe.data.standardDeviation = [0.38]
@@ -202,10 +202,10 @@ public struct Recipe: Equatable, Sendable {
   ]
 
   /// The names that `model.preset` takes.
-  public static let modelPresets = ModelConfiguration.presets.map(\.name)
+  package static let modelPresets = ModelConfiguration.presets.map(\.name)
 
   /// How images become numbers.
-  public var preprocessing: Preprocessing {
+  package var preprocessing: Preprocessing {
     Preprocessing(
       imageSize: model.imageSize, channels: model.channels, mean: data.mean,
       standardDeviation: data.standardDeviation, cropRatio: data.cropRatio,
@@ -215,11 +215,11 @@ public struct Recipe: Equatable, Sendable {
   /// Checks what single keys cannot: combinations.
   ///
   /// - Throws: `RecipeError` or `ModelError`.
-  public func validate() throws {
+  package func validate() throws {
     var model = model
     // The classes come from the data, later.
     model.classes = max(1, model.classes)
-    try model.validate()
+    try Self.validate(model)
     for (key, values) in [("mean", data.mean), ("standard_deviation", data.standardDeviation)] {
       guard values.count == model.channels else {
         throw RecipeError(

@@ -1,4 +1,3 @@
-import Runtime
 import Yams
 
 /// A recipe's text as the YAML parser reads it, without aliases.

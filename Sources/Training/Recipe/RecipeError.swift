@@ -1,18 +1,18 @@
-import Runtime
+import Files
 
 /// A recipe, or a flag that sets a recipe's key, that cannot be followed.
-public struct RecipeError: ReportableError, Equatable {
+package struct RecipeError: ReportableError, Equatable {
   /// The key, in full: "optimizer.learning_rate".
-  public let key: String
+  package let key: String
   /// What stands there; nil where the key itself is unknown.
-  public let found: String?
+  package let found: String?
   /// What the key allows, or what to try.
-  public let expected: String
+  package let expected: String
   /// The file and line, where there is one.
-  public var location: String?
+  package var location: String?
 
   /// A fault of a key.
-  public init(key: String, found: String?, expected: String, location: String? = nil) {
+  package init(key: String, found: String?, expected: String, location: String? = nil) {
     self.key = key
     self.found = found
     self.expected = expected
@@ -45,10 +45,10 @@ public struct RecipeError: ReportableError, Equatable {
   }
 
   /// Usage.
-  public var category: ErrorCategory { .usage }
+  package var category: ErrorCategory { .usage }
 
   /// One line: where, which key, what stands there, what it allows. A flag is called as it was typed.
-  public var description: String {
+  package var description: String {
     if let location, location.hasPrefix("--"), location != "--set", let found {
       let isSaid = location == "--\(key)"
       return oneLine(
@@ -61,13 +61,13 @@ public struct RecipeError: ReportableError, Equatable {
 }
 
 /// A file that is not YAML, or not a mapping of keys.
-public struct RecipeSyntaxError: ReportableError, Equatable {
+package struct RecipeSyntaxError: ReportableError, Equatable {
   /// The file and, where known, the line.
-  public let location: String
+  package let location: String
   /// What is wrong.
-  public let problem: String
+  package let problem: String
   /// Usage, as for any recipe that cannot be followed.
-  public var category: ErrorCategory { .usage }
+  package var category: ErrorCategory { .usage }
   /// One line.
-  public var description: String { oneLine("\(location): not a recipe: \(problem)") }
+  package var description: String { oneLine("\(location): not a recipe: \(problem)") }
 }

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// What a recipe's text says by itself: its settings, and the recipe that it builds on.
 struct RecipeFile {
@@ -61,7 +61,7 @@ extension RecipeSetting {
   ///
   /// - Parameter allowsUnknownSections: for reading what another version wrote.
   /// - Throws: `FileError`, `RecipeSyntaxError`, `RecipeError`: also where a base is not there, or leads in a circle.
-  public static func read(
+  package static func read(
     _ path: String, allowsUnknownSections: Bool = false
   ) throws -> [RecipeSetting] {
     var names = [path]

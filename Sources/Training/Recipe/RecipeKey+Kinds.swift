@@ -1,4 +1,4 @@
-import Runtime
+import Files
 
 /// The kinds of value: how each is read and written.
 extension RecipeKey {

@@ -1,26 +1,25 @@
-import MXFormats
+import MXCompute
 import MXLinear
-import Runtime
 
 /// One key of a recipe: its name, what it means, what it allows, and how it is read and written.
 ///
 /// The one list of keys serves the YAML reader, `--set`, the resolved recipe of a run, and the help.
-public struct RecipeKey: Sendable {
+package struct RecipeKey: Sendable {
   /// The full name, sections separated by dots.
-  public let name: String
+  package let name: String
   /// One phrase on what it does.
-  public let meaning: String
+  package let meaning: String
   /// What it allows, as it completes "it must be …".
-  public let expected: String
+  package let expected: String
   /// The words that it allows, where they are few.
-  public var choices: [String] = []
+  package var choices: [String] = []
   /// Reads the words of a value (one, or several of a list) into a recipe; nil where they do not fit.
   let read: @Sendable (inout Recipe, [String]) -> Void?
   /// The value in YAML.
   let write: @Sendable (Recipe) -> String
 
   /// All keys, in the order in which a resolved recipe lists them.
-  public static let all: [RecipeKey] =
+  package static let all: [RecipeKey] =
     [
       RecipeKey(
         name: "method", meaning: "quantizers and remedies", expected: Method.expected,
@@ -152,24 +151,24 @@ public struct RecipeKey: Sendable {
     ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
 
   /// The names of all keys, and that of the presets, which are no key of a resolved recipe.
-  public static let names = all.map(\.name) + [presetName]
+  package static let names = all.map(\.name) + [presetName]
 
   /// Sets all that defines a model's shape.
-  public static let presetName = "model.preset"
+  package static let presetName = "model.preset"
 
   /// Names the recipe that a recipe's file builds on; no key of a recipe.
-  public static let baseName = "base"
+  package static let baseName = "base"
 
   /// The value that a recipe has, as YAML.
-  public func value(in recipe: Recipe) -> String { write(recipe) }
+  package func value(in recipe: Recipe) -> String { write(recipe) }
 
   /// Whether another value of a key can change what is trained. The others change its speed, or what is written down of it.
-  public static func changesResult(_ name: String) -> Bool {
+  package static func changesResult(_ name: String) -> Bool {
     !withoutResult.contains { name == $0 || ($0.hasSuffix(".") && name.hasPrefix($0)) }
   }
 
   /// The same of this key.
-  public var changesResult: Bool { Self.changesResult(name) }
+  package var changesResult: Bool { Self.changesResult(name) }
 
   private static let withoutResult = [
     // Images are known by what they are (`RunOrigin`), not by where they lie.

@@ -1,16 +1,16 @@
 import VisionModels
 
 /// What a flag replaced of a recipe's file: a method the quantizers, a preset the model's shape.
-public struct RecipeReplacement: Sendable, Equatable, CustomStringConvertible {
+package struct RecipeReplacement: Sendable, Equatable, CustomStringConvertible {
   /// The flag with its value, "--model deit_tiny_patch16_224".
-  public let flag: String
+  package let flag: String
   /// The keys that lost the value of the file.
-  public let replaced: [RecipeChange]
+  package let replaced: [RecipeChange]
   /// The keys that keep it, although the preset has another of its own: that one as `before`.
-  public let kept: [RecipeChange]
+  package let kept: [RecipeChange]
 
   /// One line.
-  public var description: String {
+  package var description: String {
     let replaced = replaced.map { "\($0.name) \($0.before) → \($0.now)" }
     let kept = kept.map { "\($0.name) stays \($0.now) (the preset's own is \($0.before))" }
     return [

@@ -1,9 +1,8 @@
 import Foundation
-import Runtime
 import Yams
 
 /// One key of a recipe with its value, wherever it comes from: a file, `--set`, or a flag.
-public struct RecipeSetting: Sendable {
+package struct RecipeSetting: Sendable {
   let key: String
   let words: [String]
   let location: String
@@ -13,12 +12,12 @@ public struct RecipeSetting: Sendable {
   let isDefault: Bool
 
   /// The key's full name, sections separated by dots.
-  public var name: String { key }
+  package var name: String { key }
   /// The value as it is written, a list in brackets.
-  public var text: String { words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]" }
+  package var text: String { words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]" }
 
   /// A value that a flag gives to a key.
-  public init(_ key: String, _ value: String, flag: String) {
+  package init(_ key: String, _ value: String, flag: String) {
     self.init(key: key, words: [value], location: flag, isOverride: true)
   }
 
@@ -36,7 +35,7 @@ public struct RecipeSetting: Sendable {
   /// The setting that `--set key=value` asks for; a list is written [a, b], the default null.
   ///
   /// - Throws: `RecipeError` without an equals sign.
-  public init(assignment: String) throws {
+  package init(assignment: String) throws {
     let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else {
       throw RecipeError(
@@ -65,7 +64,7 @@ public struct RecipeSetting: Sendable {
   ///
   /// - Parameter allowsUnknownSections: for reading what another version wrote.
   /// - Throws: `RecipeSyntaxError`, `RecipeError`, also where the text names a `base`: only a file can.
-  public static func parse(
+  package static func parse(
     yaml: String, path: String, allowsUnknownSections: Bool = false
   ) throws -> [RecipeSetting] {
     let file = try RecipeFile(yaml: yaml, path: path, allowsUnknownSections: allowsUnknownSections)

@@ -1,5 +1,5 @@
+import Files
 import ImageData
-import Runtime
 
 extension ImageDatasets {
   /// What is to be said of a data set before a training, a line each.

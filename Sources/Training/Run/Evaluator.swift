@@ -1,16 +1,21 @@
 import ImageData
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// Scores a model as it is deployed: with its forward quantizers, without drop path.
-public struct Evaluator {
+package struct Evaluator {
+  private let compute: any TrainingCompute
   private let model: VisionModel
   private let weights: AlignedBuffer<Float>
   private let workspace = Workspace()
+  /// Where the encoded weights lie, as long as a score is made.
+  private let encoded = Arena(chunkCount: 1 << 16)
 
   /// An evaluator of a model; the weights may change between two scores.
-  public init(model: VisionModel, weights: AlignedBuffer<Float>) {
+  package init(_ compute: any TrainingCompute, model: VisionModel, weights: AlignedBuffer<Float>) {
+    self.compute = compute
     self.model = model
     self.weights = weights
   }
@@ -22,21 +27,25 @@ public struct Evaluator {
   ///   - each: is told of each image's score.
   ///   - check: is called before each batch, and ends the evaluation by throwing.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
-  public func score(
+  package func score(
     _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil,
     each: ((ImageScore) -> Void)? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
+    let start = encoded.mark
+    defer { encoded.release(to: start) }
+    let pass = try model.evaluationPass(
+      compute, weights: weights, averages: averages, workspace: workspace, encoded: encoded)
     var score = BatchScore()
     let batches = loader.epoch(0)
     while let batch = try batches.next() {
       try check()
-      try workspace.frame {
-        let logits = try model.logits(
-          batch.images.base, batch: batch.count,
-          Pass(weights: weights, weightEMA: averages, workspace: workspace))
-        score.add(crossEntropy(logits, labels: batch.labels))
-        if let each {
-          ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach(each)
+      try batch.withMatrix { images in
+        try workspace.frame {
+          let logits = try model.logits(images, pass)
+          score.add(compute.crossEntropy(logits, Targets(labels: batch.labels), gradient: nil))
+          if let each {
+            ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach(each)
+          }
         }
       }
     }
@@ -47,15 +56,15 @@ public struct Evaluator {
 }
 
 /// What a checkpoint scores on a data set.
-public struct Evaluation: Sendable {
+package struct Evaluation: Sendable {
   /// Sums over the images that were scored.
-  public let score: BatchScore
+  package let score: BatchScore
   /// How many images could not be read.
-  public let skipped: Int
+  package let skipped: Int
   /// Which classes of the data are which of the model's.
-  public let match: ClassMatch
+  package let match: ClassMatch
   /// Class by class and image by image.
-  public let details: EvaluationDetails
+  package let details: EvaluationDetails
 }
 
 extension Checkpoint {
@@ -67,8 +76,8 @@ extension Checkpoint {
   ///     model's, a line each.
   /// - Throws: `RunError` where the data have no class of the model's; what the data, the loader and the arithmetic
   ///   throw.
-  public func evaluate(
-    data given: String?, onNote: (String) -> Void = { _ in },
+  package func evaluate(
+    data given: String?, on compute: any TrainingCompute, onNote: (String) -> Void = { _ in },
     onSkip: @escaping @Sendable (SkippedImage) -> Void
   ) throws -> Evaluation {
     let (path, labelled) = try data.images(given: given, split: recipe.data.split)
@@ -81,7 +90,7 @@ extension Checkpoint {
       dataset: test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false), onSkip: onSkip)
     var images: [ImageScore] = []
-    let score = try Evaluator(model: model, weights: weights)
+    let score = try Evaluator(compute, model: model, weights: weights)
       .score(loader, averages: averages, each: { images.append($0) })
     return Evaluation(
       score: score, skipped: loader.skipped.count, match: match,

@@ -1,4 +1,5 @@
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// Loss and speed of an epoch, and of the interval since the last line of metrics.
 struct Meter {

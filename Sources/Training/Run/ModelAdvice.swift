@@ -1,17 +1,17 @@
+import Files
 import ImageData
-import Runtime
 import VisionModels
 
 /// Which model and image size suit images of some size. A proposal: nothing is ever changed by it.
-public struct ModelAdvice: Sendable {
+package struct ModelAdvice: Sendable {
   /// What the images show: the shorter side of most.
-  public struct Images: Sendable {
+  package struct Images: Sendable {
     let shorterSide, count: Int
 
     /// - Parameters:
     ///   - shorterSide: the median of the shorter sides, in pixels.
     ///   - count: how many there are to train on.
-    public init(shorterSide: Int, count: Int) {
+    package init(shorterSide: Int, count: Int) {
       (self.shorterSide, self.count) = (shorterSide, count)
     }
   }
@@ -20,7 +20,7 @@ public struct ModelAdvice: Sendable {
   private static let few = 10_000
 
   /// The settings that suit images, as `train` takes them; empty for the defaults, 32 × 32 pixels.
-  public static func settings(for images: Images) -> String {
+  package static func settings(for images: Images) -> String {
     switch images.shorterSide {
     case ..<24: "--set model.image_size=16 --set model.patch_size=4"
     case ..<56: ""
@@ -33,7 +33,7 @@ public struct ModelAdvice: Sendable {
   }
 
   /// Advice for a survey, a line each.
-  public static func lines(for images: Images) -> [String] {
+  package static func lines(for images: Images) -> [String] {
     let settings = settings(for: images)
     var lines = [
       "a model that suits images of about \(images.shorterSide) pixels, for 'tetrajet train':",

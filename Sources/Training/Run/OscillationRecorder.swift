@@ -1,7 +1,9 @@
+import Files
 import ImageData
+import MXCompute
 import MXLinear
+import MXRuntime
 import Oscillation
-import Runtime
 import VisionModels
 
 /// Measures, over windows of steps, how the weights of a training oscillate, and says it in the metrics' terms.
@@ -60,7 +62,8 @@ final class OscillationRecorder {
     guard let left = stepsLeft(step) else { return }
     if open == nil {
       let start = ContinuousClock.now
-      let movement = MovementWindow(training.weightQuantizer, arena: workspace.scratch)
+      let movement = MovementWindow(
+        training.weightQuantizer, training.compute, arena: workspace.scratch)
       let averages = training.averages(step: step)
       movement.begin(training.weights, averages: averages)
       open = Window(
@@ -97,13 +100,16 @@ final class OscillationRecorder {
   /// The output of a block for the fixed batch.
   private func output(_ averages: AlignedBuffer<Float>?) throws -> [Float]? {
     guard let batch else { return nil }
-    return try workspace.frame {
-      let pass = Pass(weights: training.weights, weightEMA: averages, workspace: workspace)
-      return Array(
-        try training.model.features(
-          batch.images.base, batch: batch.count,
-          block: block, pass
-        ).elements)
+    return try batch.withMatrix { images in
+      try workspace.frame {
+        let pass = Pass(
+          training.compute, weights: training.weights, weightAverages: averages,
+          workspace: workspace, context: StepContext(training.compute))
+        return Array(
+          try training.model.features(
+            images, block: block, pass
+          ).elements)
+      }
     }
   }
 
@@ -119,7 +125,8 @@ final class OscillationRecorder {
 
   private func line(_ window: Window) -> JSONLine {
     let statistics = OscillationStatistics(window.movement)
-    let confidence = QuantizationConfidence(training.weights, training.weightQuantizer)
+    let confidence = QuantizationConfidence(
+      training.weights, training.weightQuantizer, by: training.compute)
     var line = JSONLine()
     line.add("statistics_steps", window.movement.steps)
     line.add("rate_of_change_weight", statistics.rates.weight)
@@ -140,7 +147,7 @@ final class OscillationRecorder {
     line.add("latent_histogram", confidence.all.latent)
     line.add(
       "latent_range",
-      QuantizationConfidence.latentRange(training.weightQuantizer.recipe.format))
+      ConfidenceGrid(training.weightQuantizer.recipe.format).latentRange)
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
       line.add(

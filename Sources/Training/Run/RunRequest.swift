@@ -1,23 +1,22 @@
-import Runtime
 import Synchronization
 
 /// What a run is asked from outside: to stop where it can go on later, or to save and go on. Another thread may ask, or a
 /// signal handler, since it is two atomic flags.
-public final class RunRequest: Sendable {
+package final class RunRequest: Sendable {
   private let stopFlag = Atomic<Bool>(false)
   private let saveFlag = Atomic<Bool>(false)
 
   /// Nothing asked yet.
-  public init() {}
+  package init() {}
 
   /// Asks to save and stop.
-  public func stop() { stopFlag.store(true, ordering: .relaxed) }
+  package func stop() { stopFlag.store(true, ordering: .relaxed) }
 
   /// Asks to save and go on.
-  public func save() { saveFlag.store(true, ordering: .relaxed) }
+  package func save() { saveFlag.store(true, ordering: .relaxed) }
 
   /// Whether it was asked to stop.
-  public var isStopping: Bool { stopFlag.load(ordering: .relaxed) }
+  package var isStopping: Bool { stopFlag.load(ordering: .relaxed) }
 
   /// - Throws: `Stop` once it was asked to stop.
   func checkStop() throws {
@@ -32,7 +31,7 @@ public final class RunRequest: Sendable {
 }
 
 /// A run has stopped because it was asked to, and its checkpoint is written.
-public struct RunStopped: Error {
+package struct RunStopped: Error {
   /// The steps done, and those of the whole run.
-  public let step, totalSteps: Int
+  package let step, totalSteps: Int
 }

@@ -1,47 +1,49 @@
+import Files
 import Foundation
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// What came out of a run: `summary.json`.
-public struct RunSummary: Codable, Sendable, Equatable {
+package struct RunSummary: Codable, Sendable, Equatable {
   /// The method's and the engine's names.
-  public var method, engine: String
+  package var method, engine: String
   /// The last evaluation: top-1 and top-5 in percent, mean cross entropy.
-  public var evalTop1, evalTop5, evalLoss: Double
+  package var evalTop1, evalTop5, evalLoss: Double
   /// The mean training loss of the last epoch; nil in summaries of earlier versions.
-  public var trainLoss: Double?
+  package var trainLoss: Double?
   /// The best top-1 of all evaluations.
-  public var bestTop1: Double
+  package var bestTop1: Double
   /// Training images a second, without evaluations.
-  public var imagesPerSecond: Double
+  package var imagesPerSecond: Double
   /// The largest resident memory of the process, in MiB.
-  public var peakMemoryMB: Double
+  package var peakMemoryMB: Double
   /// What that was expected to be before the run, in MiB; nil in summaries of versions that did not ask.
-  public var estimatedMemoryMB: Double?
+  package var estimatedMemoryMB: Double?
   /// Wall-clock seconds, with evaluations.
-  public var seconds: Double
+  package var seconds: Double
   /// Trainable parameters.
-  public var parameters: Int
+  package var parameters: Int
   /// The seed.
-  public var seed: Int
+  package var seed: Int
   /// Epochs and steps.
-  public var epochs, steps: Int
+  package var epochs, steps: Int
   /// Whether it ended before its last epoch, as `training.patience` says; nil in summaries of earlier versions.
-  public var stoppedEarly: Bool?
+  package var stoppedEarly: Bool?
   /// Images that could not be read and were left out.
-  public var skippedImages: Int
+  package var skippedImages: Int
   /// The first twenty of them by name.
-  public var skippedNames: [String]
+  package var skippedNames: [String]
   /// Threads, which change the speed and nothing else.
-  public var threads: Int
+  package var threads: Int
   /// The instruction set, likewise.
-  public var isa: String
+  package var isa: String
   /// The SHA-256 of the weights as they lie in `last.safetensors`; nil in summaries of earlier versions.
-  public var weightsSHA256: String?
+  package var weightsSHA256: String?
   /// Of the weights, means over the windows of statistics in the second half of training: r(W_Q), r(Y) and the share
   /// with R_w > 16. Nil where nothing was measured.
-  public var rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
+  package var rateOfChangeQuantizedWeight, rateOfChangeOutput, oscillatingShare: Double?
   /// The version of the program that finished the run; nil in summaries of versions that did not say.
-  public var version: String?
+  package var version: String?
 
   enum CodingKeys: String, CodingKey {
     case method, engine, seconds, parameters, seed, epochs, steps, threads, isa, version
@@ -68,7 +70,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
   }
 
   /// The summary on one line, with the run's folder as `output` where it is told.
-  public func line(output: String?) throws -> String {
+  package func line(output: String?) throws -> String {
     try Self.json(Located(summary: self, output: output), [.sortedKeys, .withoutEscapingSlashes])
   }
 
@@ -99,7 +101,7 @@ extension RunSummary {
   /// Reads a summary.
   ///
   /// - Throws: `FileError`; a decoding error where the file is not a summary, or one that no run writes.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let bytes = try readFile(path, limit: 1 << 20)
     self = try JSONDecoder().decode(RunSummary.self, from: Data(bytes))
     guard isPlausible else {
@@ -129,7 +131,7 @@ extension RunSummary {
 
   init(
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
-    memory: Double, skipped: [String], isa: String, metrics: [MetricsRecord]
+    memory: Double, skipped: [String], compute: any Compute, metrics: [MetricsRecord]
   ) {
     let late = metrics.filter { 2 * $0.step > state.step }
     func mean(_ key: CodingKeys) -> Double? {
@@ -147,7 +149,7 @@ extension RunSummary {
       parameters: parameters,
       seed: recipe.seed, epochs: state.epoch, steps: state.step,
       stoppedEarly: state.epoch < recipe.training.epochs, skippedImages: skipped.count,
-      skippedNames: Array(skipped.prefix(20)), threads: Threads.count, isa: isa,
+      skippedNames: Array(skipped.prefix(20)), threads: compute.threads, isa: compute.name,
       weightsSHA256: weightsSHA256,
       rateOfChangeQuantizedWeight: mean(.rateOfChangeQuantizedWeight),
       rateOfChangeOutput: mean(.rateOfChangeOutput), oscillatingShare: mean(.oscillatingShare),

@@ -1,4 +1,5 @@
-import Runtime
+import Files
+import MXCompute
 
 /// What a run says of itself as it goes.
 extension Trainer {

@@ -1,28 +1,29 @@
 import ImageData
-import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// What a run would be, found out by some of its steps.
-public struct RunTrial: Sendable {
+package struct RunTrial: Sendable {
   /// The run as it would be announced.
-  public let plan: RunPlan
+  package let plan: RunPlan
   /// Test images, and classes.
-  public let testImages, classes: Int
+  package let testImages, classes: Int
   /// How many steps were timed, after the first one.
-  public let steps: Int
+  package let steps: Int
   /// Seconds of a step with what it waits for images, and of the first one, which comes before memory and images are at
   /// hand and in which Q-Ramping tries out some steps more.
-  public let stepSeconds, firstStepSeconds: Double
+  package let stepSeconds, firstStepSeconds: Double
+  /// Threads at work.
+  package let threads: Int
   /// Seconds of an evaluation of all test images.
-  public let evaluationSeconds: Double
+  package let evaluationSeconds: Double
   /// Seconds of all steps, and of all evaluations, of the whole run.
-  public let trainingSeconds, evaluationsSeconds: Double
+  package let trainingSeconds, evaluationsSeconds: Double
 
   /// Training images a second.
-  public var imagesPerSecond: Double { Double(plan.recipe.training.batchSize) / stepSeconds }
+  package var imagesPerSecond: Double { Double(plan.recipe.training.batchSize) / stepSeconds }
   /// Seconds of the whole run.
-  public var seconds: Double { trainingSeconds + evaluationsSeconds }
+  package var seconds: Double { trainingSeconds + evaluationsSeconds }
 }
 
 extension Trainer {
@@ -30,7 +31,7 @@ extension Trainer {
   /// spent; no file is written.
   ///
   /// - Throws: what the run would throw in its first steps.
-  public func tryOut(seconds: Double = 3) throws -> RunTrial {
+  package func tryOut(seconds: Double = 3) throws -> RunTrial {
     let clock = ContinuousClock()
     var (epoch, steps) = (0, 0)
     func openFeed() -> StepFeed {
@@ -70,6 +71,7 @@ extension Trainer {
     return RunTrial(
       plan: plan, testImages: data.test.count, classes: data.train.classNames.count,
       steps: steps - 1, stepSeconds: perStep, firstStepSeconds: first,
+      threads: training.compute.threads,
       evaluationSeconds: evaluation,
       trainingSeconds: first + perStep * Double(totalSteps - 1)
         + Double(trials) * max(0, first - perStep),
@@ -82,20 +84,19 @@ extension Trainer {
     let test = try BatchLoader(
       dataset: data.test, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: false))
-    let workspace = Workspace()
+    let (workspace, encoded) = (Workspace(), Arena(chunkCount: 1 << 16))
     let clock = ContinuousClock()
     let start = clock.now
+    let pass = try training.model.evaluationPass(
+      training.compute, weights: training.weights, averages: training.averages(step: 1),
+      workspace: workspace, encoded: encoded)
     var images = 0
     let batches = test.epoch(0)
     while images == 0 || start.duration(to: clock.now).inSeconds < seconds,
       let batch = try batches.next()
     {
-      try workspace.frame {
-        _ = try training.model.logits(
-          batch.images.base, batch: batch.count,
-          Pass(
-            weights: training.weights, weightEMA: training.averages(step: 1), workspace: workspace)
-        )
+      try batch.withMatrix { images in
+        try workspace.frame { _ = try training.model.logits(images, pass) }
       }
       images += batch.count
     }

@@ -1,16 +1,17 @@
+import Files
 import Foundation
 import ImageData
-import MXLinear
+import MXCompute
+import MXRuntime
 import Oscillation
-import Runtime
 
 /// A run from its recipe to its summary.
-public struct Trainer {
+package struct Trainer {
   /// The run's folder.
-  public var output: String { directory.path }
+  package var output: String { directory.path }
 
   /// Whether the folder still holds the last checkpoint.
-  public var hasCheckpoint: Bool { directory.hasCheckpoint }
+  package var hasCheckpoint: Bool { directory.hasCheckpoint }
 
   let recipe: Recipe
   private let directory: RunDirectory
@@ -30,7 +31,7 @@ public struct Trainer {
   private(set) var meter: Meter
   private var lastSave = ContinuousClock.now
   /// The step of the last checkpoint that was written or read; nil before the first.
-  public private(set) var savedStep: Int?
+  package private(set) var savedStep: Int?
 
   /// Prepares a new run in a new folder.
   ///
@@ -41,15 +42,17 @@ public struct Trainer {
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
-  public init(
-    _ recipe: Recipe, output: String, isNumbered: Bool = false, earlierRun: String? = nil,
+  package init(
+    _ recipe: Recipe, on compute: any TrainingCompute, output: String, isNumbered: Bool = false,
+    earlierRun: String? = nil,
     memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
     request: RunRequest = RunRequest(),
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, earlierRun: earlierRun, pretrained: pretrained == "none" ? nil : pretrained,
+      recipe, compute, earlierRun: earlierRun,
+      pretrained: pretrained == "none" ? nil : pretrained,
       memoryLimit: memoryLimit, observer: observer, request: request, extraRemedies: extraRemedies
     ) {
       try isNumbered ? RunDirectory(numbering: output) : RunDirectory(creating: output)
@@ -61,8 +64,9 @@ public struct Trainer {
   /// Prepares to try a run out (`tryOut`), of which nothing is written.
   ///
   /// - Throws: as above, also where the run could not have its folder.
-  public init(
-    trying recipe: Recipe, output: String, earlierRun: String? = nil,
+  package init(
+    trying recipe: Recipe, on compute: any TrainingCompute, output: String,
+    earlierRun: String? = nil,
     memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver
   ) throws {
     try RunDirectory.checkIsFree(output)
@@ -70,7 +74,8 @@ public struct Trainer {
     recipe.training.tensorboard = false
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
-      recipe, earlierRun: earlierRun, pretrained: pretrained == "none" ? nil : pretrained,
+      recipe, compute, earlierRun: earlierRun,
+      pretrained: pretrained == "none" ? nil : pretrained,
       memoryLimit: memoryLimit, observer: observer, request: RunRequest()
     ) { RunDirectory(reading: output) }
   }
@@ -81,9 +86,10 @@ public struct Trainer {
   ///   - settings: what its recipe shall say instead; a whole recipe where `isWholeRecipe`.
   ///   - allowsChanges: whether to go on where recipe or data are not what the checkpoint was trained by.
   /// - Throws: `RunError` where there is nothing to continue or something has changed, and as above.
-  public init(
-    resuming path: String, settings: [RecipeSetting] = [], isWholeRecipe: Bool = false,
-    allowsChanges: Bool = false, memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
+  package init(
+    resuming path: String, on compute: any TrainingCompute, settings: [RecipeSetting] = [],
+    isWholeRecipe: Bool = false, allowsChanges: Bool = false, memoryLimit: MemoryLimit? = nil,
+    observer: any TrainingObserver,
     request: RunRequest = RunRequest()
   ) throws {
     let directory = try RunDirectory(existing: path)
@@ -95,7 +101,8 @@ public struct Trainer {
     // A path that is given now means what lies there; the run's own is a hint.
     let isGiven = settings.contains { $0.key == "data.path" && $0.isOverride }
     try self.init(
-      recipe, earlierRun: isGiven ? nil : path, memoryLimit: memoryLimit, observer: observer,
+      recipe, compute, earlierRun: isGiven ? nil : path, memoryLimit: memoryLimit,
+      observer: observer,
       request: request
     ) { directory }
     let trained = try Checkpoint.recipe(of: file)
@@ -121,7 +128,8 @@ public struct Trainer {
   }
 
   private init(
-    _ recipe: Recipe, earlierRun: String?, pretrained: String? = nil, memoryLimit: MemoryLimit?,
+    _ recipe: Recipe, _ compute: any TrainingCompute, earlierRun: String?,
+    pretrained: String? = nil, memoryLimit: MemoryLimit?,
     observer: any TrainingObserver, request: RunRequest,
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] },
     directory: () throws -> RunDirectory
@@ -131,13 +139,13 @@ public struct Trainer {
     (recipe.data.path, data) = try location.open(recipe.data.split)
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
-    memory = try RunMemory.admit(recipe, data, limit: memoryLimit)
+    memory = try RunMemory.admit(recipe, data, compute, limit: memoryLimit)
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
     stepsPerEpoch = recipe.training.stepsPerEpoch(images: data.train.count)
     training = try TrainingStep(
-      recipe, stepsPerEpoch: stepsPerEpoch, extraRemedies: extraRemedies)
+      recipe, compute, stepsPerEpoch: stepsPerEpoch, extraRemedies: extraRemedies)
     if let pretrained {
       observer.initialized(
         try training.model.loadPretrained(pretrained, into: training.weights))
@@ -166,7 +174,7 @@ public struct Trainer {
   ///
   /// - Throws: `RunStopped` where it was asked to stop, `NonFiniteTensor` where the arithmetic breaks down, loader and
   ///   file errors. The last checkpoint stays good.
-  public mutating func run() throws -> RunSummary {
+  package mutating func run() throws -> RunSummary {
     let start = ContinuousClock.now
     let secondsBefore = state.seconds
     lastSave = start
@@ -188,7 +196,8 @@ public struct Trainer {
     let recorder = OscillationRecorder(
       recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
       stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
-    let evaluator = Evaluator(model: training.model, weights: training.weights)
+    let evaluator = Evaluator(
+      training.compute, model: training.model, weights: training.weights)
     // Of the last evaluation.
     var images: [ImageScore] = []
     func evaluate() throws -> BatchScore {
@@ -230,7 +239,7 @@ public struct Trainer {
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
       weightsSHA256: training.weightsSHA256, memory: memory,
-      skipped: (loader.skipped + test.skipped).map(\.name), isa: Kernels.current.name,
+      skipped: (loader.skipped + test.skipped).map(\.name), compute: training.compute,
       metrics: try MetricsFile(path: directory.metrics).records)
     try summary.write(directory.summary)
     observer.finished(summary)
@@ -332,7 +341,7 @@ public struct Trainer {
     _ test: BatchLoader, seconds: () -> Double
   ) throws -> BatchScore? {
     guard let weights = training.averagedWeights else { return nil }
-    return try Evaluator(model: training.model, weights: weights)
+    return try Evaluator(training.compute, model: training.model, weights: weights)
       .score(
         test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
   }

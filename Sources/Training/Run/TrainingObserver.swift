@@ -1,23 +1,24 @@
 import ImageData
+import MXCompute
 
 /// A run that is about to start, as it is announced.
-public struct RunPlan: Sendable {
+package struct RunPlan: Sendable {
   /// The resolved recipe.
-  public let recipe: Recipe
+  package let recipe: Recipe
   /// What the data is, with its counts.
-  public let data: String
+  package let data: String
   /// Trainable parameters.
-  public let parameters: Int
+  package let parameters: Int
   /// Steps of the whole run, and of an epoch.
-  public let totalSteps, stepsPerEpoch: Int
+  package let totalSteps, stepsPerEpoch: Int
   /// The step the run starts at; above 0 after a resume.
-  public let firstStep: Int
+  package let firstStep: Int
   /// About how much memory it will take at its peak, in MiB.
-  public let memory: Double
+  package let memory: Double
   /// Where the run's files go.
-  public let output: String
+  package let output: String
   /// What is to be said of the images and of how the model suits them, a line each.
-  public let notes: [String]
+  package let notes: [String]
 }
 
 extension Trainer {
@@ -32,23 +33,23 @@ extension Trainer {
 }
 
 /// How far a run is.
-public struct RunProgress: Sendable {
+package struct RunProgress: Sendable {
   /// The steps done and the steps of the whole run.
-  public let step, totalSteps: Int
+  package let step, totalSteps: Int
   /// The running epoch, from 0, and how many there are.
-  public let epoch, epochs: Int
+  package let epoch, epochs: Int
   /// The mean loss since the last line of metrics.
-  public let loss: Double
+  package let loss: Double
   /// Training images a second, without evaluations.
-  public let imagesPerSecond: Double
+  package let imagesPerSecond: Double
   /// The seconds left at the rate of this epoch and the one before.
-  public let secondsLeft: Double
+  package let secondsLeft: Double
   /// The share of the epoch's time so far in which training waited for images, 0…1.
-  public let loaderWaitShare: Double
+  package let loaderWaitShare: Double
 }
 
 /// Who watches a run. Calls come from the training thread.
-public protocol TrainingObserver: Sendable {
+package protocol TrainingObserver: Sendable {
   /// The run is about to start.
   func started(_ plan: RunPlan)
   /// The weights have been taken from a file.
@@ -70,21 +71,21 @@ public protocol TrainingObserver: Sendable {
 /// An observer says only what it is interested in.
 extension TrainingObserver {
   /// Says nothing.
-  public func started(_ plan: RunPlan) {}
+  package func started(_ plan: RunPlan) {}
   /// Says nothing.
-  public func initialized(_ report: PretrainedReport) {}
+  package func initialized(_ report: PretrainedReport) {}
   /// Says nothing.
-  public func progressed(_ progress: RunProgress) {}
+  package func progressed(_ progress: RunProgress) {}
   /// Says nothing.
-  public func evaluated(
+  package func evaluated(
     epoch: Int, trainLoss: Double, score: BatchScore, loaderWaitShare: Double
   ) {}
   /// Says nothing.
-  public func warned(_ message: String) {}
+  package func warned(_ message: String) {}
   /// Says nothing.
-  public func saved(step: Int) {}
+  package func saved(step: Int) {}
   /// Says nothing.
-  public func skipped(_ image: SkippedImage) {}
+  package func skipped(_ image: SkippedImage) {}
   /// Says nothing.
-  public func finished(_ summary: RunSummary) {}
+  package func finished(_ summary: RunSummary) {}
 }

@@ -1,15 +1,15 @@
+import Files
 import ImageData
-import Runtime
 
 /// Pictures of what is done to an image before a model sees it.
-public struct AugmentationSheet: Sendable {
+package struct AugmentationSheet: Sendable {
   private let content: ImageContent
   private let preprocessing: Preprocessing
 
   /// Pictures of an image file as a recipe prepares it, at `size` × `size` pixels.
   ///
   /// - Throws: `FileError`, `ImageError`.
-  public init(_ path: String, recipe: Recipe, size: Int) throws {
+  package init(_ path: String, recipe: Recipe, size: Int) throws {
     content = .file(try EncodedImage(try readFile(path), name: path))
     var preprocessing = recipe.preprocessing
     preprocessing.imageSize = size
@@ -19,7 +19,7 @@ public struct AugmentationSheet: Sendable {
   /// The whole image after operations, one after another.
   ///
   /// - Throws: `ImageError`.
-  public func applying(_ operations: [ImageOperation]) throws -> Image {
+  package func applying(_ operations: [ImageOperation]) throws -> Image {
     operations.reduce(try content.image().converted(channels: preprocessing.channels)) {
       $0.applying($1, fill: preprocessing.fill)
     }
@@ -28,7 +28,7 @@ public struct AugmentationSheet: Sendable {
   /// The image as evaluation shows it to the model.
   ///
   /// - Throws: `LoaderError`, `ImageError`.
-  public func evaluation() throws -> Image {
+  package func evaluation() throws -> Image {
     try preprocessing.image(of: preprocessing.prepared(content))
   }
 
@@ -39,7 +39,7 @@ public struct AugmentationSheet: Sendable {
   ///
   /// - Throws: `LoaderError`, also where the sheet would have more than
   ///   `Image.maximumPixels`; `ImageError`.
-  public func samples(count: Int, seed: UInt64) throws -> Image {
+  package func samples(count: Int, seed: UInt64) throws -> Image {
     let size = preprocessing.imageSize
     let columns = Int(Double(count).squareRoot().rounded(.up))
     let rows = (count + columns - 1) / columns
@@ -69,7 +69,7 @@ public struct AugmentationSheet: Sendable {
 /// Writes an image as a PNG file.
 ///
 /// - Throws: `FileError`, `OutputError`, `ImageError`.
-public func writePNG(_ image: Image, to output: OutputFile) throws {
+package func writePNG(_ image: Image, to output: OutputFile) throws {
   let bytes = try PNGEncoder.encode(image, name: output.path)
   try output.write { file in try bytes.withUnsafeBytes { try file.write($0) } }
 }

@@ -1,31 +1,32 @@
+import Files
+import MXCompute
 import MXFormats
-import MXLinear
-import Runtime
+import MXRuntime
 
 /// Quantizes the matrices of a safetensors file.
 ///
 /// What is not said, a checkpoint's recipe decides: the weights that its training quantized get the codes that they had
 /// there, under Q-EMA by their moving averages. Of other files all matrices are quantized, as the paper's forward pass
 /// would.
-public struct FileQuantization: Sendable {
+package struct FileQuantization: Sendable {
   /// The format of the elements; nil for the checkpoint's.
-  public var format: ElementFormat?
+  package var format: ElementFormat?
   /// The rule that chooses scales; nil for the checkpoint's.
-  public var scaleRule: ScaleRule?
+  package var scaleRule: ScaleRule?
   /// How elements are rounded; nil for the checkpoint's.
-  public var rounding: Rounding?
+  package var rounding: Rounding?
   /// Along which axis the groups lie; nil for rows.
-  public var axis: GroupAxis?
+  package var axis: GroupAxis?
   /// Whether also those matrices of a checkpoint are quantized that its training kept in single precision: the head,
   /// Swin's merging and its tables of relative positions.
-  public var quantizesAll: Bool
+  package var quantizesAll: Bool
   /// Whether to write plain values, codes and scales instead of packed blocks.
-  public var writesValues: Bool
+  package var writesValues: Bool
   /// What stochastic rounding draws from.
-  public var seed: UInt64
+  package var seed: UInt64
 
   /// A quantization of whole files.
-  public init(
+  package init(
     format: ElementFormat? = nil, scaleRule: ScaleRule? = nil, rounding: Rounding? = nil,
     axis: GroupAxis? = nil, quantizesAll: Bool = false, writesValues: Bool = false,
     seed: UInt64 = 0
@@ -37,23 +38,23 @@ public struct FileQuantization: Sendable {
   }
 
   /// What was done to a file.
-  public struct Report: Sendable {
+  package struct Report: Sendable {
     /// Matrices that were quantized and the elements in them.
-    public var matrices = 0, elements = 0
+    package var matrices = 0, elements = 0
     /// Tensors that were copied as they are.
-    public var copied = 0
+    package var copied = 0
     /// Matrices among them that the checkpoint's training keeps in single precision.
-    public var keptMatrices = 0
+    package var keptMatrices = 0
     /// Matrices that the file had in 4 bits already.
-    public var alreadyQuantized = 0
+    package var alreadyQuantized = 0
     /// Whether the file says which of its matrices training quantizes; all were taken where it does not.
-    public var isCheckpoint = false
+    package var isCheckpoint = false
     /// Groups with a NaN or an infinity, whose scale is NaN.
-    public var brokenGroups = 0
+    package var brokenGroups = 0
     /// How elements were rounded.
-    public var rounding = Rounding.nearestEven
+    package var rounding = Rounding.nearestEven
     /// Bytes of the matrices before and after.
-    public var bytesBefore = 0, bytesAfter = 0
+    package var bytesBefore = 0, bytesAfter = 0
   }
 
   /// Writes `T_blocks` and `T_scales` (or `T.values`, `T.codes`, `T.scales`) for every tensor T that is quantized. In
@@ -65,7 +66,7 @@ public struct FileQuantization: Sendable {
   ///
   /// - Throws: `SafetensorsError` (a tensor T.ema that is needed and missing among others), `QuantizationError`,
   ///   `FileError`, `OutputError`.
-  public func run(_ input: String, output: OutputFile) throws -> Report {
+  package func run(_ input: String, output: OutputFile) throws -> Report {
     let file = try Checkpoint.open(input)
     let older = try WeightFile(file)
     var stored = try quantization(of: file, older.quantization)

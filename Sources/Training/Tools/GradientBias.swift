@@ -1,31 +1,33 @@
+import Files
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// How a tensor's gradient, drawn several times, lies to the exact one g: that of the function which the forward pass
 /// computed, passed straight through its quantizers (the paper's Eq. 8 and 9).
-public struct GradientBias: Sendable {
+package struct GradientBias: Sendable {
   /// The tensor's name; "all tensors" of the whole gradient.
-  public let tensor: String
+  package let tensor: String
   /// How many numbers it has.
-  public let elements: Int
+  package let elements: Int
   /// ‖mean_k g_k − g‖ / ‖g‖.
-  public let bias: Double
+  package let bias: Double
   /// √(Σ_k ‖g_k − mean‖² / (K − 1)) / ‖g‖, the relative standard deviation of one draw.
-  public let deviation: Double
+  package let deviation: Double
   /// deviation / √K: the root mean square of `bias` for an estimate without a bias.
-  public let expectedBias: Double
+  package let expectedBias: Double
   /// The cosine of the angle between mean_k g_k and g.
-  public let cosine: Double
+  package let cosine: Double
 
   /// Below this a difference is what single precision rounds, in whatever order an engine adds.
   static let precision = 1e-5
 
   /// Whether the bias is more than noise makes likely: twice what is expected of an unbiased estimate.
-  public var isOutsideNoise: Bool { bias > max(2 * expectedBias, Self.precision) }
+  package var isOutsideNoise: Bool { bias > max(2 * expectedBias, Self.precision) }
 
   /// All of it, for programs.
-  public var line: JSONLine {
+  package var line: JSONLine {
     var line = JSONLine()
     line.add("tensor", tensor)
     line.add("elements", elements)
@@ -49,11 +51,12 @@ public struct GradientBias: Sendable {
 ///   - repeats: K, at least 2.
 /// - Returns: one comparison a tensor, and one of the whole gradient at the end.
 /// - Throws: as `traceStep`; `RecipeError` where the forward pass rounds at random, and so has no one gradient.
-public func compareGradients(
-  _ input: String, output: OutputFile?, settings: [RecipeSetting], seed: UInt64, repeats: Int
+package func compareGradients(
+  _ input: String, output: OutputFile?, settings: [RecipeSetting], seed: UInt64, repeats: Int,
+  on compute: any TrainingCompute
 ) throws -> [GradientBias] {
   precondition(repeats >= 2, "\(repeats) repeats")
-  let step = try TracedStep(input, settings: settings, seed: seed)
+  let step = try TracedStep(input, settings: settings, seed: seed, compute)
   for operand in [Operand.q1, .q2] where step.recipe.linear[operand]?.rounding == .stochastic {
     throw RecipeError(
       key: "quantizers.\(operand.rawValue).rounding", found: "stochastic",
@@ -106,11 +109,11 @@ struct GradientMoments {
   /// Takes another gradient in.
   mutating func add(_ gradients: AlignedBuffer<Float>) {
     count += 1
-    let (mean, gradient, share) = (self.mean.base, gradients.base, 1 / Double(count))
+    let (mean, share) = (self.mean, 1 / Double(count))
     for (index, entry) in parameters.entries.enumerated() {
       var sum = 0.0
       for place in entry.range {
-        let value = Double(gradient[place])
+        let value = Double(gradients[place])
         let before = value - mean[place]
         mean[place] += before * share
         sum += before * (value - mean[place])
@@ -124,7 +127,7 @@ struct GradientMoments {
     var all = Sums()
     let each = zip(parameters.entries, scatter).map { entry, scatter in
       var sums = Sums(elements: entry.count, scatter: scatter)
-      for place in entry.range { sums.add(mean.base[place], exact: Double(exact.base[place])) }
+      for place in entry.range { sums.add(mean[place], exact: Double(exact[place])) }
       all.add(sums)
       return sums.comparison(entry.name, draws: count)
     }
@@ -133,7 +136,7 @@ struct GradientMoments {
 
   /// The mean in single precision.
   func writeMean(to gradients: AlignedBuffer<Float>) {
-    for place in 0..<mean.count { gradients.base[place] = Float(mean.base[place]) }
+    for place in 0..<mean.count { gradients[place] = Float(mean[place]) }
   }
 
   /// Sums over the numbers of some tensors: of squares, and of products of the mean with the exact gradient.

@@ -1,18 +1,20 @@
+import Files
 import Foundation
 import ImageData
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import Synchronization
 import VisionModels
 
 /// What a model sees in an image: one class and its probability.
-public struct Prediction: Sendable, Equatable {
+package struct Prediction: Sendable, Equatable {
   /// The class's number.
-  public let label: Int
+  package let label: Int
   /// The class's name, "class 7" where the checkpoint has no names.
-  public let name: String
+  package let name: String
   /// Softmax of the logits, 0…1.
-  public let probability: Double
+  package let probability: Double
 }
 
 extension Checkpoint {
@@ -20,19 +22,21 @@ extension Checkpoint {
   ///
   /// - Parameter count: how many classes; all where there are fewer.
   /// - Throws: `FileError`, `ImageError`, `LoaderError`, `NonFiniteTensor`.
-  public func predict(_ path: String, count: Int) throws -> [Prediction] {
-    try predict([prepare([path])[0].get()], count: count)[0]
+  package func predict(
+    _ path: String, count: Int, on compute: any TrainingCompute
+  ) throws -> [Prediction] {
+    try predict([prepare([path], threads: 1)[0].get()], count: count, on: compute)[0]
   }
 
   /// Image files as the model takes them: the way of evaluation, the shorter side resized, the middle kept. They are decoded
-  /// on all threads.
+  /// on several threads.
   ///
   /// - Returns: for each file channels × imageSize × imageSize numbers, or why it cannot be read: `FileError`, `ImageError`,
   ///   `LoaderError`.
-  public func prepare(_ paths: [String]) -> [Result<[Float], any Error>] {
+  package func prepare(_ paths: [String], threads: Int) -> [Result<[Float], any Error>] {
     let results = Mutex([Result<[Float], any Error>?](repeating: nil, count: paths.count))
     let preprocessing = recipe.preprocessing
-    parallelFor(paths.count) { index in
+    parallelFor(paths.count, threads: threads) { index in
       let result = Result {
         try preprocessing.prepared(
           .file(try EncodedImage(try readFile(paths[index]), name: paths[index])))
@@ -46,19 +50,23 @@ extension Checkpoint {
   /// training.
   ///
   /// - Throws: `NonFiniteTensor`.
-  public func predict(_ images: [[Float]], count: Int) throws -> [[Prediction]] {
+  package func predict(
+    _ images: [[Float]], count: Int, on compute: any TrainingCompute
+  ) throws -> [[Prediction]] {
     guard let length = images.first?.count else { return [] }
     let input = AlignedBuffer<Float>(count: images.count * length)
     for (index, image) in images.enumerated() {
       precondition(image.count == length, "images of \(image.count) and of \(length) numbers")
-      image.withUnsafeBufferPointer {
-        (input.base + index * length).update(from: $0.baseAddress!, count: length)
-      }
+      _ = input.elements[(index * length)...].update(from: image)
     }
     let workspace = Workspace(chunkCount: 1 << 20)
-    let logits = try model.logits(
-      input.base, batch: images.count,
-      Pass(weights: weights, weightEMA: averages, workspace: workspace))
+    let logits = try withExtendedLifetime(input) {
+      try model.logits(
+        input.matrix(rows: images.count),
+        Pass(
+          compute, weights: weights, weightAverages: averages, workspace: workspace,
+          context: StepContext(compute)))
+    }
     let rows = Array(logits.elements)
     return try images.indices.map { image in
       try predictions(

@@ -1,7 +1,7 @@
-import Runtime
+import Files
 
 /// A file that cannot be quantized as it is asked for.
-public enum QuantizationError: ReportableError, Equatable {
+package enum QuantizationError: ReportableError, Equatable {
   /// The file has a tensor of the name that the codes of another one would get.
   case nameTaken(String, tensor: String)
   /// The file's 4-bit tensors were made in another way than is asked for now.
@@ -15,10 +15,10 @@ public enum QuantizationError: ReportableError, Equatable {
   }
 
   /// Bad data.
-  public var category: ErrorCategory { .badData }
+  package var category: ErrorCategory { .badData }
 
   /// One line.
-  public var description: String { oneLine(text) }
+  package var description: String { oneLine(text) }
 
   private var text: String {
     switch self {

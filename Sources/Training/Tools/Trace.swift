@@ -1,5 +1,7 @@
+import Files
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// One training step laid open, for anyone who compares implementations.
@@ -13,10 +15,11 @@ import VisionModels
 ///   - settings: the method, and what is to be otherwise than it has it (`Recipe.init(tracing:settings:)`).
 ///   - seed: of stochastic rounding, where the settings name none.
 /// - Throws: `SafetensorsError`, `ModelError`, `RecipeError`, `FileError`, `OutputError`, `NonFiniteTensor`.
-public func traceStep(
-  _ input: String, output: OutputFile, settings: [RecipeSetting], seed: UInt64
+package func traceStep(
+  _ input: String, output: OutputFile, settings: [RecipeSetting], seed: UInt64,
+  on compute: any TrainingCompute
 ) throws {
-  let step = try TracedStep(input, settings: settings, seed: seed)
+  let step = try TracedStep(input, settings: settings, seed: seed, compute)
   let products = ProductCensus()
   let gradients = AlignedBuffer<Float>(count: step.model.parameters.count)
   let result = try step.run(step.model, seed: step.seed, products: products, gradients: gradients)
@@ -37,6 +40,7 @@ struct TracedStep {
   /// The seed of stochastic rounding.
   let seed: UInt64
 
+  private let compute: any TrainingCompute
   private let weights: AlignedBuffer<Float>
   private let averages: AlignedBuffer<Float>?
   private let images: AlignedBuffer<Float>
@@ -47,7 +51,10 @@ struct TracedStep {
   typealias Result = (logits: [Float], loss: Float)
 
   /// Reads what `traceStep` says.
-  init(_ input: String, settings: [RecipeSetting], seed: UInt64) throws {
+  init(
+    _ input: String, settings: [RecipeSetting], seed: UInt64, _ compute: any TrainingCompute
+  ) throws {
+    self.compute = compute
     let file = try SafetensorsFile(path: input)
     recipe = try Recipe(tracing: ModelConfiguration(metadataOf: file), settings: settings)
     self.seed = settings.contains { $0.name == "seed" } ? UInt64(recipe.seed) : seed
@@ -81,14 +88,14 @@ struct TracedStep {
     _ model: VisionModel, seed: UInt64, products: ProductCensus? = nil,
     gradients: AlignedBuffer<Float>
   ) throws -> Result {
-    gradients.base.update(repeating: 0, count: gradients.count)
+    compute.fill(gradients.matrix(), with: 0)
     return try workspace.frame {
       let pass = Pass(
-        weights: weights, weightEMA: averages, workspace: workspace,
-        context: StepContext(seed: seed, products: products))
-      let (logits, saved) = try model.forward(images.base, batch: labels.count, pass)
+        compute, weights: weights, weightAverages: averages, workspace: workspace,
+        context: StepContext(compute, seed: seed, products: products))
+      let (logits, saved) = try model.forward(images.matrix(rows: labels.count), pass)
       let dlogits = workspace.kept.matrix(rows: labels.count, columns: model.configuration.classes)
-      let score = crossEntropy(logits, labels: labels, dlogits: dlogits)
+      let score = compute.crossEntropy(logits, Targets(labels: labels), gradient: dlogits)
       try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
       return (Array(logits.elements), Float(score.meanLoss))
     }

@@ -1,5 +1,6 @@
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 
 // Shapes: B batch, T tokens, C channels, N = B·T rows.
 
@@ -36,7 +37,8 @@ struct Block: Sendable {
       "\(name).attn.qkv", index: 4 * index, inputs: width, outputs: 3 * width, recipe: recipe,
       engine: engine, in: &table)
     var attention = Attention(
-      tokens: windows?.area ?? shape.tokens, width: width, heads: shape.heads)
+      shape: AttentionShape(
+        tokens: windows?.area ?? shape.tokens, width: width, heads: shape.heads))
     if let windows {
       attention.bias = RelativePositionBias(
         "\(name).attn", window: windows.window, heads: shape.heads, in: &table)
@@ -72,7 +74,7 @@ struct Block: Sendable {
   /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
   func forward(_ x: FloatMatrix, _ pass: Pass) throws -> (y: FloatMatrix, saved: Saved) {
     let (rows, width) = (x.rows, x.columns)
-    let windowRows = windows?.windowRows(rows) ?? rows
+    let windowRows = windows?.toWindows.rows(rows) ?? rows
     let qkvOut = pass.kept.matrix(rows: windowRows, columns: 3 * width)
     let x1 = pass.kept.matrix(rows: rows, columns: width)
     let y = pass.kept.matrix(rows: rows, columns: width)
@@ -81,7 +83,7 @@ struct Block: Sendable {
       let h1 = qkv.inputMatrix(rows: windowRows, pass)
       let normed = windows == nil ? h1 : pass.scratch.matrix(rows: rows, columns: width)
       let saved = norm1.forward(x, y: normed, pass)
-      windows?.gather(normed, into: h1)
+      if let windows { pass.compute.gather(normed, windows.toWindows, into: h1) }
       return (saved, try qkv.forward(h1, y: qkvOut, pass))
     }
     let projSaved = try pass.scratch.scratch {
@@ -89,41 +91,36 @@ struct Block: Sendable {
       attention.forward(qkvOut, o: o, pass)
       let branch = pass.scratch.matrix(rows: windowRows, columns: width)
       let saved = try proj.forward(o, y: branch, pass)
-      dropPath.add(inOrder(branch, rows: rows, pass), to: x, into: x1, stream(0, pass))
+      dropPath.add(
+        inOrder(branch, rows: rows, pass), to: x, into: x1, stream(0, pass), pass.compute)
       return saved
     }
 
     return try pass.scratch.scratch {
-      let lasting = fc1.linear.canRecomputeOutput ? pass.scratch : pass.kept
-      let fc1Out = lasting.matrix(rows: rows, columns: fc1.linear.outputs)
+      let lasting = fc1.canRecomputeOutput ? pass.scratch : pass.kept
+      let fc1Out = lasting.matrix(rows: rows, columns: fc1.outputs)
       let (norm2Saved, fc1Saved) = try pass.scratch.scratch {
         let h2 = fc1.inputMatrix(rows: rows, pass)
         let saved = norm2.forward(x1, y: h2, pass)
         return (saved, try fc1.forward(h2, y: fc1Out, pass))
       }
       // In place where nobody needs the numbers before GELU: half the memory to go through.
-      let activated =
-        fc1.linear.canRecomputeOutput && !fc2.linear.keepsInput
-        ? fc1Out : fc2.inputMatrix(rows: rows, pass)
-      pass.profile.measure(.gelu) {
-        parallelRanges(fc1Out.count, length: elementsPerSlice) { range in
-          Kernels.current.gelu(
-            fc1Out.base + range.lowerBound, activated.base + range.lowerBound, range.count)
-        }
-      }
+      let activated = fc2.inputMatrix(
+        rows: rows, reusing: fc1.canRecomputeOutput ? fc1Out : nil, pass)
+      pass.profile.measure(.gelu) { pass.compute.gelu(fc1Out, into: activated) }
       let branch = pass.scratch.matrix(rows: rows, columns: width)
       let fc2Saved = try fc2.forward(activated, y: branch, pass)
-      dropPath.add(branch, to: x1, into: y, stream(1, pass))
+      dropPath.add(branch, to: x1, into: y, stream(1, pass), pass.compute)
       let saved = Saved(
         norm1: norm1Saved, qkvLinear: qkvSaved, qkv: qkvOut, proj: projSaved, norm2: norm2Saved,
-        fc1Linear: fc1Saved, fc1: fc1.linear.canRecomputeOutput ? nil : fc1Out, fc2: fc2Saved)
+        fc1Linear: fc1Saved, fc1: fc1.canRecomputeOutput ? nil : fc1Out, fc2: fc2Saved)
       return (y, saved)
     }
   }
 
   /// `gradient` [N, C] goes in as dy and comes out as dx.
   func backward(
-    _ gradient: FloatMatrix, _ saved: Saved, gradients: UnsafeMutablePointer<Float>, _ pass: Pass
+    _ gradient: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws {
     try pass.scratch.scratch {
       let dBranch = dropPath.scaled(gradient, stream(1, pass), pass)
@@ -132,10 +129,7 @@ struct Block: Sendable {
         let fc1Out =
           saved.fc1 ?? fc1.recomputedOutput(saved.fc1Linear, rows: gradient.rows, pass)
         pass.profile.measure(.gelu) {
-          parallelRanges(dActivated.count, length: elementsPerSlice) { range in
-            let d = dActivated.base + range.lowerBound
-            Kernels.current.geluBackward(fc1Out.base + range.lowerBound, dy: d, dx: d, range.count)
-          }
+          pass.compute.geluBackward(fc1Out, dy: dActivated, into: dActivated)
         }
       }
       let dh2 = try fc1.backward(dy: dActivated, saved.fc1Linear, gradients: gradients, pass)
@@ -155,8 +149,8 @@ struct Block: Sendable {
   /// The rows of the windows, in scratch memory; x itself without windows.
   private func inWindows(_ x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
     guard let windows else { return x }
-    let y = pass.scratch.matrix(rows: windows.windowRows(x.rows), columns: x.columns)
-    windows.gather(x, into: y)
+    let y = pass.scratch.matrix(rows: windows.toWindows.rows(x.rows), columns: x.columns)
+    pass.compute.gather(x, windows.toWindows, into: y)
     return y
   }
 
@@ -164,9 +158,12 @@ struct Block: Sendable {
   private func inOrder(_ y: FloatMatrix, rows: Int, _ pass: Pass) -> FloatMatrix {
     guard let windows else { return y }
     let x = pass.scratch.matrix(rows: rows, columns: y.columns)
-    windows.scatter(y, into: x)
+    pass.compute.gather(y, windows.toImage, into: x)
     return x
   }
+
+  /// Every linear layer, in the order of their numbers.
+  var linearLayers: [LinearLayer] { [qkv, proj, fc1, fc2] }
 
   private func stream(_ branch: Int, _ pass: Pass) -> RandomStream? {
     guard pass.training else { return nil }

@@ -1,5 +1,5 @@
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 
 /// Stochastic depth (Huang et al. 2016): in training, an image's branch is left out with a probability,
 /// and scaled by 1/(1 − probability) where it is kept.
@@ -21,23 +21,19 @@ package struct DropPath: Sendable {
 
   /// sum [B·T, C] = x + factor · branch.
   package func add(
-    _ branch: FloatMatrix, to x: FloatMatrix, into sum: FloatMatrix, _ random: RandomStream?
+    _ branch: FloatMatrix, to x: FloatMatrix, into sum: FloatMatrix, _ random: RandomStream?,
+    _ compute: any TrainingCompute
   ) {
-    let count = tokens * x.columns
-    parallelFor(x.rows / tokens) { image in
-      let start = image * count
-      Kernels.current.addScaled(
-        x.base + start, scale: factor(image, random), branch: branch.base + start,
-        into: sum.base + start, count)
-    }
+    compute.add(
+      branch, scaledBy: { factor($0, random) }, length: tokens, to: x, into: sum)
   }
 
   /// factor · gradient; the gradient itself where all factors are 1.
   func scaled(_ gradient: FloatMatrix, _ random: RandomStream?, _ pass: Pass) -> FloatMatrix {
     guard random != nil, probability > 0 else { return gradient }
     let result = pass.scratch.matrix(rows: gradient.rows, columns: gradient.columns)
-    result.base.update(repeating: 0, count: result.count)
-    add(gradient, to: result, into: result, random)
+    pass.compute.fill(result, with: 0)
+    add(gradient, to: result, into: result, random, pass.compute)
     return result
   }
 }

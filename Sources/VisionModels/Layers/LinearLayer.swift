@@ -1,11 +1,11 @@
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 
 /// A linear layer and where its parameters lie.
 struct LinearLayer: Sendable {
-  let linear: Linear
-  let weight: Int
-  let bias: Int
+  private let linear: Linear
+  private let weight, bias: Parameter
 
   /// Adds the layer's parameters to a table. `recipe` nil: never quantized (the head).
   init(
@@ -19,18 +19,33 @@ struct LinearLayer: Sendable {
     bias = table.add("\(name).bias", [outputs], decays: false)
   }
 
+  /// C.
+  var outputs: Int { linear.outputs }
+  /// Whether nobody need keep the output of `forward`: the backward pass computes it again.
+  var canRecomputeOutput: Bool { linear.canRecomputeOutput }
+
+  /// Bytes that `encodeWeight` takes.
+  var encodedWeightBytes: Int { linear.encodedWeightBytes }
+
   private func parameters(_ pass: Pass) -> Linear.Parameters {
     Linear.Parameters(
-      weight: pass.weights + weight, bias: pass.weights + bias,
-      weightEMA: pass.weightEMA.map { $0 + weight })
+      weight: pass.weights[weight], bias: pass.weights[bias],
+      weightAverages: pass.weightAverages?[weight],
+      encoded: pass.encodedWeights?[linear.index])
   }
 
-  /// Memory for x [N, D]: lasting where the layer keeps x, scratch where it keeps codes.
-  func inputMatrix(rows: Int, _ pass: Pass) -> FloatMatrix {
-    (linear.keepsInput ? pass.kept : pass.scratch).matrix(rows: rows, columns: linear.inputs)
+  /// Q2(W) in an arena, for evaluations of many batches.
+  func encodeWeight(_ arena: Arena, _ pass: Pass) throws -> Encoded {
+    try linear.encodeWeight(parameters(pass), arena, pass.context)
   }
 
-  /// x [N, D], in memory of `inputMatrix`, → y [N, C], overwritten. x belongs to the layer from here on.
+  /// Memory for x [N, D]: lasting where the layer keeps x, else scratch, and that of `reusing` where it is given.
+  func inputMatrix(rows: Int, reusing scratch: FloatMatrix? = nil, _ pass: Pass) -> FloatMatrix {
+    if linear.keepsInput { return pass.kept.matrix(rows: rows, columns: linear.inputs) }
+    return scratch ?? pass.scratch.matrix(rows: rows, columns: linear.inputs)
+  }
+
+  /// x [N, D], in memory of `inputMatrix`, → y [N, C], overwritten.
   func forward(_ x: FloatMatrix, y: FloatMatrix, _ pass: Pass) throws -> Linear.Saved {
     try linear.forward(
       x, parameters(pass), y: y, workspace: pass.workspace, context: pass.context)
@@ -45,12 +60,12 @@ struct LinearLayer: Sendable {
 
   /// dy [N, C] → dx [N, D], in scratch memory.
   func backward(
-    dy: FloatMatrix, _ saved: Linear.Saved, gradients: UnsafeMutablePointer<Float>, _ pass: Pass
+    dy: FloatMatrix, _ saved: Linear.Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws -> FloatMatrix {
     let dx = pass.scratch.matrix(rows: dy.rows, columns: linear.inputs)
     try linear.backward(
       dy: dy, saved, parameters(pass), dx: dx,
-      gradients: Linear.Gradients(weight: gradients + weight, bias: gradients + bias),
+      gradients: Linear.Gradients(weight: gradients[weight], bias: gradients[bias]),
       arena: pass.scratch, context: pass.context)
     return dx
   }

@@ -1,5 +1,5 @@
-import MXLinear
-import Runtime
+import MXCompute
+import MXRuntime
 
 // Shapes: B batch, S tokens a side of the image's grid, M tokens a side of a window, W windows of an image, C channels.
 
@@ -16,11 +16,11 @@ package struct WindowLayout: Sendable {
   package var area: Int { window * window }
   /// W.
   package let windows: Int
-  /// For every row of an image's windows its token, or −1 where it is filled up.
-  private let sources: [Int]
-  /// For every token its row among the windows.
-  private let places: [Int]
-  /// [W, M², M²]: −100 between tokens that the roll made neighbours, else 0; nil without a shift.
+  /// Tokens → windows [W·M²]; zeros where it is filled up.
+  package let toWindows: RowMap
+  /// Windows → tokens: what filled up is left out.
+  package let toImage: RowMap
+  /// [W, M²·M²]: −100 between tokens that the roll made neighbours, else 0; nil without a shift.
   package let masks: AlignedBuffer<Float>?
 
   /// - Parameter isShifted: whether to roll by half a window. A grid that fits into one window is one, unshifted.
@@ -43,10 +43,10 @@ package struct WindowLayout: Sendable {
         regions.append(3 * region(row) + region(column))
       }
     }
-    var places = [Int](repeating: 0, count: side * side)
-    for (row, token) in sources.enumerated() where token >= 0 { places[token] = row }
     (self.side, self.window, self.shift) = (side, window, shift)
-    (self.sources, self.places, windows) = (sources, places, across * across)
+    toWindows = RowMap(sources, of: side * side)
+    toImage = toWindows.inverse
+    windows = across * across
     masks = shift > 0 ? Self.masks(regions, area: window * window) : nil
   }
 
@@ -55,36 +55,9 @@ package struct WindowLayout: Sendable {
     for (row, region) in regions.enumerated() {
       let first = row / area * area
       for other in 0..<area where regions[first + other] != region {
-        masks.base[row * area + other] = -100
+        masks[row * area + other] = -100
       }
     }
     return masks
-  }
-
-  /// Rows of the windows of images that have `rows` tokens together.
-  package func windowRows(_ rows: Int) -> Int { rows / tokens * windows * area }
-
-  /// x [B·S², C] → [B·W·M², C], overwritten; zeros where it is filled up.
-  package func gather(_ x: FloatMatrix, into y: FloatMatrix) {
-    parallelFor(x.rows / tokens) { image in
-      for (row, token) in sources.enumerated() {
-        let target = y.row(image * sources.count + row)
-        if token >= 0 {
-          target.update(from: x.row(image * tokens + token), count: x.columns)
-        } else {
-          target.update(repeating: 0, count: x.columns)
-        }
-      }
-    }
-  }
-
-  /// y [B·W·M², C] → [B·S², C], overwritten: what filled up is left out.
-  package func scatter(_ y: FloatMatrix, into x: FloatMatrix) {
-    parallelFor(x.rows / tokens) { image in
-      for (token, row) in places.enumerated() {
-        x.row(image * tokens + token)
-          .update(from: y.row(image * sources.count + row), count: x.columns)
-      }
-    }
   }
 }

@@ -1,6 +1,6 @@
 import CTurboJPEG
 import ImageData
-import Runtime
+import MXRuntime
 
 extension FuzzTarget {
   /// JPEG files: the header, a decoding at every reduction in turn, the way of evaluation.

@@ -1,4 +1,3 @@
-import Runtime
 import Training
 
 extension FuzzTarget {

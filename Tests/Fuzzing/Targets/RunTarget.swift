@@ -1,5 +1,5 @@
+import Files
 import Reports
-import Runtime
 import Training
 
 extension FuzzTarget {

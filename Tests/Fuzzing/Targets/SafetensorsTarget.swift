@@ -1,5 +1,6 @@
+import Files
 import ImageData
-import Runtime
+import MXRuntime
 import Training
 import VisionModels
 

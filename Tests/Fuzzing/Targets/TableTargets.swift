@@ -1,6 +1,7 @@
 import CZlib
+import Files
 import ImageData
-import Runtime
+import MXRuntime
 
 #if canImport(Glibc)
   import Glibc

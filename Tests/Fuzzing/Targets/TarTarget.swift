@@ -1,5 +1,4 @@
 import ImageData
-import Runtime
 
 extension FuzzTarget {
   /// Tar archives: their index and contents, archives within, and the two forms of data set.

@@ -1,7 +1,7 @@
 import CZlib
 
 /// The bytes as a gzip file.
-public func gzip(_ bytes: [UInt8]) -> [UInt8] {
+package func gzip(_ bytes: [UInt8]) -> [UInt8] {
   var bytes = bytes
   var stream = z_stream()
   // 16 more than the window's 15 bits: a gzip header.
@@ -51,7 +51,7 @@ func inflated(_ bytes: [UInt8], limit: Int) -> [UInt8] {
 }
 
 /// The bytes compressed as in a PNG file's chunks.
-public func zlib(_ bytes: [UInt8]) -> [UInt8] {
+package func zlib(_ bytes: [UInt8]) -> [UInt8] {
   var output = [UInt8](repeating: 0, count: Int(compressBound(UInt(bytes.count))))
   var length = uLong(output.count)
   let status = compress(&output, &length, bytes, uLong(bytes.count))

@@ -2,7 +2,7 @@ import CTurboJPEG
 import ImageData
 
 /// A JPEG file of an image, as good as JPEG can (quality 100, no subsampling).
-public func jpeg(_ image: Image) -> [UInt8] {
+package func jpeg(_ image: Image) -> [UInt8] {
   jpeg(
     image.pixels, width: image.width, height: image.height,
     format: image.channels == 1 ? TJPF_GRAY : TJPF_RGB,
@@ -10,7 +10,7 @@ public func jpeg(_ image: Image) -> [UInt8] {
 }
 
 /// A JPEG file of interleaved values of a TurboJPEG format.
-public func jpeg(
+package func jpeg(
   _ pixels: [UInt8], width: Int, height: Int, format: TJPF, subsampling: TJSAMP,
   quality: Int32 = 100, flags: Int32 = 0
 ) -> [UInt8] {

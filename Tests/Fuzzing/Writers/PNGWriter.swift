@@ -1,19 +1,19 @@
 /// PNG files by the letter of the specification, stored without compression: an oracle that does
 /// not share a line with libpng.
-public enum PNGWriter {
+package enum PNGWriter {
   /// Colour type: grey.
-  public static let grey: UInt8 = 0
+  package static let grey: UInt8 = 0
   /// Colour type: red, green and blue.
-  public static let colour: UInt8 = 2
+  package static let colour: UInt8 = 2
   /// Colour type: indices into PLTE.
-  public static let palette: UInt8 = 3
+  package static let palette: UInt8 = 3
   /// Colour type: grey and opacity.
-  public static let greyAlpha: UInt8 = 4
+  package static let greyAlpha: UInt8 = 4
   /// Colour type: red, green, blue and opacity.
-  public static let colourAlpha: UInt8 = 6
+  package static let colourAlpha: UInt8 = 6
 
   /// A file of `rows` (the raw bytes of each row), with `chunks` between header and data.
-  public static func file(
+  package static func file(
     width: Int, height: Int, depth: UInt8 = 8, type: UInt8, rows: [[UInt8]],
     chunks: [(String, [UInt8])] = []
   ) -> [UInt8] {
@@ -26,14 +26,14 @@ public enum PNGWriter {
   }
 
   /// A chunk with its length and checksum.
-  public static func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
+  package static func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
     let body = Array(name.utf8) + data
     return word(data.count) + body + word(Int(crc(body)))
   }
 
   /// The same file with every checksum made right again, so that damage reaches what lies behind
   /// them.
-  public static func withChecksums(_ file: [UInt8]) -> [UInt8] {
+  package static func withChecksums(_ file: [UInt8]) -> [UInt8] {
     var file = file
     var position = 8
     while position + 12 <= file.count {

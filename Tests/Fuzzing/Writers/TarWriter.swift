@@ -1,17 +1,17 @@
 /// Tar archives by the letter of POSIX and of GNU tar's manual: an oracle that does not share a
 /// line with the reader.
-public struct TarWriter {
+package struct TarWriter {
   /// What was written so far.
-  public private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
 
   /// An archive without files.
-  public init() {}
+  package init() {}
 
   /// The archive with its end mark, two blocks of zeros.
-  public var archive: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
+  package var archive: [UInt8] { bytes + [UInt8](repeating: 0, count: 1024) }
 
   /// Adds a header and content. `size` is what the header claims; nil for the truth.
-  public mutating func add(
+  package mutating func add(
     _ name: String, _ content: [UInt8] = [], kind: Character = "0", prefix: String = "",
     link: String = "", size: Int? = nil, magic: String = "ustar\u{0}00"
   ) {
@@ -21,24 +21,24 @@ public struct TarWriter {
   }
 
   /// Adds a file whose size is in binary.
-  public mutating func addBinary(_ name: String, _ content: [UInt8], size: [UInt8]? = nil) {
+  package mutating func addBinary(_ name: String, _ content: [UInt8], size: [UInt8]? = nil) {
     let digits = (0..<11).map { UInt8(truncatingIfNeeded: content.count >> (8 * (10 - $0))) }
     add(name, content, kind: "0", prefix: "", sizeField: size ?? [0x80] + digits.map { $0 })
   }
 
   /// Adds a name too long for a header, as GNU tar does.
-  public mutating func addLong(_ name: String, _ content: [UInt8]) {
+  package mutating func addLong(_ name: String, _ content: [UInt8]) {
     add("././@LongLink", Array(name.utf8) + [0], kind: "L", magic: "ustar  \u{0}")
     add(String(name.prefix(100)), content, magic: "ustar  \u{0}")
   }
 
   /// Adds pax records for the next file, or for all with kind "g".
-  public mutating func addPax(_ records: [(String, String)], kind: Character = "x") {
+  package mutating func addPax(_ records: [(String, String)], kind: Character = "x") {
     add("PaxHeader", records.flatMap { pax($0, $1) }, kind: kind)
   }
 
   /// Adds bytes as they are.
-  public mutating func add(raw: [UInt8]) { bytes += raw }
+  package mutating func add(raw: [UInt8]) { bytes += raw }
 
   private mutating func add(
     _ name: String, _ content: [UInt8], kind: Character, prefix: String, link: String = "",
@@ -83,7 +83,7 @@ public struct TarWriter {
 extension TarWriter {
   /// The archive with the checksums of its headers made right again, so that damage reaches what
   /// lies behind them.
-  public static func withChecksums(_ bytes: [UInt8]) -> [UInt8] {
+  package static func withChecksums(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes
     for start in stride(from: 0, to: bytes.count - 511, by: 512) {
       let magic = bytes[start + 257..<start + 262]
@@ -98,13 +98,13 @@ extension TarWriter {
 
 extension TarWriter {
   /// An archive of files.
-  public init(files: [(name: String, bytes: [UInt8])]) {
+  package init(files: [(name: String, bytes: [UInt8])]) {
     self.init()
     for file in files { add(file.name, file.bytes) }
   }
 }
 
 /// A tar archive of files.
-public func tar(_ files: [(name: String, bytes: [UInt8])]) -> [UInt8] {
+package func tar(_ files: [(name: String, bytes: [UInt8])]) -> [UInt8] {
   TarWriter(files: files).archive
 }

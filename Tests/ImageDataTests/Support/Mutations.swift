@@ -1,5 +1,5 @@
 import ImageData
-import Runtime
+import MXRuntime
 
 /// Damage as disks, networks and ill will do it to files.
 enum Mutation: CaseIterable {

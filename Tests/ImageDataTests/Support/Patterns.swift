@@ -1,5 +1,4 @@
 import ImageData
-import Runtime
 
 /// An image whose values go up by 37, modulo 256.
 func pattern(_ width: Int, _ height: Int, _ channels: Int, start: Int = 11) -> Image {

@@ -1,6 +1,6 @@
 /// An operation on the pixels of an image, with its argument: those that RandAugment, 3-Augment and colour jitter are
 /// made of. Each gives what Pillow gives, within a level here and there.
-public enum ImageOperation: Sendable, Equatable {
+package enum ImageOperation: Sendable, Equatable {
   /// Stretches each channel so that its smallest value becomes 0 and its largest 255 (ImageOps.autocontrast).
   case autoContrast
   /// Spreads each channel's values evenly over 0…255 by its histogram (ImageOps.equalize).
@@ -38,7 +38,7 @@ public enum ImageOperation: Sendable, Equatable {
 
   /// The operation of a name and an argument, as in "Rotate" and 30; nil where there is none of that name, or the
   /// argument is missing, superfluous or out of its range.
-  public init?(name: String, argument: Double?) {
+  package init?(name: String, argument: Double?) {
     func real(_ range: ClosedRange<Double>, _ make: (Double) -> ImageOperation) -> ImageOperation? {
       argument.flatMap { range.contains($0) ? make($0) : nil }
     }
@@ -72,7 +72,7 @@ public enum ImageOperation: Sendable, Equatable {
   }
 
   /// The names that `init(name:argument:)` knows, with what they take.
-  public static let usage =
+  package static let usage =
     "AutoContrast, Equalize, Invert, Grayscale; Rotate=DEGREES, ShearX=FACTOR, ShearY=FACTOR, "
     + "TranslateX=SHARE, TranslateY=SHARE, Posterize=BITS, Solarize=THRESHOLD, SolarizeAdd=LEVELS, "
     + "Color=FACTOR, Contrast=FACTOR, Brightness=FACTOR, Sharpness=FACTOR, GaussianBlur=RADIUS"
@@ -82,7 +82,7 @@ extension Image {
   /// The image after an operation; its size and channels stay.
   ///
   /// - Parameter fill: a value a channel for what comes in from outside of the image.
-  public func applying(_ operation: ImageOperation, fill: [UInt8]) -> Image {
+  package func applying(_ operation: ImageOperation, fill: [UInt8]) -> Image {
     precondition(fill.count == channels, "\(fill.count) fill values for \(channels) channels")
     switch operation {
     case .autoContrast: return mapped(histograms().map(Tone.autoContrast))

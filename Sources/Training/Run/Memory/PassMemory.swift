@@ -1,10 +1,10 @@
-import Runtime
+import MXRuntime
 
 /// The bytes of activations and scratch that passes over a model take, as a function of the batch:
 /// measured at some batches, straight lines between and behind them. (Kept activations are a line;
 /// the most scratch is the largest of several lines, one a layer, so that larger batches than were
 /// measured take their slope from the largest two.)
-public struct PassMemory: Sendable {
+package struct PassMemory: Sendable {
   /// What was measured at a batch.
   struct Point: Sendable {
     let batch: Int

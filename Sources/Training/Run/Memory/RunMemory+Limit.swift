@@ -1,26 +1,28 @@
+import Files
 import ImageData
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// A run that would take more memory than it may.
-public struct RunMemoryError: ReportableError {
+package struct RunMemoryError: ReportableError {
   /// MiB that it would take.
-  public let needed: Double
+  package let needed: Double
   /// Whether that is what it takes at the very least, and not an estimate.
-  public let isLeast: Bool
+  package let isLeast: Bool
   /// The parts, largest first.
-  public let parts: [RunMemory.Part]
+  package let parts: [RunMemory.Part]
   /// What it may take.
-  public let limit: MemoryLimit
+  package let limit: MemoryLimit
   /// Settings with which it would fit.
-  public let advice: [String]
+  package let advice: [String]
 
   /// Usage: another recipe would do.
-  public var category: ErrorCategory { .usage }
+  package var category: ErrorCategory { .usage }
 
   /// One line.
-  public var description: String {
+  package var description: String {
     let parts = parts.prefix(5).map { "\($0.name) \(Self.text($0.mebibytes))" }
     return "the run takes \(isLeast ? "at least" : "about") \(Self.text(needed)) MiB of memory "
       + "(\(parts.joined(separator: ", "))), and \(limit.source) is \(Self.text(limit.mebibytes)) MiB; "
@@ -37,21 +39,23 @@ extension RunMemory {
   ///
   /// - Parameter limit: nil for what the process has (`MemoryLimit.ofProcess`).
   /// - Throws: `RunMemoryError` and `ModelError` where it takes more; what `init` throws.
-  static func admit(_ recipe: Recipe, _ data: ImageDatasets, limit: MemoryLimit?) throws -> Double {
-    let limit = limit ?? .ofProcess(reserved: reserved(recipe))
-    let memory = try RunMemory(recipe, data, limit: limit)
+  static func admit(
+    _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit?
+  ) throws -> Double {
+    let limit = limit ?? .ofProcess(reserved: reserved(recipe, compute))
+    let memory = try RunMemory(recipe, data, compute, limit: limit)
     try memory.check(limit)
     return memory.mebibytes
   }
 
   /// MiB of addresses that are set aside and stay empty: the ends of chunks of two workspaces, and
   /// malloc's own for each thread.
-  private static func reserved(_ recipe: Recipe) -> Double {
-    64 * Double(4 + Threads.count + recipe.data.workers)
+  private static func reserved(_ recipe: Recipe, _ compute: any Compute) -> Double {
+    64 * Double(4 + compute.threads + recipe.data.workers)
   }
 
   /// - Throws: `RunMemoryError` where the run takes more than it may.
-  public func check(_ limit: MemoryLimit) throws {
+  package func check(_ limit: MemoryLimit) throws {
     guard mebibytes > limit.mebibytes else { return }
     throw RunMemoryError(
       needed: mebibytes, isLeast: false, parts: largestParts, limit: limit, advice: advice(limit))
@@ -119,10 +123,12 @@ extension RunMemory {
 }
 
 extension VisionModel {
-  /// - Throws: `ModelError.memory` where weights, gradients and moments alone take more than there is.
+  /// - Throws: `RunMemoryError` where weights, gradients and moments alone take more than there is.
   func checkMemory(_ limit: MemoryLimit) throws {
     let needed = 16 * Double(parameters.count) / 1_048_576
     guard needed > limit.mebibytes else { return }
-    throw ModelError.memory(parameters: parameters.count, needed: needed, limit: limit)
+    throw RunMemoryError(
+      needed: needed, isLeast: true, parts: [("weights, gradients and moments", needed)],
+      limit: limit, advice: [])
   }
 }

@@ -1,7 +1,7 @@
 import ImageData
-import MXLinear
+import MXCompute
+import MXRuntime
 import Oscillation
-import Runtime
 import VisionModels
 
 /// What a run will take of memory at its peak, part by part: an estimate, made before anything
@@ -12,9 +12,9 @@ import VisionModels
 /// which some parts are there and others are not; the peak is the largest of these. Checkpoints are
 /// written from where the weights lie, and read tensor by tensor before there are activations: they
 /// never make the peak.
-public struct RunMemory: Sendable {
+package struct RunMemory: Sendable {
   /// A part: what it is, in a few words, and its MiB.
-  public typealias Part = (name: String, mebibytes: Double)
+  package typealias Part = (name: String, mebibytes: Double)
 
   /// The process when the run began: program, libraries, data set.
   let process: Double
@@ -31,7 +31,9 @@ public struct RunMemory: Sendable {
   ///
   /// - Parameter limit: what the run may take; a model whose account would itself take more is refused before it is made.
   /// - Throws: `ModelError`, `RunMemoryError`, `LoaderError`.
-  public init(_ recipe: Recipe, _ data: ImageDatasets, limit: MemoryLimit) throws {
+  package init(
+    _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit
+  ) throws {
     self.recipe = recipe
     training = try ImageSizes(
       data.train, recipe.preprocessing, recipe.loaderOptions(training: true))
@@ -39,20 +41,20 @@ public struct RunMemory: Sendable {
     let whole = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     try whole.checkMemory(limit)
     try Self.checkActivations(recipe, limit)
-    quantizer = WeightQuantizer(whole.parameters, recipe.linear)
+    quantizer = WeightQuantizer(whole.parameters, recipe.linear[.q2])
     let before = ProcessUsage.residentMemory
     model = try TrainingMemory(
-      recipe.model, recipe.linear, engine: recipe.engine,
+      recipe.model, recipe.linear, compute, engine: recipe.engine,
       batch: min(recipe.training.microBatchSize, max(data.train.count, data.test.count)))
     // With the code and the libraries' own memory that a step has brought in.
     process = max(before, ProcessUsage.residentMemory)
   }
 
   /// MiB at the peak.
-  public var mebibytes: Double { Self.sum(parts()) }
+  package var mebibytes: Double { Self.sum(parts()) }
 
   /// The parts of the peak, largest first.
-  public var largestParts: [Part] { parts().sorted { $0.mebibytes > $1.mebibytes } }
+  package var largestParts: [Part] { parts().sorted { $0.mebibytes > $1.mebibytes } }
 
   /// The estimate for the recipe, or for other values of what is easily changed.
   func parts(

@@ -1,24 +1,25 @@
+import MXCompute
 import MXLinear
-import Runtime
+import MXRuntime
 import VisionModels
 
 /// What a model takes of memory, by its own account: weights, gradients and moments; what the
 /// forward pass keeps for the backward pass; and the most that layers need while they compute.
 /// Images and the process itself come on top: `RunMemory` has them all.
-public struct TrainingMemory: Sendable {
+package struct TrainingMemory: Sendable {
   /// Bytes of weights, gradients and two moments.
-  public let state: Int
+  package let state: Int
   /// What each layer keeps of one image for the backward pass, its quantized weights included:
   /// bytes, in the order of the data.
-  public let kept: [(layer: String, bytes: Int)]
+  package let kept: [(layer: String, bytes: Int)]
   /// What a training step takes, and what an evaluation does.
-  public let training, evaluation: PassMemory
+  package let training, evaluation: PassMemory
 
   /// Bytes that one more image of a batch takes in training.
-  public var perImage: Double { training.perImage }
+  package var perImage: Double { training.perImage }
 
   /// Mebibytes of a training step at a batch.
-  public func mebibytes(batch: Int) -> Double {
+  package func mebibytes(batch: Int) -> Double {
     let (kept, scratch) = training.bytes(batch: batch)
     return (Double(state) + kept + scratch) / 1_048_576
   }
@@ -36,10 +37,12 @@ public struct TrainingMemory: Sendable {
   ///
   /// - Parameter batch: the largest that will be asked for; no larger one is tried.
   /// - Throws: `ModelError`.
-  public init(
-    _ shape: ModelConfiguration, _ linear: LinearRecipe, engine: Engine = .packed, batch: Int = 32
+  package init(
+    _ shape: ModelConfiguration, _ linear: LinearRecipe, _ compute: any TrainingCompute,
+    engine: Engine = .packed, batch: Int = 32
   ) throws {
-    state = 16 * (try VisionModel(shape, recipe: linear, engine: engine)).parameters.count
+    let whole = try VisionModel(shape, recipe: linear, engine: engine)
+    state = 16 * whole.parameters.count
     let small = shape.withTwoBlocks
     let model = try VisionModel(small, recipe: linear, engine: engine)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
@@ -53,21 +56,27 @@ public struct TrainingMemory: Sendable {
     for batch in Set([1, (largest + 1) / 2, largest]).sorted() {
       let account = MemoryAccount()
       let step = Workspace()
-      var pass = Pass(weights: weights, workspace: step, training: true)
+      let tried = images.matrix(rows: largest).rows(0..<batch)
+      var pass = Pass(
+        compute, weights: weights, workspace: step, context: StepContext(compute), training: true)
       pass.account = account
-      let (logits, saved) = try model.forward(images.base, batch: batch, pass)
+      let (logits, saved) = try model.forward(tried, pass)
       let dlogits = step.scratch.matrix(rows: logits.rows, columns: logits.columns)
-      dlogits.base.update(repeating: 0, count: dlogits.count)
+      compute.fill(dlogits, with: 0)
       try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
-      let tried = account.layers.map { (layer: $0.name, bytes: $0.bytes) }
-      let all = shape.withAllBlocks(tried)
+      let layersTried = account.layers.map { (layer: $0.name, bytes: $0.bytes) }
+      let all = shape.withAllBlocks(layersTried)
       if batch == 1 { layers = all }
       // What the blocks that were left out would have kept.
-      let missing = all.reduce(0) { $0 + $1.bytes } - tried.reduce(0) { $0 + $1.bytes }
+      let missing = all.reduce(0) { $0 + $1.bytes } - layersTried.reduce(0) { $0 + $1.bytes }
       training.append(PassMemory.Point(batch, step, more: missing))
       let forward = Workspace()
-      _ = try model.logits(images.base, batch: batch, Pass(weights: weights, workspace: forward))
-      evaluation.append(PassMemory.Point(batch, forward))
+      let evaluated = try model.evaluationPass(
+        compute, weights: weights, averages: nil, workspace: forward, encoded: forward.kept)
+      _ = try model.logits(tried, evaluated)
+      evaluation.append(
+        PassMemory.Point(
+          batch, forward, more: whole.encodedWeightBytes - model.encodedWeightBytes))
     }
     kept = layers
     (self.training, self.evaluation) = (PassMemory(training), PassMemory(evaluation))

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Runtime
 
 /// The metrics of a run once more, as TensorBoard reads them: `events.out.tfevents.SECONDS.HOST`.
 ///

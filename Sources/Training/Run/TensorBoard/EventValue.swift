@@ -1,5 +1,6 @@
+import Files
+import MXCompute
 import Oscillation
-import Runtime
 
 /// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag
 /// before the first slash is the group of its chart.
@@ -66,7 +67,7 @@ package struct EventValue {
   }
 
   private static func latentHistogram(_ counts: [Int], range: Double?) -> EventValue {
-    let end = range ?? Double(QuantizationConfidence.latentRange(.e2m1))
+    let end = range ?? Double(ConfidenceGrid(.e2m1).latentRange)
     return EventValue(
       tag: "latent/all", content: .histogram(BinnedHistogram(counts, in: -end...end)))
   }

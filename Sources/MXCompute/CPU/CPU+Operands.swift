@@ -1,0 +1,150 @@
+import MXFormats
+import MXRuntime
+import Synchronization
+
+extension CPU {
+  public func encode(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
+    random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    switch encoding {
+    case .exact: return (Encoded(exact: x, axis: axis), 0)
+    case .rounded(let quantizer):
+      let out = arena.matrix(rows: x.rows, columns: x.columns)
+      let broken = round(x, averages: averages, into: out, axis: axis, quantizer, random: random)
+      return (Encoded(exact: out, axis: axis), broken)
+    case .codes(let quantizer):
+      let out = arena.packed(
+        rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
+      let broken = pack(x, averages: averages, into: out, axis: axis, quantizer, random: random)
+      return (Encoded(.codes(out), axis: axis), broken)
+    }
+  }
+
+  public func encodeOnce(
+    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
+    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
+  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int) {
+    func codes(_ axis: GroupAxis, _ encoding: Encoding, _ random: RandomStream) -> PackingTarget? {
+      guard case .codes(let quantizer) = encoding else { return nil }
+      return PackingTarget(
+        out: arena.packed(
+          rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format),
+        axis: axis, quantizer: quantizer, random: random)
+    }
+    let targets = (codes(.rows, rows, rowRandom), codes(.columns, columns, columnRandom))
+    let broken = packOnce(x, targets: targets, sums: sums, arena: arena)
+    func operand(
+      _ target: PackingTarget?, _ broken: Int, _ axis: GroupAxis, _ encoding: Encoding,
+      _ random: RandomStream
+    ) -> (operand: Encoded, broken: Int) {
+      if let target { return (Encoded(.codes(target.out), axis: axis), broken) }
+      return encode(x, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    }
+    let left = operand(targets.0, broken.0, .rows, rows, rowRandom)
+    let right = operand(targets.1, broken.1, .columns, columns, columnRandom)
+    return (left.operand, right.operand, left.broken, right.broken)
+  }
+
+  public func recode(
+    _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    switch operand.content {
+    case .numbers(let x):
+      return encode(x, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    case .codes(let source):
+      if case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns {
+        let (rows, columns) = operand.shape
+        let out = arena.packed(rows: rows, columns: columns, axis: axis, format: quantizer.format)
+        return (
+          Encoded(.codes(out), axis: axis), repack(source, into: out, quantizer, random: random)
+        )
+      }
+      let (rows, columns) = operand.shape
+      let values = arena.matrix(rows: rows, columns: columns)
+      decode(operand, into: values)
+      return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    }
+  }
+
+  public func decode(_ operand: Encoded, into values: FloatMatrix) {
+    precondition(operand.shape == (values.rows, values.columns), "decoded into another shape")
+    switch operand.content {
+    case .numbers(let x): copy(x, into: values)
+    case .codes(let view):
+      precondition(operand.axis == .rows, "codes along columns are not decoded")
+      unpack(view, into: values)
+    }
+  }
+
+  public func losses(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    random: RandomStream
+  ) -> QuantizerLosses {
+    let saturated = Atomic<Int>(0)
+    let underflowed = Atomic<Int>(0)
+    forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
+      let lost = kernels.countLosses(
+        x.rows(rows), ema: averages?.row(rows.lowerBound), firstRow: rows.lowerBound, axis: axis,
+        quantizer.without(averages), random: random)
+      saturated.add(lost.saturated, ordering: .relaxed)
+      underflowed.add(lost.underflowed, ordering: .relaxed)
+    }
+    return QuantizerLosses(
+      elements: x.count, saturated: saturated.load(ordering: .relaxed),
+      underflowed: underflowed.load(ordering: .relaxed))
+  }
+
+  package func copyScales(
+    of operand: Encoded, into scales: AlignedBuffer<UInt8>, at place: Int
+  ) {
+    guard case .codes(let view) = operand.content, operand.axis == .rows else {
+      preconditionFailure("scales of codes along rows only")
+    }
+    for row in 0..<view.lanes {
+      let line = scales.base + place + row * view.groups
+      for group in 0..<view.groups {
+        line[group] = view.scales[view.scalePlace(lane: row, group: group)]
+      }
+    }
+  }
+
+  /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups in either
+  /// direction, enough of them to be worth a hand-over to a thread.
+  static func quantizerRows(columns: Int) -> Int {
+    let group = GroupAxis.groupSize
+    return group * max(1, elementsPerSlice / (group * max(columns, 1)))
+  }
+
+  /// out = Q(x) in single precision.
+  package func round(
+    _ x: FloatMatrix, averages: FloatMatrix?, into out: FloatMatrix, axis: GroupAxis,
+    _ quantizer: QuantizerRecipe, random: RandomStream
+  ) -> Int {
+    countingBroken { report in
+      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { range in
+        report(
+          kernels.fakeQuantize(
+            x.rows(range), ema: averages?.row(range.lowerBound), into: out.rows(range),
+            firstRow: range.lowerBound, axis: axis, quantizer.without(averages), random: random))
+      }
+    }
+  }
+}
+
+extension QuantizerRecipe {
+  /// The quantizer for numbers whose moving averages are there or not: without any, `Rounding.ema` is nearest
+  /// rounding.
+  func without(_ averages: FloatMatrix?) -> QuantizerRecipe {
+    var copy = self
+    if averages == nil, rounding == .ema { copy.rounding = .nearestEven }
+    return copy
+  }
+}
+
+/// Adds up broken groups over the slices of a quantizer.
+func countingBroken(_ body: (_ report: (Int) -> Void) -> Void) -> Int {
+  let broken = Atomic<Int>(0)
+  body { if $0 > 0 { broken.add($0, ordering: .relaxed) } }
+  return broken.load(ordering: .relaxed)
+}

@@ -1,0 +1,124 @@
+import MXRuntime
+
+extension CPU {
+  package func gather(_ x: FloatMatrix, _ map: RowMap, into y: FloatMatrix) {
+    precondition(
+      x.columns == y.columns && map.rows(x.rows) == y.rows,
+      "\(x.rows) rows gathered into \(y.rows)")
+    forEach(x.rows / map.length) { image in
+      for (row, source) in map.sources.enumerated() {
+        let target = y.row(image * map.sources.count + row)
+        if source >= 0 {
+          target.update(from: x.row(image * map.length + source), count: x.columns)
+        } else {
+          target.update(repeating: 0, count: x.columns)
+        }
+      }
+    }
+  }
+
+  package func lookUp(_ places: [Int], in table: FloatMatrix, into y: FloatMatrix) {
+    forEach(y.rows) { row in
+      let target = y.row(row)
+      for (index, place) in places.enumerated() { target[index] = table.row(place)[row] }
+    }
+  }
+
+  package func add(_ y: FloatMatrix, at places: [Int], to table: FloatMatrix) {
+    forEach(y.rows) { row in
+      let source = y.row(row)
+      for (index, place) in places.enumerated() { table.row(place)[row] += source[index] }
+    }
+  }
+
+  package func means(of x: FloatMatrix, length: Int, into y: FloatMatrix) {
+    forEach(y.rows) { run in
+      let mean = y.row(run)
+      mean.update(repeating: 0, count: y.columns)
+      kernels.addColumnSums(of: x.rows(run * length..<(run + 1) * length), to: mean)
+      for channel in 0..<y.columns { mean[channel] /= Float(length) }
+    }
+  }
+
+  package func spreadMeans(_ y: FloatMatrix, length: Int, into x: FloatMatrix) {
+    forEach(y.rows) { run in
+      // Once divided, every row is the same.
+      let first = x.row(run * length)
+      for channel in 0..<y.columns { first[channel] = y.row(run)[channel] / Float(length) }
+      if length > 1 {
+        kernels.broadcast(first, into: x.rows(run * length + 1..<(run + 1) * length))
+      }
+    }
+  }
+
+  package func add(
+    _ branch: FloatMatrix, scaledBy scale: (Int) -> Float, length: Int, to x: FloatMatrix,
+    into y: FloatMatrix
+  ) {
+    let count = length * x.columns
+    forEach(x.rows / length) { run in
+      let start = run * count
+      kernels.addScaled(
+        x.base + start, scale: scale(run), branch: branch.base + start, into: y.base + start, count)
+    }
+  }
+
+  package func addToEachImage(_ rows: FloatMatrix, to x: FloatMatrix) {
+    forEach(x.rows / rows.rows) { image in
+      let own = x.row(image * rows.rows)
+      kernels.addScaled(own, scale: 1, branch: rows.base, into: own, rows.count)
+    }
+  }
+
+  package func addImages(of x: FloatMatrix, to rows: FloatMatrix) {
+    // Each element's sum is one thread's, in the order of the images.
+    forRanges(rows.count, length: Self.elementsPerSlice) { range in
+      let sum = rows.base + range.lowerBound
+      for image in 0..<x.rows / rows.rows {
+        kernels.addScaled(
+          sum, scale: 1, branch: x.row(image * rows.rows) + range.lowerBound, into: sum,
+          range.count)
+      }
+    }
+  }
+
+  package func fill(_ x: FloatMatrix, with value: Float) {
+    forRanges(x.count, length: Self.elementsPerSlice) { range in
+      (x.base + range.lowerBound).update(repeating: value, count: range.count)
+    }
+  }
+
+  package func copy(_ x: FloatMatrix, into y: FloatMatrix) {
+    precondition(x.count == y.count, "\(x.count) elements copied into \(y.count)")
+    forRanges(x.count, length: Self.elementsPerSlice) { range in
+      (y.base + range.lowerBound).update(from: x.base + range.lowerBound, count: range.count)
+    }
+  }
+
+  package func add(_ x: FloatMatrix, to y: FloatMatrix) {
+    precondition(x.count == y.count, "\(x.count) elements added to \(y.count)")
+    forRanges(x.count, length: Self.elementsPerSlice) { range in
+      let sum = y.base + range.lowerBound
+      kernels.addScaled(sum, scale: 1, branch: x.base + range.lowerBound, into: sum, range.count)
+    }
+  }
+
+  package func scale(_ x: FloatMatrix, by factor: Float) {
+    guard factor != 1 else { return }
+    forRanges(x.count, length: Self.elementsPerSlice) { range in
+      for index in range { x.base[index] *= factor }
+    }
+  }
+
+  package func addDifference(
+    _ a: FloatMatrix, _ b: FloatMatrix, scale: Float, to y: FloatMatrix
+  ) {
+    forRanges(y.count, length: Self.elementsPerSlice) { range in
+      let start = range.lowerBound
+      kernels.addScaledDifference(
+        to: y.base + start, scale: scale, a.base + start, b.base + start, range.count)
+    }
+  }
+
+  package func sumOfSquares(_ x: FloatMatrix) -> Double { kernels.sumOfSquares(x.base, x.count) }
+}

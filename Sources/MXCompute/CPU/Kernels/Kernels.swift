@@ -1,0 +1,58 @@
+// The files of this folder are the only Swift that knows CMXKernels.
+import CMXKernels
+import MXFormats
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The SIMD kernels of one instruction set. All sets give the same bits.
+///
+/// Every kernel works on the slice it is given, on the calling thread; `CPU` slices.
+package struct Kernels: Sendable {
+  // Sound: the tables are constants of the C library.
+  nonisolated(unsafe) let table: UnsafePointer<tj_kernels>
+
+  /// The instruction set's name, as `TETRAJET_ISA` takes it.
+  package var name: String { String(cString: table.pointee.name) }
+
+  /// The instruction sets of this build that this processor has, best first.
+  package static let available: [Kernels] = {
+    var result: [Kernels] = []
+    while let table = tj_kernels_at(result.count) { result.append(Kernels(table: table)) }
+    return result.filter { $0.table.pointee.is_available() != 0 }
+  }()
+
+  /// The set that `TETRAJET_ISA` names, or the best one there is.
+  ///
+  /// - Throws: `UnknownInstructionSet` where the environment names one that is not available.
+  package static func chosen() throws(UnknownInstructionSet) -> Kernels {
+    guard let forced = getenv("TETRAJET_ISA").map({ String(cString: $0) }), !forced.isEmpty else {
+      return available[0]
+    }
+    guard let kernels = available.first(where: { $0.name == forced }) else {
+      throw UnknownInstructionSet(name: forced, available: available.map(\.name))
+    }
+    return kernels
+  }
+
+  /// Whether the compiler optimized the kernels; a debug build does not.
+  package static var isOptimized: Bool { tj_is_optimized() != 0 }
+}
+
+/// `TETRAJET_ISA` names an instruction set that this processor or build does not have.
+public struct UnknownInstructionSet: Error, Equatable, CustomStringConvertible {
+  /// What was asked for.
+  public let name: String
+  /// What there is.
+  public let available: [String]
+  /// One line.
+  public var description: String {
+    "TETRAJET_ISA is '\(name)', which is not available here; choose from "
+      + available.joined(separator: ", ")
+  }
+}

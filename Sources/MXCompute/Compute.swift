@@ -1,0 +1,65 @@
+import MXFormats
+import MXRuntime
+
+/// The arithmetic of a linear layer on whole tensors: the seam between what is computed and how.
+///
+/// Whoever computes says *what* in these operations and never touches a number. A value of this protocol says *how*: it
+/// owns threads, slices, instruction sets and the layouts of operands. It is passed explicitly, so that two can live in
+/// one process; every value gives the same bits but for sums that BLAS orders.
+///
+/// An operation returns when it is done. What it needs for itself it takes from the arena that it is given, and gives
+/// back.
+public protocol Compute: Sendable {
+  /// Threads at work. They change speed, never a bit.
+  var threads: Int { get }
+  /// What multiplies: an instruction set's name.
+  var name: String { get }
+
+  /// What a product reads of x, contracted along `axis`.
+  ///
+  /// - Parameters:
+  ///   - averages: moving averages in the shape of x, for `Rounding.ema`; without them it is nearest rounding.
+  ///   - random: what stochastic rounding draws from.
+  ///   - arena: where codes, or rounded numbers, are put.
+  /// - Returns: the operand, and how many groups hold a NaN or an infinity.
+  func encode(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
+    random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int)
+
+  /// The operands of two products that read the same x, one contracted along its rows and one along its columns, and
+  /// `sums` [1, columns] += the sums over the rows of x. x goes through the cache once where both are codes.
+  ///
+  /// - Returns: as `encode`, of both.
+  func encodeOnce(
+    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
+    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
+  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int)
+
+  /// An operand once more, contracted along `axis`: of codes, what a quantizer makes of their values (double
+  /// quantization).
+  ///
+  /// - Returns: as `encode`.
+  func recode(
+    _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int)
+
+  /// The numbers of an operand, in the shape of the matrix that it was made of.
+  func decode(_ operand: Encoded, into values: FloatMatrix)
+
+  /// What a quantizer loses of x. Groups with a NaN or an infinity count as zeros.
+  func losses(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    random: RandomStream
+  ) -> QuantizerLosses
+
+  /// c = Aᵒ·Bᵒᵀ + bias, where Mᵒ is M contracted along its rows, and Mᵀ contracted along its columns. Codes with codes
+  /// are multiplied in integers, all else in single precision.
+  ///
+  /// - Parameters:
+  ///   - bias: [1, c.columns], added to every row; nil for none.
+  ///   - accumulates: whether c += the product instead; there is no bias then.
+  func product(
+    _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
+    arena: Arena)
+}

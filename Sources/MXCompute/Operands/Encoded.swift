@@ -1,0 +1,85 @@
+import MXFormats
+import MXRuntime
+
+/// What a product is to read of a matrix.
+public enum Encoding: Equatable, Sendable {
+  /// Its numbers as they are.
+  case exact
+  /// The numbers that a quantizer makes of them, in single precision: simulated 4-bit arithmetic.
+  case rounded(QuantizerRecipe)
+  /// The quantizer's 4-bit codes and their scales.
+  case codes(QuantizerRecipe)
+
+  /// Whether it is codes.
+  public var isCodes: Bool { if case .codes = self { true } else { false } }
+
+  /// The quantizer; nil where there is none.
+  public var quantizer: QuantizerRecipe? {
+    switch self {
+    case .exact: nil
+    case .rounded(let quantizer), .codes(let quantizer): quantizer
+    }
+  }
+}
+
+/// A matrix as a product reads it: numbers in single precision, or 4-bit codes with scales, contracted along one axis.
+///
+/// The memory belongs to the arena that it was made in, or to the owner of the exact numbers.
+public struct Encoded: BitwiseCopyable {
+  package enum Content: BitwiseCopyable {
+    case numbers(FloatMatrix)
+    case codes(MXMatrixView)
+  }
+  package let content: Content
+  /// The axis of the matrix along which it is contracted; groups of codes lie along it.
+  public let axis: GroupAxis
+
+  package init(_ content: Content, axis: GroupAxis) {
+    (self.content, self.axis) = (content, axis)
+  }
+
+  /// A matrix in single precision, as it is.
+  public init(exact x: FloatMatrix, axis: GroupAxis) { self.init(.numbers(x), axis: axis) }
+
+  /// Bytes of scratch that the codes of a matrix along its rows take.
+  package static func codeBytes(rows: Int, columns: Int) -> Int {
+    MXMatrixView.byteCount(lanes: rows, length: columns)
+  }
+
+  /// Whether it is codes.
+  public var isCodes: Bool { if case .codes = content { true } else { false } }
+
+  /// Rows and columns of the matrix.
+  public var shape: (rows: Int, columns: Int) {
+    switch content {
+    case .numbers(let x): (x.rows, x.columns)
+    case .codes(let view):
+      axis == .rows ? (view.lanes, view.length) : (view.length, view.lanes)
+    }
+  }
+}
+
+/// What a quantizer lost of the numbers that it read.
+public struct QuantizerLosses: Sendable, Equatable {
+  /// Elements that it read.
+  public var elements = 0
+  /// Elements above the largest magnitude of their group's grid, which the quantizer clips. None under truncation-free
+  /// scales.
+  public var saturated = 0
+  /// Elements other than zero that became zero.
+  public var underflowed = 0
+
+  /// Nothing lost.
+  public init() {}
+
+  package init(elements: Int, saturated: Int, underflowed: Int) {
+    (self.elements, self.saturated, self.underflowed) = (elements, saturated, underflowed)
+  }
+
+  /// Adds what was lost elsewhere.
+  public static func += (a: inout QuantizerLosses, b: QuantizerLosses) {
+    a.elements += b.elements
+    a.saturated += b.saturated
+    a.underflowed += b.underflowed
+  }
+}

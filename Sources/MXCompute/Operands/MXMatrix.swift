@@ -1,0 +1,193 @@
+import MXFormats
+import MXRuntime
+
+/// A matrix of real 4-bit numbers: E2M1 or E3M0 codes and an E8M0 scale a group of 32, in memory of its own,
+/// ready to be multiplied. 4.25 bits an element.
+///
+/// It has one owner and cannot be copied by accident. Quantizers and products run on the threads of a `CPU`, and agree to
+/// the bit with `Quantizer` and `referenceProduct`.
+///
+///     let cpu = try CPU()
+///     let a = MXMatrix(quantizing: x, rows: n, columns: k, on: cpu)
+///     let b = MXMatrix(quantizing: w, rows: c, columns: k, on: cpu)
+///     let y = a.product(b, on: cpu)  // x·wᵀ, n × c
+public struct MXMatrix: ~Copyable {
+  private let buffer: AlignedBuffer<UInt8>
+  /// The codes and scales, valid as long as the matrix.
+  package let view: MXMatrixView
+  /// Along which axis of the original matrix the groups lie.
+  public let axis: GroupAxis
+
+  /// What the groups lie along: rows, or columns. The product has one row, or column, a lane.
+  public var lanes: Int { view.lanes }
+  /// Rows of the original matrix.
+  public var rows: Int { axis == .rows ? view.lanes : view.length }
+  /// Columns of the original matrix.
+  public var columns: Int { axis == .rows ? view.length : view.lanes }
+  /// The format of the codes.
+  public var format: ElementFormat { view.format }
+  /// Bytes of codes and scales, with what fills up the last panel and group.
+  public var byteCount: Int { buffer.count }
+
+  /// A matrix of zeros.
+  public init(rows: Int, columns: Int, axis: GroupAxis, format: ElementFormat = .e2m1) {
+    precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
+    let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
+    buffer = AlignedBuffer(count: MXMatrixView.byteCount(lanes: lanes, length: length))
+    view = MXMatrixView(buffer.base, lanes: lanes, length: length, format: format)
+    self.axis = axis
+  }
+
+  /// Quantizes `rows` × `columns` numbers.
+  ///
+  /// A group that holds a NaN or an infinity gets scale byte 255: every product it touches is NaN.
+  ///
+  /// - Parameters:
+  ///   - values: row-major.
+  ///   - rows: of the matrix.
+  ///   - columns: of the matrix.
+  ///   - axis: where the groups lie: along the contraction of the product to come.
+  ///   - quantizer: format, scale rule and rounding.
+  ///   - ema: the moving averages of `values`, which `Rounding.ema` needs.
+  ///   - random: what `Rounding.stochastic` draws from.
+  ///   - cpu: what it runs on; the result is the same for all.
+  public init(
+    quantizing values: [Float], rows: Int, columns: Int, axis: GroupAxis = .rows,
+    _ quantizer: QuantizerRecipe = QuantizerRecipe(), ema: [Float]? = nil,
+    random: RandomStream = RandomStream(seed: 0, purpose: .q1), on cpu: CPU
+  ) {
+    precondition(values.count == rows * columns, "\(values.count) values for \(rows) × \(columns)")
+    precondition(ema == nil || ema!.count == values.count, "moving averages of another shape")
+    self.init(rows: rows, columns: columns, axis: axis, format: quantizer.format)
+    if values.isEmpty { return }
+    var (values, averages) = (values, ema ?? [])
+    values.withUnsafeMutableBufferPointer { values in
+      averages.withUnsafeMutableBufferPointer { averages in
+        func matrix(_ numbers: UnsafeMutableBufferPointer<Float>) -> FloatMatrix {
+          FloatMatrix(numbers.baseAddress!, rows: rows, columns: columns)
+        }
+        _ = quantize(
+          matrix(values), averages: ema == nil ? nil : matrix(averages), quantizer,
+          random: random, on: cpu)
+      }
+    }
+  }
+
+  /// Quantizes numbers of the matrix's shape into its memory, which is what a loop wants.
+  ///
+  /// - Parameters: as in `init(quantizing:)`; the quantizer's format must be the matrix's.
+  /// - Returns: how many groups hold a NaN or an infinity.
+  @discardableResult
+  public mutating func quantize(
+    _ x: FloatMatrix, averages: FloatMatrix? = nil, _ quantizer: QuantizerRecipe,
+    random: RandomStream, on cpu: CPU
+  ) -> Int {
+    precondition(
+      x.rows == rows && x.columns == columns,
+      "\(x.rows) × \(x.columns) numbers for \(rows) × \(columns)")
+    precondition(quantizer.format == format, "\(quantizer.format) into a matrix of \(format)")
+    return cpu.pack(
+      x, averages: averages, into: view, axis: axis, quantizer, random: random)
+  }
+
+  /// The matrix of given codes and scales.
+  public init(_ matrix: QuantizedMatrix) {
+    self.init(
+      rows: matrix.rows, columns: matrix.columns, axis: matrix.axis, format: matrix.format)
+    let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
+    for lane in 0..<view.lanes {
+      for element in 0..<view.length {
+        let place = view.place(lane: lane, element: element)
+        view.codes[place.byte] |= lanewise.codes[lane * view.length + element] << place.shift
+      }
+      for group in 0..<view.groups {
+        view.scales[view.scalePlace(lane: lane, group: group)] =
+          lanewise.scales[lane * view.groups + group]
+      }
+    }
+  }
+
+  /// The codes and scales, laid out plainly. `PackedMatrix(packing:)` makes the published layout of it.
+  public var quantized: QuantizedMatrix {
+    var codes = [UInt8](repeating: 0, count: view.lanes * view.length)
+    var scales = [UInt8](repeating: 0, count: view.lanes * view.groups)
+    for lane in 0..<view.lanes {
+      for element in 0..<view.length {
+        let place = view.place(lane: lane, element: element)
+        codes[lane * view.length + element] = view.codes[place.byte] >> place.shift & 15
+      }
+      for group in 0..<view.groups {
+        scales[lane * view.groups + group] =
+          view.scales[view.scalePlace(lane: lane, group: group)]
+      }
+    }
+    let lanewise = QuantizedMatrix(
+      format: format, axis: .rows, rows: view.lanes, columns: view.length, codes: codes,
+      scales: scales)
+    return axis == .rows ? lanewise : lanewise.transposed
+  }
+
+  /// The matrix quantized again with groups along columns, from its 4-bit values: double quantization
+  /// (the paper's Q4 and Q6).
+  ///
+  /// - Precondition: groups lie along rows.
+  public func requantizedAlongColumns(
+    _ quantizer: QuantizerRecipe = QuantizerRecipe(),
+    random: RandomStream = RandomStream(seed: 0, purpose: .q6), on cpu: CPU
+  ) -> MXMatrix {
+    var result = MXMatrix(rows: rows, columns: columns, axis: .columns, format: quantizer.format)
+    result.requantize(self, quantizer, random: random, on: cpu)
+    return result
+  }
+
+  /// The same into a matrix of the same shape whose groups lie along columns.
+  ///
+  /// - Returns: how many groups meet a NaN scale of the source.
+  @discardableResult
+  public mutating func requantize(
+    _ source: borrowing MXMatrix, _ quantizer: QuantizerRecipe, random: RandomStream,
+    on cpu: CPU
+  ) -> Int {
+    precondition(source.axis == .rows && axis == .columns, "requantized from rows to columns only")
+    precondition(
+      source.rows == rows && source.columns == columns,
+      "\(source.rows) × \(source.columns) codes for \(rows) × \(columns)")
+    precondition(quantizer.format == format, "\(quantizer.format) into a matrix of \(format)")
+    return cpu.repack(source.view, into: view, quantizer, random: random)
+  }
+
+  /// Aᵒ·Bᵒᵀ where Mᵒ is M for groups along rows and Mᵀ for groups along columns: the contraction runs along the
+  /// groups of both. So A·Bᵀ for two matrices grouped along rows, A·B where B's groups lie along columns,
+  /// Aᵀ·B where those of both do.
+  ///
+  /// - Returns: row-major, A's lanes × B's lanes. Equal to `referenceProduct` to the bit.
+  /// - Complexity: M·N·K multiply-adds of bytes.
+  public func product(_ b: borrowing MXMatrix, on cpu: CPU) -> [Float] {
+    precondition(
+      view.length == b.view.length, "a contraction of \(view.length) with \(b.view.length)")
+    let (m, n) = (view.lanes, b.view.lanes)
+    let (left, right) = (view, b.view)
+    return [Float](unsafeUninitializedCapacity: m * n) { buffer, count in
+      count = m * n
+      guard let base = buffer.baseAddress, m * n > 0 else { return }
+      cpu.multiply(
+        left, right, bias: nil, into: FloatMatrix(base, rows: m, columns: n),
+        arena: Arena(chunkCount: 1 << 12))
+    }
+  }
+
+  /// The same product into memory of the caller's, which is what a loop wants.
+  ///
+  /// - Parameters:
+  ///   - b: the right operand, of the same contraction.
+  ///   - bias: [1, lanes of B], added to every row at the end; nil for none.
+  ///   - c: A's lanes × B's lanes, overwritten.
+  ///   - arena: scratch.
+  ///   - cpu: what it runs on; the result is the same for all.
+  public func product(
+    _ b: borrowing MXMatrix, bias: FloatMatrix? = nil, into c: FloatMatrix, arena: Arena,
+    on cpu: CPU
+  ) {
+    cpu.multiply(view, b.view, bias: bias, into: c, arena: arena)
+  }
+}

@@ -1,0 +1,82 @@
+import MXFormats
+import MXRuntime
+
+/// A view on a matrix of 4-bit codes with an E8M0 scale a group, laid out for the product's tiles.
+///
+/// A lane is what the groups lie along: a row of the original matrix, or a column. Sixteen neighbouring
+/// lanes are a panel. A panel holds a block of 256 bytes of codes a group, and apart from them 16 scale
+/// bytes a group; within a block, byte 64·t + 4·l + b holds element 8·t + b of lane l's group in its low
+/// nibble and element 8·t + 4 + b in its high nibble. The layout is the same on every instruction set and for
+/// either side of a product. Lanes and elements beyond the matrix have code 0 (lanes also scale byte 0).
+///
+/// 4.25 bits an element. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
+public struct MXMatrixView: BitwiseCopyable {
+  /// Lanes of a panel.
+  static let panelLanes = 16
+  /// Bytes of a block of codes: a panel's lanes times a group's elements, two a byte.
+  static let blockBytes = panelLanes * GroupAxis.groupSize / 2
+
+  /// ⌈lanes/16⌉ × groups × 256 bytes.
+  package let codes: UnsafeMutablePointer<UInt8>
+  /// ⌈lanes/16⌉ × groups × 16 bytes.
+  package let scales: UnsafeMutablePointer<UInt8>
+  /// Rows of the original matrix, or columns where its groups lie along columns.
+  public let lanes: Int
+  /// Elements of a lane: the extent of the contraction.
+  public let length: Int
+  /// The format of the codes.
+  public let format: ElementFormat
+
+  /// Panels of 16 lanes, the last one filled up with zeros.
+  var panels: Int { Self.panels(lanes) }
+  /// Groups of a lane, the last one filled up with zeros.
+  package var groups: Int { Self.groups(length) }
+
+  static func panels(_ lanes: Int) -> Int { (lanes + panelLanes - 1) / panelLanes }
+  static func groups(_ length: Int) -> Int {
+    (length + GroupAxis.groupSize - 1) / GroupAxis.groupSize
+  }
+
+  /// Bytes of codes and scales together.
+  package static func byteCount(lanes: Int, length: Int) -> Int {
+    panels(lanes) * groups(length) * (blockBytes + panelLanes)
+  }
+
+  /// Where an element's code lies: its byte among the codes, and its first bit there.
+  func place(lane: Int, element: Int) -> (byte: Int, shift: UInt8) {
+    let size = GroupAxis.groupSize
+    let block = lane / Self.panelLanes * groups + element / size
+    let inGroup = element % size
+    let byte =
+      block * Self.blockBytes + inGroup / 8 * 64 + lane % Self.panelLanes * 4 + inGroup % 4
+    return (byte, inGroup % 8 < 4 ? 0 : 4)
+  }
+
+  /// Where a group's scale byte lies.
+  package func scalePlace(lane: Int, group: Int) -> Int {
+    (lane / Self.panelLanes * groups + group) * Self.panelLanes + lane % Self.panelLanes
+  }
+
+  /// A view on `byteCount` bytes: all codes, then all scales.
+  init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: ElementFormat) {
+    codes = base
+    scales = base + Self.panels(lanes) * Self.groups(length) * Self.blockBytes
+    self.lanes = lanes
+    self.length = length
+    self.format = format
+  }
+}
+
+extension Arena {
+  /// A packed matrix of undefined contents for `rows` × `columns` numbers whose groups lie along `axis`, valid
+  /// until the arena is released to an earlier mark.
+  package func packed(
+    rows: Int, columns: Int, axis: GroupAxis, format: ElementFormat
+  ) -> MXMatrixView {
+    let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
+    let bytes = MXMatrixView.byteCount(lanes: lanes, length: length)
+    return MXMatrixView(
+      allocateBytes(bytes).assumingMemoryBound(to: UInt8.self), lanes: lanes, length: length,
+      format: format)
+  }
+}

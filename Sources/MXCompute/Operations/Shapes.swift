@@ -1,0 +1,59 @@
+import MXRuntime
+
+/// Attention of B sequences with T tokens, of H heads with K = C/H channels each. qkv [B·T, 3·C] has queries, keys and
+/// values behind each other, heads side by side within each.
+package struct AttentionShape: Sendable {
+  package let tokens, width, heads: Int
+
+  package init(tokens: Int, width: Int, heads: Int) {
+    (self.tokens, self.width, self.heads) = (tokens, width, heads)
+  }
+}
+
+/// What is added to the scaled scores of attention.
+package struct ScoreTerms {
+  /// [H, T·T], of each head; nil for none.
+  package var bias: FloatMatrix?
+  /// [W, T·T], of each sequence s number s mod W; nil for none.
+  package var masks: FloatMatrix?
+
+  package init(bias: FloatMatrix? = nil, masks: FloatMatrix? = nil) {
+    (self.bias, self.masks) = (bias, masks)
+  }
+}
+
+/// Square images, cut into square patches: P of L = channels · patch² numbers, in the order channel, row, column.
+package struct PatchGrid: Sendable {
+  package let channels, imageSize, patch: Int
+  /// P.
+  package var count: Int { (imageSize / patch) * (imageSize / patch) }
+  /// L.
+  package var length: Int { channels * patch * patch }
+
+  package init(channels: Int, imageSize: Int, patch: Int) {
+    (self.channels, self.imageSize, self.patch) = (channels, imageSize, patch)
+  }
+}
+
+/// Which rows of an image become which: the same for every image.
+package struct RowMap: Sendable {
+  /// For every row of the result the row of the image that it is; −1 for a row of zeros.
+  package let sources: [Int]
+  /// Rows of an image.
+  package let length: Int
+
+  package init(_ sources: [Int], of length: Int) {
+    precondition(sources.allSatisfy { -1..<length ~= $0 }, "rows beyond \(length)")
+    (self.sources, self.length) = (sources, length)
+  }
+
+  /// The map back: every row of the image from where it went.
+  package var inverse: RowMap {
+    var back = [Int](repeating: -1, count: length)
+    for (row, source) in sources.enumerated() where source >= 0 { back[source] = row }
+    return RowMap(back, of: sources.count)
+  }
+
+  /// Rows that `rows` rows become.
+  package func rows(_ rows: Int) -> Int { rows / length * sources.count }
+}

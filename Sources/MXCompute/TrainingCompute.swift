@@ -1,0 +1,146 @@
+import MXFormats
+import MXRuntime
+
+// Shapes: N rows, C channels, B images, T tokens, H heads. A matrix is row-major.
+
+/// The rest of what a training computes: layers, loss, optimizer, and what watches and calms the weights. Models,
+/// optimizer, remedies and statistics are written in these operations alone.
+package protocol TrainingCompute: Compute, LayerOperations, RowOperations, OptimizerOperations,
+  OscillationOperations
+{}
+
+/// What lies between the products of a transformer.
+package protocol LayerOperations {
+  /// y = (x − mean)·rstd·weight + bias along rows. `mean` and `rstd` [1, N] get one number a row.
+  func layerNorm(
+    _ x: FloatMatrix, weight: FloatMatrix, bias: FloatMatrix, epsilon: Float, into y: FloatMatrix,
+    mean: FloatMatrix, rstd: FloatMatrix)
+  /// dx += the gradient by x; `gradients` [2, C] += those of weight and bias.
+  func layerNormBackward(
+    _ x: FloatMatrix, weight: FloatMatrix, mean: FloatMatrix, rstd: FloatMatrix, dy: FloatMatrix,
+    addingTo dx: FloatMatrix, gradients: FloatMatrix, arena: Arena)
+
+  /// y = x·Φ(x); y may be x.
+  func gelu(_ x: FloatMatrix, into y: FloatMatrix)
+  /// dx = dy·(Φ(x) + x·φ(x)); dx may be dy.
+  func geluBackward(_ x: FloatMatrix, dy: FloatMatrix, into dx: FloatMatrix)
+
+  /// o [B·T, C] = softmax(Q·Kᵀ/√K + bias + mask)·V of every head of every sequence in qkv [B·T, 3·C].
+  func attention(
+    _ qkv: FloatMatrix, _ shape: AttentionShape, _ terms: ScoreTerms, into o: FloatMatrix,
+    arena: Arena)
+  /// The gradient of qkv, given that of o; the probabilities are computed again.
+  ///
+  /// - Parameter dBias: [H, T·T], overwritten by the gradient of the bias, where there is one.
+  func attentionBackward(
+    _ qkv: FloatMatrix, _ shape: AttentionShape, _ terms: ScoreTerms, dO: FloatMatrix,
+    into dqkv: FloatMatrix, dBias: FloatMatrix?, arena: Arena)
+
+  /// Every patch of every image times the weight [C, L], plus the bias [1, C]: images [B, channels·size·size] → y [B·P, C].
+  func projectPatches(
+    _ images: FloatMatrix, _ grid: PatchGrid, weight: FloatMatrix, bias: FloatMatrix,
+    into y: FloatMatrix, arena: Arena)
+  /// `dWeight` and `dBias` += their gradients, given that of y. Images have none.
+  func projectPatchesBackward(
+    _ images: FloatMatrix, _ grid: PatchGrid, dy: FloatMatrix, dWeight: FloatMatrix,
+    dBias: FloatMatrix, arena: Arena)
+
+  /// The cross entropy of logits [B, K] with their targets; `gradient` [B, K] gets that of the mean, where given.
+  func crossEntropy(
+    _ logits: FloatMatrix, _ targets: Targets, gradient: FloatMatrix?
+  ) -> BatchScore
+}
+
+/// Rows that move, and sums of rows and elements.
+package protocol RowOperations {
+  /// The rows of y, image by image, are the rows of x that the map names, or zeros.
+  func gather(_ x: FloatMatrix, _ map: RowMap, into y: FloatMatrix)
+  /// y [H, places.count] = the rows of a table [R, H] at the places, transposed.
+  func lookUp(_ places: [Int], in table: FloatMatrix, into y: FloatMatrix)
+  /// table [R, H] += y [H, places.count] at the places, in their order.
+  func add(_ y: FloatMatrix, at places: [Int], to table: FloatMatrix)
+  /// Row s of y = the mean over the `length` rows of x from s · `length` on.
+  func means(of x: FloatMatrix, length: Int, into y: FloatMatrix)
+  /// The gradient of `means`: the `length` rows of x from s · `length` on = row s of y over `length`.
+  func spreadMeans(_ y: FloatMatrix, length: Int, into x: FloatMatrix)
+  /// y = x + scale(i) · branch, where i counts runs of `length` rows; y may be x.
+  func add(
+    _ branch: FloatMatrix, scaledBy scale: (Int) -> Float, length: Int, to x: FloatMatrix,
+    into y: FloatMatrix)
+  /// x [B·T, C] += rows [T, C], image by image.
+  func addToEachImage(_ rows: FloatMatrix, to x: FloatMatrix)
+  /// rows [T, C] += the rows of x [B·T, C], image by image in their order.
+  func addImages(of x: FloatMatrix, to rows: FloatMatrix)
+
+  /// All elements become `value`.
+  func fill(_ x: FloatMatrix, with value: Float)
+  /// y = x.
+  func copy(_ x: FloatMatrix, into y: FloatMatrix)
+  /// y = x + y.
+  func add(_ x: FloatMatrix, to y: FloatMatrix)
+  /// x ·= factor; nothing happens where that is 1.
+  func scale(_ x: FloatMatrix, by factor: Float)
+  /// y += scale · (a − b).
+  func addDifference(_ a: FloatMatrix, _ b: FloatMatrix, scale: Float, to y: FloatMatrix)
+  /// Σx² in double precision: not finite where x is not.
+  func sumOfSquares(_ x: FloatMatrix) -> Double
+}
+
+/// Steps on flat buffers, cut into slices: each a range of places, and one thread's work.
+package protocol OptimizerOperations {
+  /// Σg² of every slice, in double precision.
+  func sumsOfSquares(
+    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], into sums: AlignedBuffer<Double>)
+  /// One AdamW step.
+  func adamW(_ state: AdamWState, _ slices: [AdamWSlice], _ coefficients: AdamWCoefficients)
+  /// average ← β·average + (1 − β)·x (the paper's Algorithm 1).
+  func movingAverage(
+    beta: Float, of x: AlignedBuffer<Float>, into average: AlignedBuffer<Float>,
+    _ slices: [Range<Int>])
+}
+
+/// What watches quantized weights, and what remedies do to them, on flat buffers.
+package protocol OscillationOperations {
+  /// The E8M0 bytes of an operand's groups, row by row, from a place of `scales` on.
+  ///
+  /// - Precondition: the operand is codes grouped along rows.
+  func copyScales(of operand: Encoded, into scales: AlignedBuffer<UInt8>, at place: Int)
+  /// Takes one step of weights and their quantized values into account; `movements` gets what each slice moved.
+  func trackMovement(
+    weights: AlignedBuffer<Float>, quantized: AlignedBuffer<Float>, _ track: MovementTrack,
+    _ slices: [Range<Int>], into movements: AlignedBuffer<WeightMovement>)
+  /// At how many places two buffers differ.
+  func countDifferences(_ a: AlignedBuffer<UInt8>, _ b: AlignedBuffer<UInt8>) -> Int
+  /// R_w of the weights of a range, in `ratios` from its beginning on.
+  func copyRatios(
+    _ track: MovementTrack, _ range: Range<Int>, into ratios: UnsafeMutableBufferPointer<Float>)
+  /// N_w = min(k2·⌊R_w/k1⌋ + 1, limit) (the paper's Algorithm 2).
+  func updatePeriods(
+    _ rule: RampingRule, _ track: MovementTrack, into periods: AlignedBuffer<Float>,
+    _ slices: [Range<Int>])
+  /// x = the values, where those are numbers; where they are NaN, x stays.
+  func put(_ values: AlignedBuffer<Float>, into x: AlignedBuffer<Float>, _ slices: [Range<Int>])
+  /// x = 0 where `values` are numbers.
+  func clear(
+    _ x: AlignedBuffer<Float>, where values: AlignedBuffer<Float>, _ slices: [Range<Int>])
+  /// Follows how quantized values flip back and forth, and holds those weights that do so too often.
+  ///
+  /// - Returns: whether any is newly held.
+  func follow(_ state: FreezeState, _ rule: FreezeRule, _ tensors: [QuantizedTensor]) -> Bool
+  /// Puts weights whose R_w has reached the threshold, and their averages, on their quantized values; `isReset` says
+  /// of each place whether it is one of them.
+  ///
+  /// - Returns: how many they are.
+  func reset(
+    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
+    to quantized: AlignedBuffer<Float>, _ track: MovementTrack, threshold: Float,
+    isReset: UnsafeMutableBufferPointer<Bool>, _ slices: [Range<Int>]
+  ) -> Int
+  /// How many places differ among those that are not marked.
+  func countDifferences(
+    _ a: FloatMatrix, _ b: FloatMatrix, unless isMarked: UnsafeMutableBufferPointer<Bool>,
+    _ slices: [Range<Int>]
+  ) -> Int
+  /// How confidently a quantizer rounds each number of a matrix grouped along rows (the paper's Appendix A).
+  func confidence(_ x: FloatMatrix, _ quantizer: QuantizerRecipe) -> ConfidenceCounts
+}

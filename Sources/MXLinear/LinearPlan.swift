@@ -1,0 +1,53 @@
+import MXCompute
+import MXFormats
+
+/// What a recipe asks of a layer's six operands, worked out once: how each is encoded, and what the backward pass is
+/// left.
+struct LinearPlan: Sendable {
+  /// What Q6 goes on from.
+  enum Kept: Equatable {
+    /// X itself, in single precision.
+    case input
+    /// Q1(X), in codes or rounded numbers: the double quantization of the paper.
+    case quantizedInput
+    /// Q6(X), in codes: X itself is read while it is at hand.
+    case finalInput
+  }
+
+  /// Of Q1 … Q6.
+  private let encodings: [Operand: Encoding]
+  let kept: Kept
+  /// Whether Q4 reads Q2(W), or W.
+  let q4ReadsQuantized: Bool
+  /// Whether Q2(W) is kept for the backward pass: where it is codes, which take little.
+  var keepsWeight: Bool { self[.q2].isCodes }
+
+  init(_ recipe: LinearRecipe, engine: Engine) {
+    let isPacked = { recipe.engine(of: $0, asked: engine) == .packed }
+    var encodings: [Operand: Encoding] = [:]
+    for product in LinearProduct.allCases {
+      for operand in [product.operands.0, product.operands.1] {
+        encodings[operand] = recipe[operand].map {
+          isPacked(product) ? .codes($0) : .rounded($0)
+        }
+      }
+    }
+    q4ReadsQuantized = recipe.q4ReadsQuantized && recipe[.q2] != nil
+    if recipe.q6ReadsQuantized, let q1 = recipe[.q1] {
+      kept = .quantizedInput
+      // Kept, codes take an eighth, and give the same numbers.
+      if engine == .packed { encodings[.q1] = .codes(q1) }
+    } else {
+      kept = isPacked(.dw) ? .finalInput : .input
+    }
+    self.encodings = encodings
+  }
+
+  /// How an operand is encoded.
+  subscript(operand: Operand) -> Encoding { encodings[operand] ?? .exact }
+
+  /// Whether Y can be computed once more from what is kept: both its operands are there as codes.
+  var canRecomputeOutput: Bool {
+    kept == .quantizedInput && self[.q1].isCodes && self[.q2].isCodes
+  }
+}

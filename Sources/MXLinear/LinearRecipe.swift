@@ -1,0 +1,66 @@
+import MXCompute
+import MXFormats
+
+/// Which operands of a linear layer are quantized, and how.
+///
+/// Y = Q1(X)·Q2(W)ᵀ + b, dX = Q3(dY)·Q4(·), dW = Q5(dY)ᵀ·Q6(·); a quantizer that is nil leaves its
+/// operand in full precision.
+public struct LinearRecipe: Equatable, Sendable {
+  /// The quantizers that are on.
+  public var quantizers: [Operand: QuantizerRecipe]
+  /// Whether Q4 reads Q2(W), as the double quantization of the paper does, or W.
+  public var q4ReadsQuantized: Bool
+  /// Whether Q6 reads Q1(X), or X.
+  public var q6ReadsQuantized: Bool
+
+  /// A recipe; an operand without a quantizer stays in full precision.
+  public init(
+    quantizers: [Operand: QuantizerRecipe] = [:], q4ReadsQuantized: Bool = false,
+    q6ReadsQuantized: Bool = false
+  ) {
+    self.quantizers = quantizers
+    self.q4ReadsQuantized = q4ReadsQuantized
+    self.q6ReadsQuantized = q6ReadsQuantized
+  }
+
+  /// The quantizer of an operand, nil where it is off.
+  public subscript(operand: Operand) -> QuantizerRecipe? {
+    get { quantizers[operand] }
+    set { quantizers[operand] = newValue }
+  }
+
+  /// Everything in single precision.
+  public static let fp32 = LinearRecipe()
+
+  /// The OCP baseline: nearest rounding and the floor rule everywhere, each product quantizing its own
+  /// full-precision operands.
+  public static let microscaling = LinearRecipe(
+    quantizers: Dictionary(
+      uniqueKeysWithValues: Operand.allCases.map { ($0, QuantizerRecipe(scaleRule: .floor)) }))
+
+  /// The paper's method: truncation-free scales, nearest rounding forward, stochastic rounding of
+  /// already quantized operands backward, which makes the gradient unbiased.
+  public static let tetrajet = LinearRecipe(
+    quantizers: [
+      .q1: QuantizerRecipe(), .q2: QuantizerRecipe(),
+      .q3: QuantizerRecipe(rounding: .stochastic), .q4: QuantizerRecipe(rounding: .stochastic),
+      .q5: QuantizerRecipe(rounding: .stochastic), .q6: QuantizerRecipe(rounding: .stochastic),
+    ],
+    q4ReadsQuantized: true, q6ReadsQuantized: true)
+
+  /// The same recipe with the gradient's quantizers Q3…Q6 rounding in another way; used to compare
+  /// implementations without randomness.
+  public func withBackwardRounding(_ rounding: Rounding) -> LinearRecipe {
+    var copy = self
+    for operand in [Operand.q3, .q4, .q5, .q6] { copy.quantizers[operand]?.rounding = rounding }
+    return copy
+  }
+
+  /// The same forward pass, and the gradient of what it computes, straight through its quantizers: dX = dY·Q2(W) and
+  /// dW = dYᵀ·Q1(X) (the paper's Eq. 8 and 9).
+  public var straightThrough: LinearRecipe {
+    LinearRecipe(
+      quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
+      q6ReadsQuantized: true)
+  }
+}

@@ -1,0 +1,63 @@
+import MXCompute
+import MXRuntime
+
+/// Where a quantization happens: which micro-batch of which step of which run. With a layer's number it keys the
+/// random bits of stochastic rounding (`RandomStream`).
+///
+/// It belongs to the thread that runs the step, as its profile and its censuses do: worker threads get numbers only.
+public struct StepContext {
+  /// What computes.
+  public let compute: any Compute
+  /// The run's seed.
+  public var seed: UInt64
+  /// The training step.
+  public var step: Int
+  /// Which of the step's micro-batches, each of which draws random numbers of its own.
+  public var microBatch: Int
+  /// Where the time of the step's parts is added up; nil for nowhere.
+  public var profile: StepProfile?
+  /// Where what the quantizers lose is counted; nil for nowhere.
+  public var census: QuantizerCensus?
+  /// Where it is counted which engine computes the products; nil for nowhere.
+  public var products: ProductCensus?
+
+  /// A step of a run.
+  public init(
+    _ compute: any Compute, seed: UInt64 = 0, step: Int = 0, microBatch: Int = 0,
+    profile: StepProfile? = nil,
+    census: QuantizerCensus? = nil, products: ProductCensus? = nil
+  ) {
+    precondition((0..<Self.maximumMicroBatches).contains(microBatch), "micro-batch \(microBatch)")
+    self.compute = compute
+    (self.seed, self.step, self.microBatch) = (seed, step, microBatch)
+    self.profile = profile
+    self.census = census
+    self.products = products
+  }
+
+  /// The random bits of one operand of a layer.
+  package func random(_ operand: Operand, layer: Int) -> RandomStream {
+    let purpose: RandomPurpose =
+      switch operand {
+      case .q1: .q1
+      case .q2: .q2
+      case .q3: .q3
+      case .q4: .q4
+      case .q5: .q5
+      case .q6: .q6
+      }
+    return random(purpose, layer: layer)
+  }
+
+  /// Micro-batches that a step may have.
+  public static let maximumMicroBatches = 1 << 12
+  /// Layers of a kind that a model may have.
+  private static let maximumLayers = 1 << 12
+
+  /// The random bits of a layer for a purpose.
+  package func random(_ purpose: RandomPurpose, layer: Int) -> RandomStream {
+    precondition((0..<Self.maximumLayers).contains(layer), "layer \(layer)")
+    return RandomStream(
+      seed: seed, purpose: purpose, step: step, layer: microBatch * Self.maximumLayers + layer)
+  }
+}

@@ -1,0 +1,98 @@
+/// Where a model's parameters lie in a flat buffer: name → offset, shape, and how they are treated.
+///
+/// Weights, gradients and moments are buffers of `count` numbers that share one table.
+package struct ParameterTable: Sendable {
+  /// One named tensor.
+  package struct Entry: Sendable, Equatable {
+    /// timm's name, for example "blocks.0.attn.qkv.weight".
+    package let name: String
+    /// Extents, slowest first.
+    package let shape: [Int]
+    /// The first element's place in the flat buffer.
+    package let offset: Int
+    /// Whether weight decay applies.
+    package let decays: Bool
+    /// Whether the linear layers quantize it.
+    package let quantized: Bool
+
+    /// The product of the extents.
+    package var count: Int { shape.reduce(1, *) }
+    /// The places it takes in the flat buffer.
+    package var range: Range<Int> { offset..<offset + count }
+    /// The tensor as a matrix: without leading extents of 1, the first extent by the product of the others; a vector is
+    /// one row.
+    package var parameter: Parameter {
+      let extents = shape.drop { $0 == 1 }
+      let columns = extents.count > 1 ? extents.dropFirst().reduce(1, *) : count
+      return Parameter(offset: offset, rows: columns == 0 ? 0 : count / columns, columns: columns)
+    }
+  }
+
+  /// The tensors in the order in which they were added.
+  package private(set) var entries: [Entry] = []
+  /// The length of the flat buffer.
+  package private(set) var count = 0
+
+  /// An empty table.
+  package init() {}
+
+  /// Adds a tensor behind those that are there, and returns where it lies.
+  package mutating func add(
+    _ name: String, _ shape: [Int], decays: Bool, quantized: Bool = false
+  ) -> Parameter {
+    let entry = Entry(name: name, shape: shape, offset: count, decays: decays, quantized: quantized)
+    entries.append(entry)
+    count += entry.count
+    return entry.parameter
+  }
+
+  /// The same places for the moving averages of the quantized tensors, which stand beside them in files as NAME.ema.
+  package var averages: ParameterTable {
+    var table = self
+    table.entries = entries.filter(\.quantized).map { entry in
+      Entry(
+        name: entry.name + ".ema", shape: entry.shape, offset: entry.offset, decays: entry.decays,
+        quantized: true)
+    }
+    return table
+  }
+}
+
+/// Where a parameter lies in the flat buffers, as a matrix.
+package struct Parameter: Sendable, Equatable {
+  /// The place of the first element.
+  package let offset: Int
+  package let rows, columns: Int
+
+  package init(offset: Int, rows: Int, columns: Int) {
+    (self.offset, self.rows, self.columns) = (offset, rows, columns)
+  }
+
+  /// Two vectors of one length that lie behind each other, as two rows.
+  package func joined(with next: Parameter) -> Parameter {
+    precondition(
+      rows == 1 && next.rows == 1 && next.columns == columns && next.offset == offset + columns,
+      "vectors that do not lie behind each other")
+    return Parameter(offset: offset, rows: 2, columns: columns)
+  }
+}
+
+extension FloatMatrix {
+  /// The numbers of a parameter in a flat buffer.
+  package subscript(parameter: Parameter) -> FloatMatrix {
+    precondition(
+      parameter.offset + parameter.rows * parameter.columns <= count,
+      "a parameter beyond a buffer of \(count)")
+    return FloatMatrix(base + parameter.offset, rows: parameter.rows, columns: parameter.columns)
+  }
+}
+
+extension AlignedBuffer<Float> {
+  /// The numbers of a parameter.
+  package subscript(parameter: Parameter) -> FloatMatrix { matrix()[parameter] }
+
+  /// All numbers, in so many rows.
+  package func matrix(rows: Int = 1) -> FloatMatrix {
+    FloatMatrix(base, rows: 1, columns: count).reshaped(rows: rows)
+  }
+}

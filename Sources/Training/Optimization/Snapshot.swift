@@ -1,0 +1,31 @@
+import Foundation
+import MXRuntime
+
+/// Copies of a training's buffers, to go back to.
+struct Snapshot {
+  private let buffers: [(name: String, buffer: AlignedBuffer<Float>)]
+  private let copies: [AlignedBuffer<Float>]
+
+  init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
+    buffers = state
+    copies = state.map { _, buffer in
+      let copy = AlignedBuffer<Float>(count: buffer.count)
+      _ = copy.elements.update(from: buffer.elements)
+      return copy
+    }
+  }
+
+  func restore() {
+    for (saved, copy) in zip(buffers, copies) {
+      _ = saved.buffer.elements.update(from: copy.elements)
+    }
+  }
+
+  /// Whether a state has the same buffers with the same bits: none has come, gone or been exchanged meanwhile.
+  func isRestored(in state: [(name: String, buffer: AlignedBuffer<Float>)]) -> Bool {
+    state.map(\.name) == buffers.map(\.name)
+      && zip(state, copies).allSatisfy { current, copy in
+        memcmp(current.buffer.base, copy.base, copy.count * MemoryLayout<Float>.stride) == 0
+      }
+  }
+}

@@ -1,0 +1,61 @@
+import MXCompute
+import MXLinear
+import MXRuntime
+
+/// What every layer of one forward and backward pass shares.
+package struct Pass {
+  /// What computes.
+  package let compute: any TrainingCompute
+  /// The flat buffer of weights.
+  package let weights: AlignedBuffer<Float>
+  /// The moving averages of the weights in the same layout, where Q-EMA is on.
+  package let weightAverages: AlignedBuffer<Float>?
+  /// Q2 of each linear layer's weight, by its number, where it has been made for several passes.
+  package var encodedWeights: [Encoded]?
+  /// Where activations live: until the step ends, or until their layer is done.
+  package let workspace: Workspace
+  /// Seed and step: what random numbers depend on.
+  package let context: StepContext
+  /// Whether drop path is active.
+  package let training: Bool
+  /// Where it is written down what each layer keeps for the backward pass; nil for nowhere.
+  package var account: MemoryAccount?
+
+  /// A pass over a model.
+  package init(
+    _ compute: any TrainingCompute, weights: AlignedBuffer<Float>,
+    weightAverages: AlignedBuffer<Float>? = nil, workspace: Workspace, context: StepContext,
+    training: Bool = false
+  ) {
+    self.compute = compute
+    self.weights = weights
+    self.weightAverages = weightAverages
+    self.workspace = workspace
+    self.context = context
+    self.training = training
+  }
+
+  /// What the backward pass will need.
+  var kept: Arena { workspace.kept }
+  /// What a layer needs while it computes.
+  var scratch: Arena { workspace.scratch }
+  /// Where the time goes, if anybody asked.
+  var profile: StepProfile? { context.profile }
+}
+
+/// What the layers of a forward pass keep for the backward pass, in the order of the data.
+package final class MemoryAccount {
+  /// A layer, and the bytes that it kept.
+  package private(set) var layers: [(name: String, bytes: Int)] = []
+  private var noted = 0
+
+  /// Nothing kept yet.
+  package init() {}
+
+  /// Everything that has been kept since the last note is the layer's.
+  func note(_ layer: @autoclosure () -> String, _ pass: Pass) {
+    let used = pass.kept.usedCount
+    layers.append((layer(), (used - noted) * MemoryLayout<Float>.stride))
+    noted = used
+  }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import MXCompute
+import MXRuntime
+import TestSupport
+import Testing
+
+/// One head of attention among its neighbours: T tokens of K numbers, rows wider than the head.
+struct AttentionSample {
+  let tokens, width: Int
+  /// Numbers between two tokens of q, k and v together, and of the output.
+  var stride: Int { 3 * width + 5 }
+  var outputStride: Int { width + 3 }
+  var scale: Float { 1 / Float(width).squareRoot() }
+  var qkv: [Float]
+  let dOutput: [Float]
+
+  init(tokens: Int, width: Int, _ random: inout TestRandom) {
+    (self.tokens, self.width) = (tokens, width)
+    qkv = random.normals(tokens * (3 * width + 5)).map { 2 * $0 }
+    dOutput = random.normals(tokens * (width + 3))
+  }
+
+  /// Output, dQ, dK and dV, [T, K] each, by a set of kernels.
+  func results(_ kernels: Kernels) -> [[Float]] {
+    let source = Owned(qkv, rows: tokens, columns: stride)
+    let dOut = Owned(dOutput, rows: tokens, columns: outputStride)
+    // What is written beside the head shows.
+    let out = Owned(
+      Array(repeating: 7, count: tokens * outputStride), rows: tokens, columns: outputStride)
+    let gradient = Owned(
+      Array(repeating: 7, count: tokens * stride), rows: tokens, columns: stride)
+    let scratch = AlignedBuffer<Float>(
+      count: kernels.attentionScratch(tokens: tokens, width: width))
+    // Scratch holds anything.
+    scratch.base.update(repeating: .nan, count: scratch.count)
+    let q = source.buffer.base
+    let head = Kernels.AttentionHead(
+      q: q, k: q + width, v: q + 2 * width, stride: stride, outputStride: outputStride,
+      tokens: tokens, width: width, scale: scale)
+    let d = gradient.buffer.base
+    withExtendedLifetime(source) {
+      kernels.attention(head, o: out.buffer.base, scratch: scratch.base)
+      kernels.attentionBackward(
+        head, dOutput: dOut.buffer.base, dq: d, dk: d + width, dv: d + 2 * width,
+        scratch: scratch.base)
+    }
+    for token in 0..<tokens {
+      #expect((width..<outputStride).allSatisfy { out.matrix.row(token)[$0] == 7 })
+      #expect((3 * width..<stride).allSatisfy { gradient.matrix.row(token)[$0] == 7 })
+    }
+    return [columns(out.values, outputStride, 0)]
+      + (0..<3).map { columns(gradient.values, stride, $0 * width) }
+  }
+
+  private func columns(_ values: [Float], _ stride: Int, _ first: Int) -> [Float] {
+    (0..<tokens * width).map { values[$0 / width * stride + first + $0 % width] }
+  }
+
+  /// The same in double precision, by the definition.
+  var definition: [[Float]] {
+    let (q, k) = (columns(qkv, stride, 0), columns(qkv, stride, width))
+    let (v, d) = (columns(qkv, stride, 2 * width), columns(dOutput, outputStride, 0))
+    func dot(_ a: [Float], _ i: Int, _ b: [Float], _ j: Int) -> Double {
+      (0..<width).reduce(0.0) { $0 + Double(a[i * width + $1]) * Double(b[j * width + $1]) }
+    }
+    var results = [[Double]](repeating: Array(repeating: 0, count: tokens * width), count: 4)
+    for i in 0..<tokens {
+      let scores = (0..<tokens).map { dot(q, i, k, $0) * Double(scale) }
+      let powers = scores.map { exp($0 - scores.max()!) }
+      let sum = powers.reduce(0, +)
+      let p = powers.map { $0 / sum }
+      let dp = (0..<tokens).map { dot(d, i, v, $0) }
+      let mean = zip(p, dp).reduce(0.0) { $0 + $1.0 * $1.1 }
+      for j in 0..<tokens {
+        let ds = Double(scale) * p[j] * (dp[j] - mean)
+        for c in 0..<width {
+          let (a, b) = (i * width + c, j * width + c)
+          results[0][a] += p[j] * Double(v[b])
+          results[1][a] += ds * Double(k[b])
+          results[2][b] += ds * Double(q[a])
+          results[3][b] += p[j] * Double(d[a])
+        }
+      }
+    }
+    return results.map { $0.map(Float.init) }
+  }
+}
+
+@Suite("Attention kernels")
+struct AttentionKernelTests {
+  static let shapes = [(1, 1), (2, 16), (17, 16), (33, 20), (50, 64), (100, 33), (197, 64)]
+
+  @Test("follow the definition, forward and backward", arguments: CPU.names)
+  func definition(name: String) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 130)
+    for (tokens, width) in Self.shapes {
+      let sample = AttentionSample(tokens: tokens, width: width, &random)
+      for ((label, result), expected) in zip(
+        zip(["o", "dq", "dk", "dv"], sample.results(kernels)), sample.definition)
+      {
+        // Scores of up to 50 carry an error of 50 units in the last place into the powers.
+        let error = relativeError(result, expected)
+        #expect(error <= 3e-6, "\(label), \(tokens) tokens of \(width): \(error)")
+      }
+    }
+  }
+
+  @Test("give the same bits on every instruction set that multiplies and adds at once")
+  func sameBits() throws {
+    var random = TestRandom(seed: 131)
+    // Without a fused instruction, every term is rounded twice.
+    let fused = Kernels.available.filter { $0.name != "portable" }
+    for (tokens, width) in Self.shapes {
+      let sample = AttentionSample(tokens: tokens, width: width, &random)
+      let results = fused.map { kernels in
+        sample.results(kernels).map { $0.map(\.bitPattern) }
+      }
+      for (kernels, result) in zip(fused, results) {
+        #expect(result == results[0], "\(kernels.name), \(tokens) tokens of \(width)")
+      }
+    }
+  }
+
+  @Test(
+    "a query or a key that is not finite shows in the output",
+    arguments: CPU.names,
+    [(part: 0, value: Float.nan), (part: 0, value: .infinity), (part: 1, value: .nan)])
+  func broken(name: String, place: (part: Int, value: Float)) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 132)
+    var sample = AttentionSample(tokens: 20, width: 16, &random)
+    sample.qkv[3 * sample.stride + place.part * 16 + 2] = place.value
+    let output = sample.results(kernels)[0]
+    // A query reaches its own token, a key all.
+    let reached = place.part == 0 ? 3 * 16..<4 * 16 : 0..<20 * 16
+    #expect(output[reached].allSatisfy { $0.isNaN })
+  }
+}

@@ -1,0 +1,27 @@
+import MXCompute
+import MXFormats
+import TestSupport
+
+extension MXMatrix {
+  /// All bytes, with what fills up the last panel and the last group.
+  var bytes: [UInt8] { Array(UnsafeBufferPointer(start: view.codes, count: byteCount)) }
+}
+
+extension TestRandom {
+  /// A matrix of random codes, with scale bytes drawn from `scales`, along rows.
+  mutating func quantizedMatrix(
+    _ format: ElementFormat, rows: Int, columns: Int, scales: [UInt8]
+  ) -> QuantizedMatrix {
+    let shape = GroupAxis.rows.scaleShape(rows: rows, columns: columns)
+    return QuantizedMatrix(
+      format: format, axis: .rows, rows: rows, columns: columns,
+      codes: (0..<rows * columns).map { _ in UInt8(integer(below: 16)) },
+      scales: (0..<shape.rows * shape.columns).map { _ in scales[integer(below: scales.count)] })
+  }
+}
+
+/// Whether two results are the same numbers, bit by bit; a NaN equals any NaN.
+func sameBits(_ a: [Float], _ b: [Float]) -> Bool {
+  a.count == b.count
+    && zip(a, b).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) }
+}
