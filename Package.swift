@@ -2,7 +2,8 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md), and every one that is used is declared here:
-// tetrajet → Reports → Training → {ImageData, VisionModels, Oscillation} → MXLinear → {MXFormats, CMXKernels, MXRuntime};
+// tetrajet → Reports → Training → {ImageData, EventFiles, VisionModels, Oscillation} → MXLinear → MXCompute →
+// {MXFormats, CMXKernels, MXRuntime};
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 //
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
@@ -42,7 +43,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ImageData", "VisionModels", "Oscillation", "MXLinear", "MXCompute", "MXFormats",
+        "ImageData", "EventFiles", "VisionModels", "Oscillation", "MXLinear", "MXCompute",
+        "MXFormats",
         "MXRuntime", "Files",
         .product(name: "Yams", package: "Yams"),
       ]
@@ -50,6 +52,7 @@ let package = Package(
     .target(
       name: "ImageData",
       dependencies: ["MXRuntime", "Files", "CDigits", "CImageDecoding", "CPNG", "CZlib"]),
+    .target(name: "EventFiles", dependencies: ["Files"]),
     .target(name: "CDigits", exclude: ["Data"]),
     .target(
       name: "CImageDecoding", dependencies: ["CJPEG", "CPNG"],
@@ -142,7 +145,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "ImageData", "Oscillation", "VisionModels", "MXLinear", "MXCompute",
+        "Training", "EventFiles", "ImageData", "Oscillation", "VisionModels", "MXLinear",
+        "MXCompute",
         "MXFormats",
         "MXRuntime",
         "Files", "own-remedy", "TestSupport",
@@ -151,7 +155,8 @@ let package = Package(
     .testTarget(
       name: "tetrajetTests",
       dependencies: [
-        "tetrajet", "count-step-allocations", "Training", "ImageData", "VisionModels", "MXLinear",
+        "tetrajet", "count-step-allocations", "Training", "EventFiles", "ImageData", "VisionModels",
+        "MXLinear",
         "MXCompute", "MXFormats", "MXRuntime", "Files", "Fuzzing", "TestSupport",
       ]),
   ],

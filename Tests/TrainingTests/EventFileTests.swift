@@ -1,3 +1,4 @@
+import EventFiles
 import Files
 import Foundation
 import TestSupport
@@ -11,7 +12,7 @@ struct EventFileTests {
     for step in steps {
       var line = JSONLine()
       line.add("train_loss", Double(step))
-      try file.append(line, step: step)
+      try file.append(EventValue.values(of: line), step: step)
     }
   }
 

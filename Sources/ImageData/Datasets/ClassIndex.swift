@@ -10,9 +10,6 @@ struct ClassIndex: Sendable {
   /// What the class of each label is called.
   let names: [String]
 
-  /// The file that is looked for beside the classes' folders or archives.
-  static let fileName = "classes.txt"
-
   /// Labels in the order of the folders' names, which are sorted by their bytes.
   init(sorted folders: [String]) {
     (path, self.folders, names) = (nil, folders, folders.map(RawName.text))
@@ -69,8 +66,8 @@ struct ClassIndex: Sendable {
   ///
   /// - Throws: `FileError`, `DatasetError`.
   init?(in listing: FolderListing) throws {
-    guard listing.files.contains(Self.fileName) else { return nil }
-    let path = listing.path(Self.fileName)
+    guard listing.files.contains(ClassList.fileName) else { return nil }
+    let path = listing.path(ClassList.fileName)
     try self.init(readFile(path), path: path)
   }
 

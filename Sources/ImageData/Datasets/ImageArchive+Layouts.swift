@@ -14,7 +14,7 @@ extension ImageArchive {
     var list: TarEntry?
     for entry in entries where entry.name.hasPrefix(top) {
       let parts = entry.name.dropFirst(top.count).split(separator: "/")
-      if parts.count == 1, parts[0] == ClassIndex.fileName { list = entry }
+      if parts.count == 1, parts[0] == ClassList.fileName { list = entry }
       guard parts.count >= 2, SideName.isSide(parts[0]),
         !parts.dropFirst().contains(where: FolderListing.isHidden)
       else { continue }
@@ -65,7 +65,7 @@ extension ImageArchive {
         let file = entry.name.split(separator: "/").last ?? ""
         side.classes[String(file.dropLast(4)), default: []] += try archive.entries(inside: entry)
           .filter { !$0.name.contains("/.") }.map { Member($0, from: start) }
-      } else if entry.name != ClassIndex.fileName {
+      } else if entry.name != ClassList.fileName {
         members.append(entry)
       }
     }
@@ -94,7 +94,7 @@ extension ImageArchive {
   ) throws -> DatasetSides {
     let side = try side(archive, entries)
     guard !side.classes.isEmpty else { throw DatasetError(path: path, fault: .noTrainFolder) }
-    let list = entries.first { $0.name == ClassIndex.fileName }
+    let list = entries.first { $0.name == ClassList.fileName }
     let index = try list.map { try ClassIndex(archive.read($0), path: archive.name($0)) }
     return DatasetSides(
       classes: try ImageArchive(archive, path: path, side, listedBy: index, isTraining: true),

@@ -25,7 +25,7 @@ struct ImageFolder: ClassedImages {
     let classes = try ClassIndex.of(folders, in: path, listedBy: index, isTraining: isTraining)
     let placed = classes.placed(folders)
     var passedOver = PassedOver()
-    for name in listing.files where name != ClassIndex.fileName {
+    for name in listing.files where name != ClassList.fileName {
       let kind = ImageFormat.isImage(name) ? "outside of the class folders" : nil
       let file = listing.path(name)
       if let kind { passedOver.add(file, kind: kind) } else { passedOver.add(file) }

@@ -3,6 +3,7 @@ import MXRuntime
 import Synchronization
 
 extension CPU {
+  /// As `Compute` says; slices are whole groups in either direction.
   public func encode(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
     random: RandomStream, arena: Arena
@@ -21,6 +22,7 @@ extension CPU {
     }
   }
 
+  /// As `Compute` says, strip by strip of 32 rows.
   public func encodeOnce(
     _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
     _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
@@ -46,6 +48,7 @@ extension CPU {
     return (left.operand, right.operand, left.broken, right.broken)
   }
 
+  /// As `Compute` says; codes along rows become codes along columns without numbers in memory.
   public func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
@@ -67,6 +70,7 @@ extension CPU {
     }
   }
 
+  /// As `Compute` says, of codes along rows.
   public func decode(_ operand: Encoded, into values: FloatMatrix) {
     precondition(operand.shape == (values.rows, values.columns), "decoded into another shape")
     switch operand.content {
@@ -77,6 +81,7 @@ extension CPU {
     }
   }
 
+  /// As `Compute` says, counted slice by slice.
   public func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream

@@ -2,6 +2,7 @@ import MXFormats
 import MXRuntime
 
 extension CPU {
+  /// As `Compute` says: codes by the tile of the instruction set, numbers by BLAS.
   public func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena

@@ -7,7 +7,7 @@ enum WeightFolder {
 
   /// The file that a path stands for; the path itself where it is no folder.
   ///
-  /// - Throws: `PretrainedError` where the model lies in several files, or in a format of Python's own.
+  /// - Throws: `WeightFileError` where the model lies in several files, or in a format of Python's own.
   static func file(of path: String) throws -> String {
     let files = FileManager.default
     var isFolder: ObjCBool = false
@@ -22,10 +22,10 @@ enum WeightFolder {
     let index = "\(pretrainedName).index.json"
     if others.contains(index) {
       let shards = others.count { $0.hasPrefix("model-") && $0.hasSuffix(".safetensors") }
-      throw PretrainedError.sharded(folder: path, index: index, files: shards)
+      throw WeightFileError.sharded(folder: path, index: index, files: shards)
     }
-    if let pickle = others.sorted().first(where: PretrainedError.isPickle) {
-      throw PretrainedError.pickle("\(path)/\(pickle)")
+    if let pickle = others.sorted().first(where: WeightFileError.isPickle) {
+      throw WeightFileError.pickle("\(path)/\(pickle)")
     }
     return "\(path)/\(RunDirectory.lastName)"
   }

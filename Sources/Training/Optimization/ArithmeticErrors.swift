@@ -6,6 +6,7 @@ import MXLinear
 
 extension NonFiniteTensor: ReportableError {
   package var category: ErrorCategory { .arithmetic }
+  /// One line: what, where, and what to try.
   public var description: String {
     "\(tensor) holds a NaN or an infinity" + (step.map { " at step \($0)" } ?? "")
       + "; try a lower learning rate, a longer warm-up, or optimizer.clip_gradient_norm"

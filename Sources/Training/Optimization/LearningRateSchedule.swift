@@ -5,18 +5,10 @@ import Foundation
 /// The authors' loop sets the rate at the end of each epoch, by the number of the epoch that ends: epoch e trains at
 /// the schedule's value of e − 1. `schedule.unit: epoch` with `schedule.lag_epochs: 1` is that.
 package struct LearningRateSchedule: Sendable {
-  /// What the rate is a function of.
-  package enum Unit: String, CaseIterable, Sendable {
-    /// Every step has a rate of its own.
-    case step
-    /// The steps of an epoch have that of its first.
-    case epoch
-  }
-
   private let peak, warmupStart, final: Double
   private let warmupSteps, totalSteps, lag: Double
   private let stepsPerEpoch: Int
-  private let unit: Unit
+  private let unit: Recipe.Schedule.Unit
 
   /// The schedule of a recipe whose epochs have `stepsPerEpoch` steps.
   package init(_ recipe: Recipe, stepsPerEpoch: Int) {

@@ -1,12 +1,7 @@
 import Files
-import Foundation
 
 /// A file of pretrained weights that cannot be used.
 package enum PretrainedError: ReportableError, Equatable {
-  /// A format of Python's own.
-  case pickle(String)
-  /// A folder whose model lies in several files.
-  case sharded(folder: String, index: String, files: Int)
   /// No block of the model finds its weights.
   case nothingFits(path: String, architecture: String)
   /// The file's model computes something that this one does not; `tensor` shows it.
@@ -22,19 +17,8 @@ package enum PretrainedError: ReportableError, Equatable {
   /// One line.
   package var description: String { oneLine(text) }
 
-  /// Whether a file's name says that Python's pickle wrote it.
-  static func isPickle(_ name: String) -> Bool {
-    ["pth", "pt", "bin", "ckpt", "npz"].contains((name as NSString).pathExtension.lowercased())
-  }
-
   private var text: String {
     switch self {
-    case .pickle(let path):
-      "\(path) is not safetensors; convert it in Python: from safetensors.torch import save_file; import torch; "
-        + "save_file(torch.load('\(path)', weights_only=True), 'weights.safetensors') (take ['model'] of it where "
-        + "the weights lie there)"
-    case .sharded(let folder, let index, let files):
-      "\(folder): the model lies in \(files) files, which \(index) lists; \(ForeignFormat.joining)"
     case .nothingFits(let path, let architecture):
       "\(path): no block of this '\(architecture)' model finds its weights there; is model.preset, model.width or "
         + "model.architecture another one?"

@@ -156,7 +156,7 @@ extension VisionModel {
 ///
 /// - Throws: `PretrainedError`, `SafetensorsError`, `FileError`.
 func openPretrained(_ path: String) throws -> WeightFile {
-  if PretrainedError.isPickle(path) { throw PretrainedError.pickle(path) }
+  if WeightFileError.isPickle(path) { throw WeightFileError.pickle(path) }
   return try WeightFile(Checkpoint.open(path))
 }
 

@@ -102,6 +102,14 @@ package struct Recipe: Equatable, Sendable {
 
   /// `schedule.*`
   package struct Schedule: Equatable, Sendable {
+    /// What the rate is a function of.
+    package enum Unit: String, CaseIterable, Sendable {
+      /// Every step has a rate of its own.
+      case step
+      /// The steps of an epoch have that of its first.
+      case epoch
+    }
+
     /// Epochs of linear warm-up.
     package var warmupEpochs: Float = 1
     /// The learning rate at the first step.
@@ -109,7 +117,7 @@ package struct Recipe: Equatable, Sendable {
     /// The learning rate at the end of the cosine.
     package var finalLearningRate: Float = 1e-5
     /// Whether every step has a rate of its own, or every epoch.
-    package var unit = LearningRateSchedule.Unit.step
+    package var unit = Unit.step
     /// Epochs by which the schedule comes late: 1 for the authors' loop.
     package var lagEpochs: Float = 0
   }

@@ -1,3 +1,4 @@
+import EventFiles
 import Files
 import Foundation
 import ImageData
@@ -305,7 +306,7 @@ package struct Trainer {
   /// Writes a line of metrics to every file that takes them.
   private func log(_ line: JSONLine) throws {
     try directory.append(line)
-    try events?.append(line, step: state.step)
+    try events?.append(EventValue.values(of: line), step: state.step)
   }
 
   /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.

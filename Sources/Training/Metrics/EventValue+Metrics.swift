@@ -1,9 +1,8 @@
+import EventFiles
 import Files
 import MXCompute
-import Oscillation
 
-/// A value of a line of metrics under the tag by which TensorBoard shows it. The part of a tag
-/// before the first slash is the group of its chart.
+/// The values of a line of metrics under the tags by which TensorBoard shows them.
 ///
 /// | in `metrics.jsonl` | tag |
 /// |---|---|
@@ -20,20 +19,7 @@ import Oscillation
 /// `step` is every value's place on the axis. Numbers are stored in single precision; one that is
 /// not finite, null in the metrics, is stored as it is. Trajectories stay in the metrics: they are
 /// tables, not points on a curve.
-package struct EventValue {
-  /// A number or a histogram.
-  package enum Content: Equatable {
-    /// A point on a curve.
-    case scalar(Float)
-    /// A histogram.
-    case histogram(BinnedHistogram)
-  }
-
-  /// By what name it is shown.
-  package let tag: String
-  /// What is shown.
-  package let content: Content
-
+extension EventValue {
   /// The values of a line of metrics, in its order.
   package static func values(of line: JSONLine) -> [EventValue] {
     line.members.flatMap { key, value -> [EventValue] in
@@ -82,16 +68,5 @@ package struct EventValue {
       values.append(mean)
     }
     return values
-  }
-
-  /// `Summary.Value`: tag = 1, simple_value = 2, histo = 5.
-  var message: ProtobufWriter {
-    var message = ProtobufWriter()
-    message.add(1, tag)
-    switch content {
-    case .scalar(let number): message.add(2, number)
-    case .histogram(let histogram): message.add(5, histogram.message)
-    }
-    return message
   }
 }

@@ -49,7 +49,7 @@ extension DatasetError.Fault {
     case .emptyClass(let others):
       "no image found in this class folder\(others.isEmpty ? "" : " (but \(others))"), expected "
         + "files that end in \(Self.endings); add some; or remove the folder, on both sides; or, to "
-        + "keep a class without images to train on, list all classes in \(ClassIndex.fileName) "
+        + "keep a class without images to train on, list all classes in \(ClassList.fileName) "
         + "beside the sides, a line each"
     case .allEmpty:
       "no image found in any class folder, expected files that end in \(Self.endings); add some"
@@ -75,7 +75,7 @@ extension DatasetError.Fault {
       + (isTraining
         ? "add images of it to train on, or rename or remove it on the other side"
         : isArchive
-          ? "rename or add it, or list all classes in \(ClassIndex.fileName) beside the archives: "
+          ? "rename or add it, or list all classes in \(ClassList.fileName) beside the archives: "
             + "then the test side may lack some"
           : "rename or add it: where there is nothing to test it with, an empty folder will do")
   }

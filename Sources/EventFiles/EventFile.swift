@@ -23,14 +23,14 @@ package struct EventFile: Sendable {
     path = "\(folder)/\(Self.prefix)\(max(now, seconds ?? 0)).\(Self.host)"
   }
 
-  /// Adds all values of a line of metrics, whole or not at all.
+  /// Adds all values of a step, whole or not at all.
   ///
   /// - Throws: `FileError`.
-  package func append(_ line: JSONLine, step: Int) throws {
+  package func append(_ values: [EventValue], step: Int) throws {
     let seconds = Date().timeIntervalSince1970
     let file = try FileDescriptor(appending: path)
     let head = try file.length() == 0 ? RecordFraming.record(Event.head(seconds: seconds)) : []
-    let event = Event.summary(EventValue.values(of: line), step: step, seconds: seconds)
+    let event = Event.summary(values, step: step, seconds: seconds)
     try file.append(head + RecordFraming.record(event))
   }
 
