@@ -8,7 +8,7 @@ extension ParameterTable {
     return entries.map { entry in
       .floats(
         prefix + entry.name, shape: entry.shape,
-        UnsafeBufferPointer(start: buffer.base + entry.offset, count: entry.count))
+        UnsafeBufferPointer(rebasing: buffer.elements[entry.range]))
     }
   }
 
@@ -80,9 +80,7 @@ extension ParameterTable {
         finite
         ? try file.finiteFloats(name, shape: entry.shape)
         : try file.floats(name, shape: entry.shape)
-      values.withUnsafeBufferPointer {
-        (buffer.base + entry.offset).update(from: $0.baseAddress!, count: entry.count)
-      }
+      _ = buffer.elements[entry.range].update(from: values)
     }
   }
 }

@@ -15,24 +15,24 @@ package struct Trainer {
   package var hasCheckpoint: Bool { directory.hasCheckpoint }
 
   let recipe: Recipe
-  private let directory: RunDirectory
+  let directory: RunDirectory
   /// Nil where the recipe asks for none.
   private let events: EventFile?
   private let observer: any TrainingObserver
   let data: ImageDatasets
-  private let origin: RunOrigin
+  let origin: RunOrigin
   let training: TrainingStep
   let loader: BatchLoader
   let stepsPerEpoch: Int
   private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
   let memory: Double
-  private(set) var state: ResumeState
+  var state: ResumeState
   /// Of the running epoch.
   private(set) var meter: Meter
-  private var lastSave = ContinuousClock.now
+  var lastSave = ContinuousClock.now
   /// The step of the last checkpoint that was written or read; nil before the first.
-  package private(set) var savedStep: Int?
+  package internal(set) var savedStep: Int?
 
   /// Prepares a new run in a new folder.
   ///
@@ -307,34 +307,6 @@ package struct Trainer {
   private func log(_ line: JSONLine) throws {
     try directory.append(line)
     try events?.append(EventValue.values(of: line), step: state.step)
-  }
-
-  /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
-  private mutating func save(isBest: Bool) throws {
-    try training.checkIsFinite(step: state.step)
-    try writeCheckpoint(directory.last, training.weights)
-    if recipe.checkpoints.keep > 0 {
-      try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
-      directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
-    }
-    if isBest { try writeCheckpoint(directory.best, training.weights) }
-    if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
-    try saveState()
-  }
-
-  /// Saves what a resume goes on from.
-  private mutating func saveState() throws {
-    try training.checkIsFinite(step: state.step)
-    state.sums = meter.sums
-    try state.write(directory.resume, training, origin, place: directory.placeResume)
-    (lastSave, savedStep) = (.now, state.step)
-  }
-
-  private func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
-    try Checkpoint.write(
-      path, model: training.model, weights: weights,
-      averages: training.averages(step: state.step), recipe: recipe,
-      classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
   }
 
   /// The score of the averaged weights, where there are any.

@@ -1,0 +1,31 @@
+import MXRuntime
+
+extension Trainer {
+  /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
+  mutating func save(isBest: Bool) throws {
+    try training.checkIsFinite(step: state.step)
+    try writeCheckpoint(directory.last, training.weights)
+    if recipe.checkpoints.keep > 0 {
+      try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
+      directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
+    }
+    if isBest { try writeCheckpoint(directory.best, training.weights) }
+    if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
+    try saveState()
+  }
+
+  /// Saves what a resume goes on from.
+  mutating func saveState() throws {
+    try training.checkIsFinite(step: state.step)
+    state.sums = meter.sums
+    try state.write(directory.resume, training, origin, place: directory.placeResume)
+    (lastSave, savedStep) = (.now, state.step)
+  }
+
+  func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
+    try Checkpoint.write(
+      path, model: training.model, weights: weights,
+      averages: training.averages(step: state.step), recipe: recipe,
+      classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
+  }
+}
