@@ -7,7 +7,9 @@ import PackageDescription
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 //
 // OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
-let openBLAS = Target.Dependency.target(name: "COpenBLAS", condition: .when(platforms: [.linux]))
+// A package that wants 4-bit matrices alone leaves the trait out: `traits: []`.
+let openBLAS = Target.Dependency.target(
+  name: "COpenBLAS", condition: .when(platforms: [.linux], traits: ["BLAS"]))
 
 // Warnings are errors where the project itself is checked, not where somebody builds it with a newer
 // compiler.
@@ -20,10 +22,18 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "MXFormats", targets: ["MXFormats"]),
-    .library(name: "MXCompute", targets: ["MXCompute"]),
-    .library(name: "MXLinear", targets: ["MXLinear"]),
+    // What their interfaces speak of comes along.
+    .library(name: "MXCompute", targets: ["MXCompute", "MXFormats", "MXRuntime"]),
+    .library(name: "MXLinear", targets: ["MXLinear", "MXCompute", "MXFormats", "MXRuntime"]),
 
     .executable(name: "tetrajet", targets: ["tetrajet"]),
+  ],
+  traits: [
+    .trait(
+      name: "BLAS",
+      description:
+        "Multiply single-precision matrices by the system's BLAS, and not by plain loops."),
+    .default(enabledTraits: ["BLAS"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -2,15 +2,13 @@ import MXFormats
 import TestSupport
 import Testing
 
-@Suite(
-  "The oracle agrees with the golden vectors bit for bit",
-  .enabled(if: Golden.isAvailable, Golden.absence))
+@Suite("The oracle agrees with the golden vectors bit for bit")
 struct GoldenQuantizerTests {
   @Test("codes, scales and values of every format, rule, axis, kind and shape")
   func quantizers() throws {
     let file = try Golden.open("quantizers")
     let cases = file.entries.map(\.name).filter { $0.hasSuffix(".x") }
-    #expect(cases.count == 80)
+    #expect(cases.count == (Golden.isWhole ? 80 : 28))
     for name in cases {
       let stem = String(name.dropLast(2))
       let parts = stem.split(separator: ".").map(String.init)

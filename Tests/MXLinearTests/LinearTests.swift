@@ -8,7 +8,7 @@ import Testing
 struct LinearTests {
   @Test(
     "agrees with the golden vectors, each quantizer alone and all together, by either engine",
-    .enabled(if: Golden.isAvailable, Golden.absence), arguments: Engine.allCases)
+    arguments: Engine.allCases)
   func golden(engine: Engine) throws {
     let file = try Golden.open("linear")
     var ema = LinearRecipe.tetrajet
@@ -17,7 +17,7 @@ struct LinearTests {
       ("tetrajet", LinearRecipe.tetrajet), ("microscaling", .microscaling), ("tetrajet_ema", ema),
     ]
     let cases = file.entries.map(\.name).filter { $0.hasSuffix(".y") }
-    #expect(cases.count > 20)
+    #expect(cases.count == (Golden.isWhole ? 30 : 3))
     for name in cases {
       let parts = name.split(separator: ".").map(String.init)
       let (shape, method, which) = (parts[0], parts[1], parts[2])
@@ -35,7 +35,9 @@ struct LinearTests {
         d: sizes[1], c: sizes[2], recipe: recipe, engine: engine)
       let stem = parts.dropLast().joined(separator: ".")
       for (key, values) in result.all {
-        let error = relativeError(values, try file.floats("\(stem).\(key)"))
+        // Of the cut, the first rows.
+        let expected = try file.floats("\(stem).\(key)")
+        let error = relativeError(Array(values.prefix(expected.count)), expected)
         #expect(error <= 1e-6, "\(engine) \(stem).\(key): \(error)")
       }
     }

@@ -25,36 +25,36 @@ func buffer(_ values: some Collection<Float>) -> AlignedBuffer<Float> {
 struct MeasureTests {
   let arena = Arena(chunkCount: 1 << 16)
 
-  @Test(
-    "oscillation ratio, period and confidence agree with the golden vectors",
-    .enabled(if: Golden.isAvailable, Golden.absence))
+  @Test("oscillation ratio, period and confidence agree with the golden vectors")
   func golden() throws {
     let file = try Golden.open("oscillation")
-    let (rows, columns) = (32, 64)
+    let shape = try file.entry("weights").shape
+    let (rows, columns) = (shape[1], shape[2])
+    let count = rows * columns
     let weights = try file.floats("weights", shape: [31, rows, columns])
     let ratio = try file.floats("oscillation_ratio").map(Double.init)
     let period = try file.floats("period_k1_16_k2_5").map { Int($0) }
     let confidence = try file.floats("quantization_confidence").map(Double.init)
     let quantizer = WeightQuantizer(oneTensor(rows, columns), LinearRecipe.tetrajet[.q2])
     let window = MovementWindow(quantizer, cpu, arena: arena)
-    let steps = (0..<31).map { buffer(weights[$0 * 2048..<($0 + 1) * 2048]) }
+    let steps = (0..<31).map { buffer(weights[$0 * count..<($0 + 1) * count]) }
     window.begin(steps[0], averages: nil)
     for step in steps.dropFirst() { window.add(step, averages: nil) }
-    for element in 0..<2048 {
+    for element in 0..<count {
       let found = window.ratio(5 + element)
       #expect(abs(Double(found) - ratio[element]) <= 1e-5 * ratio[element])
       #expect(
         Int(RampingRule(k1: 16, k2: 5, limit: 0x1p20).period(found)) == period[element])
     }
     let measured = QuantizationConfidence(steps[30], quantizer, by: cpu)
-    let mean = confidence.reduce(0, +) / 2048
+    let mean = confidence.reduce(0, +) / Double(count)
     #expect(abs(measured.all.mean - mean) < 1e-6)
     var histogram = [Int](repeating: 0, count: 20)
     for value in confidence { histogram[min(Int(value * 20), 19)] += 1 }
     #expect(measured.all.histogram == histogram)
     #expect(measured.layers.map(\.name) == ["weight"])
     let statistics = OscillationStatistics(window)
-    #expect(statistics.oscillatingShare == Double(ratio.count { $0 > 16 }) / 2048)
+    #expect(statistics.oscillatingShare == Double(ratio.count { $0 > 16 }) / Double(count))
     #expect(abs(Double(statistics.ratioPercentiles[3].value) - ratio.max()!) < 1e-3)
   }
 

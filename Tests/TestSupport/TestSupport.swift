@@ -3,9 +3,9 @@ import Foundation
 import MXRuntime
 import Testing
 
-/// Golden vectors that other implementations agree with. They are too large for the repository: the
-/// tests that need them run where `TETRAJET_GOLDEN` names their folder, or where a folder
-/// `shared/golden` lies beside the checkout.
+/// Golden vectors that other implementations agree with. The whole of them is too large for the repository, which has a
+/// cut (`Tests/Golden`): the whole is used where `TETRAJET_GOLDEN` names its folder, or where a folder `shared/golden` lies
+/// beside the checkout. Of models there is no cut.
 package enum Golden {
   private static let folder: String? = {
     let beside = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -14,14 +14,17 @@ package enum Golden {
     return FileManager.default.fileExists(atPath: folder) ? folder : nil
   }()
 
-  /// Whether the vectors are there.
-  package static var isAvailable: Bool { folder != nil }
+  /// Whether the vectors are there as a whole.
+  package static var isWhole: Bool { folder != nil }
 
-  /// Why tests that need them are skipped.
+  /// Why tests that need the whole are skipped.
   package static let absence: Comment = "TETRAJET_GOLDEN names no folder of golden vectors"
 
   /// The path of a file of vectors.
-  package static func path(_ name: String) -> String { "\(folder ?? ".")/\(name).safetensors" }
+  package static func path(_ name: String) -> String { "\(folder ?? cut)/\(name).safetensors" }
+
+  private static let cut = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../Golden").standardized.path
 
   /// Opens a file of vectors.
   package static func open(_ name: String) throws -> SafetensorsFile {

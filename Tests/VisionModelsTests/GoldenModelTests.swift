@@ -44,7 +44,7 @@ struct ModelStep {
   }
 }
 
-@Suite("The models agree with timm's", .enabled(if: Golden.isAvailable, Golden.absence))
+@Suite("The models agree with timm's", .enabled(if: Golden.isWhole, Golden.absence))
 struct GoldenModelTests {
   @Test(
     "in logits, loss and every gradient, by either engine",

@@ -66,6 +66,13 @@ public final class Arena {
     FloatMatrix(allocate(rows * columns), rows: rows, columns: columns)
   }
 
+  /// A matrix of the values that `value` gives for the places in row-major order, valid as above.
+  public func matrix(rows: Int, columns: Int, _ value: (Int) -> Float) -> FloatMatrix {
+    let matrix = matrix(rows: rows, columns: columns)
+    for place in 0..<matrix.count { matrix.base[place] = value(place) }
+    return matrix
+  }
+
   /// The most numbers that have been in use at once.
   package private(set) var peakCount = 0
 
