@@ -94,38 +94,11 @@ public struct MXMatrix: ~Copyable {
   public init(_ matrix: QuantizedMatrix) {
     self.init(
       rows: matrix.rows, columns: matrix.columns, axis: matrix.axis, format: matrix.format)
-    let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
-    for lane in 0..<view.lanes {
-      for element in 0..<view.length {
-        let place = view.place(lane: lane, element: element)
-        view.codes[place.byte] |= lanewise.codes[lane * view.length + element] << place.shift
-      }
-      for group in 0..<view.groups {
-        view.scales[view.scalePlace(lane: lane, group: group)] =
-          lanewise.scales[lane * view.groups + group]
-      }
-    }
+    view.write(matrix)
   }
 
   /// The codes and scales, laid out plainly. `PackedMatrix(packing:)` makes the published layout of it.
-  public var quantized: QuantizedMatrix {
-    var codes = [UInt8](repeating: 0, count: view.lanes * view.length)
-    var scales = [UInt8](repeating: 0, count: view.lanes * view.groups)
-    for lane in 0..<view.lanes {
-      for element in 0..<view.length {
-        let place = view.place(lane: lane, element: element)
-        codes[lane * view.length + element] = view.codes[place.byte] >> place.shift & 15
-      }
-      for group in 0..<view.groups {
-        scales[lane * view.groups + group] =
-          view.scales[view.scalePlace(lane: lane, group: group)]
-      }
-    }
-    let lanewise = QuantizedMatrix(
-      format: format, axis: .rows, rows: view.lanes, columns: view.length, codes: codes,
-      scales: scales)
-    return axis == .rows ? lanewise : lanewise.transposed
-  }
+  public var quantized: QuantizedMatrix { view.quantized(axis: axis) }
 
   /// The matrix quantized again with groups along columns, from its 4-bit values: double quantization
   /// (the paper's Q4 and Q6).

@@ -67,6 +67,42 @@ public struct MXMatrixView: BitwiseCopyable {
   }
 }
 
+extension MXMatrixView {
+  /// Writes codes and scales that are laid out plainly; the rest becomes zeros.
+  package func write(_ matrix: QuantizedMatrix) {
+    codes.update(
+      repeating: 0, count: Self.byteCount(lanes: lanes, length: length))
+    let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
+    for lane in 0..<lanes {
+      for element in 0..<length {
+        let place = place(lane: lane, element: element)
+        codes[place.byte] |= lanewise.codes[lane * length + element] << place.shift
+      }
+      for group in 0..<groups {
+        scales[scalePlace(lane: lane, group: group)] = lanewise.scales[lane * groups + group]
+      }
+    }
+  }
+
+  /// The codes and scales, laid out plainly, of a matrix whose groups lie along `axis`.
+  package func quantized(axis: GroupAxis) -> QuantizedMatrix {
+    var plain = [UInt8](repeating: 0, count: lanes * length)
+    var plainScales = [UInt8](repeating: 0, count: lanes * groups)
+    for lane in 0..<lanes {
+      for element in 0..<length {
+        let place = place(lane: lane, element: element)
+        plain[lane * length + element] = codes[place.byte] >> place.shift & 15
+      }
+      for group in 0..<groups {
+        plainScales[lane * groups + group] = scales[scalePlace(lane: lane, group: group)]
+      }
+    }
+    let lanewise = QuantizedMatrix(
+      format: format, axis: .rows, rows: lanes, columns: length, codes: plain, scales: plainScales)
+    return axis == .rows ? lanewise : lanewise.transposed
+  }
+}
+
 extension Arena {
   /// A packed matrix of undefined contents for `rows` × `columns` numbers whose groups lie along `axis`, valid
   /// until the arena is released to an earlier mark.

@@ -1,0 +1,133 @@
+import MXFormats
+import MXRuntime
+
+extension Reference {
+  /// As `Compute` says, by the definition of the quantizer.
+  public func encode(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
+    random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    guard let recipe = encoding.quantizer else { return (Encoded(exact: x, axis: axis), 0) }
+    let quantized = quantize(x, averages, axis, recipe, random)
+    let broken = quantized.scales.count { E8M0(byte: $0).isNaN }
+    guard encoding.isCodes else {
+      let values = quantized.values
+      return (
+        Encoded(exact: arena.matrix(rows: x.rows, columns: x.columns) { values[$0] }, axis: axis),
+        broken
+      )
+    }
+    let codes = arena.packed(rows: x.rows, columns: x.columns, axis: axis, format: recipe.format)
+    codes.write(quantized)
+    return (Encoded(.codes(codes), axis: axis), broken)
+  }
+
+  private func quantize(
+    _ x: FloatMatrix, _ averages: FloatMatrix?, _ axis: GroupAxis, _ recipe: QuantizerRecipe,
+    _ random: RandomStream
+  ) -> QuantizedMatrix {
+    Quantizer(
+      format: recipe.format, scaleRule: recipe.scaleRule,
+      rounding: recipe.without(averages).rounding, axis: axis
+    ).quantize(
+      Array(x.elements), rows: x.rows, columns: x.columns, ema: averages.map { Array($0.elements) },
+      randomBits: { random.roundingBits(row: $0, column: $1) })
+  }
+
+  /// As `Compute` says; the sums of strips of 32 rows join those of their slice.
+  public func encodeOnce(
+    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
+    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
+  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int) {
+    reduceRows(x.rows, into: sums) { slice, partial in
+      for start in stride(from: slice.lowerBound, to: slice.upperBound, by: GroupAxis.groupSize) {
+        Self.addColumnSums(
+          of: x, start..<min(start + GroupAxis.groupSize, slice.upperBound), to: &partial)
+      }
+    }
+    let left = encode(
+      x, averages: nil, axis: .rows, rows, random: rowRandom, arena: arena)
+    let right = encode(
+      x, averages: nil, axis: .columns, columns, random: columnRandom, arena: arena)
+    return (left.operand, right.operand, left.broken, right.broken)
+  }
+
+  /// As `Compute` says: what the quantizer makes of the operand's numbers.
+  public func recode(
+    _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    let values: FloatMatrix
+    switch operand.content {
+    case .numbers(let x): values = x
+    case .codes:
+      values = arena.matrix(rows: operand.shape.rows, columns: operand.shape.columns)
+      decode(operand, into: values)
+    }
+    return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
+  }
+
+  /// As `Compute` says.
+  public func decode(_ operand: Encoded, into values: FloatMatrix) {
+    switch operand.content {
+    case .numbers(let x): copy(x, into: values)
+    case .codes(let view):
+      for (place, value) in view.quantized(axis: operand.axis).values.enumerated() {
+        values.elements[place] = value
+      }
+    }
+  }
+
+  /// As `Compute` says.
+  public func losses(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    random: RandomStream
+  ) -> QuantizerLosses {
+    let quantized = quantize(x, averages, axis, quantizer, random)
+    var losses = QuantizerLosses(elements: x.count, saturated: 0, underflowed: 0)
+    for (place, value) in x.elements.enumerated() {
+      let (row, column) = place.quotientAndRemainder(dividingBy: x.columns)
+      let scale = quantized.scale(row: row, column: column)
+      if scale.isNaN { continue }
+      if value.magnitude * scale.reciprocal > quantizer.format.maximum { losses.saturated += 1 }
+      if value != 0, quantized.codes[place] & 7 == 0 { losses.underflowed += 1 }
+    }
+    return losses
+  }
+
+  /// As `Compute` says: `referenceProduct`, and the bias at the end.
+  public func product(
+    _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
+    arena: Arena
+  ) {
+    guard case .codes(let left) = a.content, case .codes(let right) = b.content else {
+      arena.scratch {
+        plain.product(
+          numbers(a, arena), numbers(b, arena), bias: bias, into: c, accumulates: accumulates,
+          arena: arena)
+      }
+      return
+    }
+    // Lane by lane, whatever the axis of the matrix.
+    let sums = referenceProduct(left.quantized(axis: .rows), right.quantized(axis: .rows))
+    for (place, sum) in sums.enumerated() {
+      c.elements[place] =
+        accumulates ? c.elements[place] + sum : sum + (bias?.elements[place % c.columns] ?? 0)
+    }
+  }
+
+  private func numbers(_ operand: Encoded, _ arena: Arena) -> Encoded {
+    guard operand.isCodes else { return operand }
+    let values = arena.matrix(rows: operand.shape.rows, columns: operand.shape.columns)
+    decode(operand, into: values)
+    return Encoded(exact: values, axis: operand.axis)
+  }
+
+  package func copyScales(
+    of operand: Encoded, into scales: AlignedBuffer<UInt8>, at place: Int
+  ) {
+    guard case .codes(let view) = operand.content else { preconditionFailure("no codes") }
+    for (index, scale) in view.quantized(axis: .rows).scales.enumerated() {
+      scales[place + index] = scale
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import MXCompute
+import MXRuntime
+import TestSupport
+import Testing
+import Training
+import VisionModels
+
+@Suite("A training by the definition")
+struct ReferenceTrainingTests {
+  /// Ten steps of a small model of either family, with drop path, on one batch of grey images.
+  static func weights(
+    _ method: Method, swin: Bool, on compute: any TrainingCompute
+  ) throws -> [UInt32] {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (method, method.linearRecipe)
+    recipe.model =
+      swin
+      // Grids of six and three, windows of four: they fill up and roll.
+      ? .swin(imageSize: 12, patchSize: 2, width: 8, depths: [2, 1], heads: [2, 2], windowSize: 4)
+      : ModelConfiguration(imageSize: 8, patchSize: 4, width: 24, depth: 2, heads: 2, mlpRatio: 2)
+    (recipe.model.channels, recipe.model.classes, recipe.model.dropPath) = (1, 10, 0.2)
+    // Early enough to happen in ten steps.
+    (recipe.remedies.qema.startStep, recipe.remedies.freeze.start) = (2, 0.1)
+    (recipe.remedies.qramping.updateEvery, recipe.remedies.qramping.detectionSteps) = (4, 3)
+    (recipe.remedies.oscireset.start, recipe.remedies.oscireset.period) = (0.2, 4)
+    recipe.remedies.oscireset.window = 3
+    let training = try TrainingStep(recipe, compute, stepsPerEpoch: 10)
+    training.schedule = LearningRateSchedule(constant: 2e-3)
+    var random = TestRandom(seed: 120)
+    let batch = 5
+    let images = random.normals(batch * recipe.model.imageSize * recipe.model.imageSize)
+    for step in 0..<10 {
+      _ = try training.run(images, labels: (0..<batch).map { 3 * $0 % 10 }, step: step)
+    }
+    return training.weights.elements.map(\.bitPattern)
+  }
+
+  @Test(
+    "leaves the weights that kernels leave, to the bit, in every method and either family",
+    .enabled(
+      if: cpu.name != "portable", "without a fused instruction attention may round otherwise"),
+    arguments: Method.allCases, [false, true])
+  func bits(method: Method, swin: Bool) throws {
+    let expected = try Self.weights(method, swin: swin, on: Reference())
+    let isSame = try Self.weights(method, swin: swin, on: cpu.on(threads: 3)) == expected
+    #expect(isSame)
+  }
+}
