@@ -75,7 +75,7 @@ struct MetricsFileTests {
     try withFile(text) { path in
       let file = try MetricsFile(path: path)
       #expect(file.damagedLines == 0 && file.records.map(\.step) == [4, 5, 6])
-      #expect(file.records[1].maps["saturation"] == ["q1": 0.5] && file.records[1]["flux"] == nil)
+      #expect(file.records[1].map(.saturation) == ["q1": 0.5] && file.records[1]["flux"] == nil)
       #expect(file.records[2]["train_loss"] == 2.5)
       #expect(file.records[2]["qramping_mean_period"] == 3)
     }
@@ -95,6 +95,19 @@ struct MetricsFileTests {
       #expect(file.damagedLines == 2 && file.records.map(\.step) == [1, 3])
       try MetricsFile.rewind(path, toStep: 2)
       #expect(try readFile(path) == Array("{\"step\": 1}\n".utf8))
+    }
+  }
+
+  @Test("the article on reports has every key of the list, with its title and its tag")
+  func article() throws {
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Documentation/Reports.md").standardized.path
+    let text = String(decoding: try readFile(path), as: UTF8.self)
+    for metric in Metric.allCases {
+      let tag = metric.tag.map { "`\($0)`" } ?? ""
+      #expect(
+        text.contains("\n| `\(metric.rawValue)` | \(metric.title) | \(tag) |\n"),
+        "\(metric.rawValue)")
     }
   }
 }

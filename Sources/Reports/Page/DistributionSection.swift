@@ -10,7 +10,7 @@ struct DistributionSection {
     + "Confidence: the distance to the nearest threshold, 0 on it, 1 in the middle of a bin."
 
   var html: String {
-    let (confidence, latent) = ("confidence_histogram", "latent_histogram")
+    let (confidence, latent) = (Metric.confidenceHistogram, Metric.latentHistogram)
     var together = [
       HistogramChart(
         title: "Quantization confidence at the end, % of weights", xLabel: "confidence",
@@ -28,10 +28,10 @@ struct DistributionSection {
           }))
     }
     let each = groups.enumerated().flatMap { index, group in
-      [(confidence, "confidence"), (latent, "w / S")].map { key, label in
+      [(confidence, "confidence"), (latent, "w / S")].map { metric, label in
         HistogramChart(
           title: "\(group.label): \(label) over training, % of weights", xLabel: label,
-          distributions: overTraining(group, key), showsLegend: true
+          distributions: overTraining(group, metric), showsLegend: true
         ).html
       }
     }
@@ -46,11 +46,12 @@ struct DistributionSection {
 
   /// Counts and their range.
   private func distribution(
-    of window: MetricsRecord, _ key: String, _ group: RunGroup
+    of window: MetricsRecord, _ metric: Metric, _ group: RunGroup
   ) -> (counts: [Double], range: ClosedRange<Double>) {
-    guard key == "latent_histogram" else { return (window.lists[key] ?? [], 0...1) }
-    let end = window["latent_range"].flatMap { $0 > 0 ? $0 : nil } ?? group.latentRange
-    return (window.lists[key] ?? [], -end...end)
+    let counts = window.histogram(metric) ?? []
+    guard metric == .latentHistogram else { return (counts, 0...1) }
+    let end = window[.latentRange].flatMap { $0 > 0 ? $0 : nil } ?? group.latentRange
+    return (counts, -end...end)
   }
 
   private func last(
@@ -65,8 +66,8 @@ struct DistributionSection {
     }
   }
 
-  private func overTraining(_ group: RunGroup, _ key: String) -> [HistogramChart.Distribution] {
-    let windows = group.windows.filter { $0.lists[key] != nil }
+  private func overTraining(_ group: RunGroup, _ metric: Metric) -> [HistogramChart.Distribution] {
+    let windows = group.windows.filter { $0.histogram(metric) != nil }
     guard let first = windows.first, windows.count > 1 else { return [] }
     let middle = windows[windows.count / 2]
     var chosen = windows.count > 2 ? [first, middle, windows[windows.count - 1]] : windows
@@ -78,7 +79,7 @@ struct DistributionSection {
       chosen = chosen.filter { seen.insert($0.step).inserted }
     }
     return chosen.enumerated().map { index, window in
-      let (counts, range) = distribution(of: window, key, group)
+      let (counts, range) = distribution(of: window, metric, group)
       return HistogramChart.Distribution(
         name: "epoch \(fixed(group.epochs(window), 1))", color: index, counts: counts,
         range: range)

@@ -144,21 +144,12 @@ package struct ReportPage {
 
   // MARK: - Curves
 
-  private static let trainingCharts = [
-    ("train_loss", "Training loss", 1.0), ("eval_loss", "Test loss", 1),
-    ("eval_top1", "Top-1 accuracy, %", 1), ("learning_rate", "Learning rate", 1),
-    ("images_per_second", "Images a second", 1),
-    ("loader_wait_share", "Waiting for images, % of the time", 100),
+  private static let trainingCharts: [Metric] = [
+    .trainLoss, .evalLoss, .evalTop1, .learningRate, .imagesPerSecond, .loaderWaitShare,
   ]
 
-  private static let oscillationCharts = [
-    // (Those of r are drawn as ratios, as in the paper's Figure 2.)
-    ("rate_of_change_weight", "r(W): change of the weights a step, ‰", 1000.0),
-    ("rate_of_change_quantized_weight", "r(W_Q): change of the quantized weights a step, ‰", 1000),
-    ("rate_of_change_output", "r(Y): change of the output a step, ‰", 1000),
-    ("oscillating_share", "Share of weights with R_w > 16, %", 100),
-    ("quantization_confidence", "Mean quantization confidence", 1),
-    ("flips_per_step", "Weights whose quantized value changes, a step", 1),
+  private static let oscillationCharts: [Metric] = [
+    .weightRate, .quantizedWeightRate, .outputRate, .oscillatingShare, .confidence, .flips,
   ]
 
   private static let oscillationNote =
@@ -166,20 +157,20 @@ package struct ReportPage {
     + "their quantized values, which go on moving where weights lie near a threshold. R_w is the way a quantized weight goes "
     + "in a window by the way its latent weight goes."
 
-  private func curves(_ wanted: [(key: String, title: String, factor: Double)]) -> String {
+  private func curves(_ wanted: [Metric]) -> String {
     charts(
-      wanted.map { key, title, factor in
+      wanted.map { metric in
         LineChart(
-          title: title, xLabel: "epoch",
+          title: metric.title, xLabel: "epoch",
           curves: groups.enumerated().compactMap { index, group in
-            let points = group.series(key).map {
+            let points = group.series(metric).map {
               SeriesPoint(
-                x: $0.x, y: $0.y * factor, low: $0.low * factor, high: $0.high * factor)
+                x: $0.x, y: $0.y * metric.factor, low: $0.low * metric.factor,
+                high: $0.high * metric.factor)
             }
             return points.isEmpty
               ? nil : LineChart.Curve(name: group.label, color: index, points: points)
-          }, includesZero: key == "loader_wait_share",
-          isLogarithmic: key.hasPrefix("rate_of_change")
+          }, includesZero: metric == .loaderWaitShare, isLogarithmic: metric.isLogarithmic
         ).html
       })
   }
@@ -256,16 +247,16 @@ package struct ReportPage {
   private var losses: String {
     let operands = (1...6).map { "q\($0)" }
     let rows = groups.enumerated().flatMap { index, group -> [String] in
-      guard let window = group.windows.last(where: { $0.maps["saturation"] != nil }) else {
+      guard let window = group.windows.last(where: { $0.map(.saturation) != nil }) else {
         return []
       }
-      return ["saturation", "underflow"].compactMap { kind in
-        guard let shares = window.maps[kind], !shares.isEmpty else { return nil }
+      return [Metric.saturation, .underflow].compactMap { metric in
+        guard let shares = window.map(metric), !shares.isEmpty else { return nil }
         let cells = operands.map { operand in
           "<td>\(shares[operand].map { fixed(100 * $0, 2) } ?? "-")</td>"
         }
         return "<tr><th><span class='key \(colorClass(index))'></span>"
-          + "\(escaped(group.label)), \(kind)</th>\(cells.joined())</tr>"
+          + "\(escaped(group.label)), \(metric.rawValue)</th>\(cells.joined())</tr>"
       }
     }
     if rows.isEmpty { return "" }

@@ -1,4 +1,5 @@
 import Files
+import Training
 import Foundation
 
 /// The table that sets runs side by side: one row a recipe, means and standard deviations over its seeds.
@@ -59,11 +60,11 @@ package struct Comparison: Sendable {
         },
         seeds: group.counted.count, top1: top1, loss: group.estimate(\.loss),
         imagesPerSecond: group.estimate { run in
-          run.summary?.imagesPerSecond ?? run.metrics.last?["images_per_second"]
+          run.summary?.imagesPerSecond ?? run.metrics.last?[.imagesPerSecond]
         },
         peakMemory: group.estimate { $0.summary?.peakMemoryMB },
-        quantizedRate: group.estimate { $0.lateMean("rate_of_change_quantized_weight") },
-        oscillatingShare: group.estimate { $0.lateMean("oscillating_share") },
+        quantizedRate: group.estimate { $0.lateMean(.quantizedWeightRate) },
+        oscillatingShare: group.estimate { $0.lateMean(.oscillatingShare) },
         isBest: isBest,
         pValue: isBest
           ? nil : top1.flatMap { own in best.flatMap(own.probability(ofDifferenceFrom:)) })
@@ -79,16 +80,16 @@ package struct Comparison: Sendable {
     line.add("seeds", row.seeds)
     line.add("folders", row.folders.map(\.path))
     for (key, estimate) in [
-      ("eval_top1", row.top1), ("eval_loss", row.loss),
-      ("rate_of_change_quantized_weight", row.quantizedRate),
-      ("oscillating_share", row.oscillatingShare), ("images_per_second", row.imagesPerSecond),
-      ("peak_memory_mb", row.peakMemory),
+      (Metric.evalTop1.rawValue, row.top1), (Metric.evalLoss.rawValue, row.loss),
+      (Metric.quantizedWeightRate.rawValue, row.quantizedRate),
+      (Metric.oscillatingShare.rawValue, row.oscillatingShare),
+      (Metric.imagesPerSecond.rawValue, row.imagesPerSecond), ("peak_memory_mb", row.peakMemory),
     ] {
       guard let estimate else { continue }
       line.add(key, estimate.mean)
       if let deviation = estimate.deviation { line.add("\(key)_sd", deviation) }
     }
-    if let half = row.top1?.halfInterval { line.add("eval_top1_ci95", half) }
+    if let half = row.top1?.halfInterval { line.add("\(Metric.evalTop1.rawValue)_ci95", half) }
     line.add("best", row.isBest)
     if let value = row.pValue { line.add("p_value", value) }
     if let within = row.isWithinNoise { line.add("within_noise_of_best", within) }

@@ -83,12 +83,12 @@ package struct RunGroup: Sendable {
     Estimate(counted.compactMap(value))
   }
 
-  /// A key of the metrics over training: mean and range at each step at which a seed has said it, over those that have.
-  func series(_ key: String) -> [SeriesPoint] {
+  /// A metric over training: mean and range at each step at which a seed has said it, over those that have.
+  func series(_ metric: Metric) -> [SeriesPoint] {
     var values: [Int: [Double]] = [:]
     for run in counted {
       for record in run.metrics {
-        if let value = record[key] { values[record.step, default: []].append(value) }
+        if let value = record[metric] { values[record.step, default: []].append(value) }
       }
     }
     let stepsPerEpoch = counted.lazy.compactMap(\.stepsPerEpoch).first ?? 1
@@ -101,7 +101,7 @@ package struct RunGroup: Sendable {
 
   /// The lines of the first run that hold statistics of its weights.
   var windows: [MetricsRecord] {
-    counted[0].metrics.filter { $0["quantization_confidence"] != nil }
+    counted[0].metrics.filter { $0[.confidence] != nil }
   }
 
   /// The format of the quantized weights.

@@ -36,11 +36,11 @@ package struct RunRecord: Sendable {
   package var plannedEpochs: Int? { settings["training.epochs"].flatMap(Int.init) }
   /// The last accuracy that was measured, in percent.
   package var top1: Double? {
-    summary?.evalTop1 ?? metrics.lazy.compactMap { $0["eval_top1"] }.last
+    summary?.evalTop1 ?? metrics.lazy.compactMap { $0[.evalTop1] }.last
   }
   /// The last loss that was measured.
   package var loss: Double? {
-    summary?.evalLoss ?? metrics.lazy.compactMap { $0["eval_loss"] }.last
+    summary?.evalLoss ?? metrics.lazy.compactMap { $0[.evalLoss] }.last
   }
 
   /// Reads a run folder.
@@ -119,15 +119,14 @@ package struct RunRecord: Sendable {
     return "; last written \(date.formatted(.iso8601))"
   }
 
-  /// A key's mean over the lines of the second half of training that have it, as in `summary.json`; nil without any.
-  func lateMean(_ key: String) -> Double? {
-    let end = metrics.last?.step ?? 0
-    return Estimate(metrics.filter { 2 * $0.step > end }.compactMap { $0[key] })?.mean
+  /// A metric's mean over the second half of training, as in `summary.json`.
+  func lateMean(_ metric: Metric) -> Double? {
+    metrics.lateMean(metric, steps: metrics.last?.step ?? 0)
   }
 
   /// Steps an epoch, from the first evaluation; nil where there was none.
   var stepsPerEpoch: Double? {
-    metrics.first { $0.step > 0 && $0["eval_top1"] != nil }
+    metrics.first { $0.step > 0 && $0[.evalTop1] != nil }
       .map { Double($0.step) / Double($0.epoch + 1) }
   }
 }

@@ -23,25 +23,21 @@ extension EventValue {
   /// The values of a line of metrics, in its order.
   package static func values(of line: JSONLine) -> [EventValue] {
     line.members.flatMap { key, value -> [EventValue] in
-      switch (key, value) {
-      case ("step", _): []
-      case ("confidence_histogram", .integers(let counts)): [histogram("confidence/all", counts)]
-      case ("latent_histogram", .integers(let counts)):
-        [latentHistogram(counts, range: line["latent_range"]?.number)]
-      case ("confidence_layers", .objects(let layers)): layers.flatMap(layer)
+      if key == "step" { return [] }
+      let metric = Metric(rawValue: key)
+      guard metric == nil || metric?.tag != nil else { return [] }
+      // What no list has, remedies report; the epoch is the training's.
+      let tag = metric?.tag ?? (key == "epoch" ? "train/epoch" : "oscillation/\(key)")
+      switch (metric, value) {
+      case (.confidenceHistogram, .integers(let counts)): return [histogram(tag, counts)]
+      case (.latentHistogram, .integers(let counts)):
+        return [latentHistogram(tag, counts, range: line[Metric.latentRange.rawValue]?.number)]
+      case (.layers, .objects(let layers)): return layers.flatMap { layer(tag, $0) }
       case (_, .object(let object)):
-        object.members.compactMap { scalar("\(key)/\($0.key)", $0.value) }
-      default: scalar(tag(key), value).map { [$0] } ?? []
+        return object.members.compactMap { scalar("\(key)/\($0.key)", $0.value) }
+      default: return scalar(tag, value).map { [$0] } ?? []
       }
     }
-  }
-
-  private static func tag(_ key: String) -> String {
-    for group in ["train", "eval_average", "eval"] where key.hasPrefix("\(group)_") {
-      return "\(group)/\(key.dropFirst(group.count + 1))"
-    }
-    let ofTraining = ["epoch", "learning_rate", "images_per_second", "loader_wait_share"]
-    return ofTraining.contains(key) ? "train/\(key)" : "oscillation/\(key)"
   }
 
   private static func scalar(_ tag: String, _ value: JSONLine.Value) -> EventValue? {
@@ -52,19 +48,21 @@ extension EventValue {
     EventValue(tag: tag, content: .histogram(BinnedHistogram(counts)))
   }
 
-  private static func latentHistogram(_ counts: [Int], range: Double?) -> EventValue {
+  private static func latentHistogram(
+    _ tag: String, _ counts: [Int], range: Double?
+  ) -> EventValue {
     let end = range ?? Double(ConfidenceGrid(.e2m1).latentRange)
     return EventValue(
-      tag: "latent/all", content: .histogram(BinnedHistogram(counts, in: -end...end)))
+      tag: tag, content: .histogram(BinnedHistogram(counts, in: -end...end)))
   }
 
-  private static func layer(_ line: JSONLine) -> [EventValue] {
+  private static func layer(_ tag: String, _ line: JSONLine) -> [EventValue] {
     guard case .string(let name)? = line["name"] else { return [] }
     var values: [EventValue] = []
     if case .integers(let counts)? = line["histogram"] {
-      values.append(histogram("confidence/\(name)", counts))
+      values.append(histogram("\(tag)/\(name)", counts))
     }
-    if let mean = line["mean"].flatMap({ scalar("confidence_mean/\(name)", $0) }) {
+    if let mean = line["mean"].flatMap({ scalar("\(tag)_mean/\(name)", $0) }) {
       values.append(mean)
     }
     return values

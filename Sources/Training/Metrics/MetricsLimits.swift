@@ -9,30 +9,31 @@ package enum MetricsLimits {
   /// numbers: no magnitude reaches this.
   package static let largest = 1e100
 
-  private static let percents: Set<String> = [
-    "eval_top1", "eval_top5", "eval_average_top1", "eval_average_top5",
-  ]
-  private static let shares: Set<String> = [
-    "loader_wait_share", "quantization_confidence", "oscillating_share", "frozen_share",
-  ]
-  private static let magnitudes: Set<String> = [
-    "train_loss", "eval_loss", "eval_average_loss", "learning_rate", "images_per_second",
-    "rate_of_change_weight", "rate_of_change_quantized_weight", "rate_of_change_output",
-    "rate_of_change_weight_whole", "rate_of_change_quantized_weight_whole", "latent_range",
-    "flips_per_step", "scale_flips_per_step", "statistics_steps", "statistics_seconds",
+  /// What `summary.json` alone has, each a magnitude.
+  private static let magnitudesOfSummaries: Set<String> = [
     "peak_memory_mb", "estimated_memory_mb", "seconds",
   ]
+  /// What a remedy reports as a share.
+  private static let sharesOfRemedies: Set<String> = ["frozen_share"]
+
+  /// What is known of a key; nil where it may be anything.
+  private static func kind(_ key: String) -> Metric.Kind? {
+    if let metric = Metric(rawValue: key) { return metric.isNumber ? metric.kind : nil }
+    if sharesOfRemedies.contains(key) { return .share }
+    return magnitudesOfSummaries.contains(key) ? .magnitude : nil
+  }
 
   /// Whether a key is always a number, or null where the number was not finite.
-  static func isNumber(_ key: String) -> Bool {
-    percents.contains(key) || shares.contains(key) || magnitudes.contains(key)
-  }
+  static func isNumber(_ key: String) -> Bool { kind(key) != nil }
 
   /// Whether a run can have written a number under a key.
   package static func allow(_ value: Double, for key: String) -> Bool {
-    if percents.contains(key) { return (0...100).contains(value) }
-    if shares.contains(key) { return (0...1).contains(value) }
-    return magnitudes.contains(key) ? (0...largest).contains(value) : allow(value)
+    switch kind(key) {
+    case .percent: (0...100).contains(value)
+    case .share: (0...1).contains(value)
+    case .magnitude: (0...largest).contains(value)
+    default: allow(value)
+    }
   }
 
   /// Whether a run can have written a number at all.

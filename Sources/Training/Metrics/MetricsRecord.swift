@@ -7,11 +7,11 @@ package struct MetricsRecord: Sendable {
   /// The epoch, from 0.
   package let epoch: Int
   /// Single numbers by their key.
-  private(set) var values: [String: Double] = [:]
+  private var values: [String: Double] = [:]
   /// Numbers by quantizer or percentile, by their key.
-  package private(set) var maps: [String: [String: Double]] = [:]
+  private var maps: [Metric: [String: Double]] = [:]
   /// Histograms, counts a bin, by their key.
-  package private(set) var lists: [String: [Double]] = [:]
+  private var histograms: [Metric: [Double]] = [:]
   /// What is said of each quantized layer.
   package private(set) var layers: [Layer] = []
   /// The paths of single weights through a window.
@@ -59,7 +59,13 @@ package struct MetricsRecord: Sendable {
   }
 
   /// A number of the line; nil where it is not there.
+  package subscript(metric: Metric) -> Double? { values[metric.rawValue] }
+  /// A number that a remedy reported, by its key.
   package subscript(key: String) -> Double? { values[key] }
+  /// Numbers by quantizer or percentile; nil where they are not there.
+  package func map(_ metric: Metric) -> [String: Double]? { maps[metric] }
+  /// Counts a bin; nil where they are not there.
+  package func histogram(_ metric: Metric) -> [Double]? { histograms[metric] }
 }
 
 // MARK: - Reading
@@ -78,25 +84,29 @@ extension MetricsRecord: Decodable {
     }
     for name in members.allKeys {
       let key = name.stringValue
-      switch key {
-      case "step", "epoch": break
-      case "confidence_histogram", "latent_histogram":
+      if ["step", "epoch"].contains(key) { continue }
+      guard let metric = Metric(rawValue: key) else {
+        values[key] = try Self.number(members, name)
+        continue
+      }
+      switch metric.kind {
+      case .histogram:
         let counts = try members.decode([Double].self, forKey: name)
         guard !counts.isEmpty, counts.allSatisfy({ $0 >= 0 && MetricsLimits.allow($0) }) else {
           throw members.refusal(key)
         }
-        lists[key] = counts
-      case "saturation", "underflow", "oscillation_ratio_percentiles":
+        histograms[metric] = counts
+      case .map:
         let numbers = try members.decode([String: Double?].self, forKey: name).compactMapValues {
           $0
         }
         guard numbers.values.allSatisfy({ $0 >= 0 && MetricsLimits.allow($0) }) else {
           throw members.refusal(key)
         }
-        maps[key] = numbers
-      case "confidence_layers": layers = try members.decode([Layer].self, forKey: name)
-      case "trajectories": trajectories = try members.decode([Trajectory].self, forKey: name)
-      default: values[key] = try Self.number(members, name)
+        maps[metric] = numbers
+      case .layers: layers = try members.decode([Layer].self, forKey: name)
+      case .trajectories: trajectories = try members.decode([Trajectory].self, forKey: name)
+      case .percent, .share, .magnitude: values[key] = try Self.number(members, name)
       }
     }
   }

@@ -90,7 +90,7 @@ final class OscillationRecorder {
       open = window
     } else {
       var line = line(window)
-      line.add("statistics_seconds", window.seconds + start.duration(to: .now).inSeconds)
+      line.add(.statisticsSeconds, window.seconds + start.duration(to: .now).inSeconds)
       result = line
       open = nil
       training.census = nil
@@ -128,30 +128,30 @@ final class OscillationRecorder {
     let confidence = QuantizationConfidence(
       training.weights, training.weightQuantizer, by: training.compute)
     var line = JSONLine()
-    line.add("statistics_steps", window.movement.steps)
-    line.add("rate_of_change_weight", statistics.rates.weight)
-    line.add("rate_of_change_quantized_weight", statistics.rates.quantized)
-    line.add("rate_of_change_weight_whole", statistics.wholeRates.weight)
-    line.add("rate_of_change_quantized_weight_whole", statistics.wholeRates.quantized)
+    line.add(.statisticsSteps, window.movement.steps)
+    line.add(.weightRate, statistics.rates.weight)
+    line.add(.quantizedWeightRate, statistics.rates.quantized)
+    line.add(.wholeWeightRate, statistics.wholeRates.weight)
+    line.add(.wholeQuantizedWeightRate, statistics.wholeRates.quantized)
     if window.output != nil {
-      line.add("rate_of_change_output", window.outputRates / Double(window.movement.steps))
+      line.add(.outputRate, window.outputRates / Double(window.movement.steps))
     }
-    line.add("quantization_confidence", confidence.all.mean)
-    line.add("oscillating_share", statistics.oscillatingShare)
-    line.add("flips_per_step", statistics.flipsPerStep)
-    line.add("scale_flips_per_step", statistics.scaleFlipsPerStep)
+    line.add(.confidence, confidence.all.mean)
+    line.add(.oscillatingShare, statistics.oscillatingShare)
+    line.add(.flips, statistics.flipsPerStep)
+    line.add(.scaleFlips, statistics.scaleFlipsPerStep)
     var percentiles = JSONLine()
     for (percent, value) in statistics.ratioPercentiles { percentiles.add("\(percent)", value) }
-    line.add("oscillation_ratio_percentiles", percentiles)
-    line.add("confidence_histogram", confidence.all.histogram)
-    line.add("latent_histogram", confidence.all.latent)
+    line.add(.ratioPercentiles, percentiles)
+    line.add(.confidenceHistogram, confidence.all.histogram)
+    line.add(.latentHistogram, confidence.all.latent)
     line.add(
-      "latent_range",
+      .latentRange,
       ConfidenceGrid(training.weightQuantizer.recipe.format).latentRange)
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
       line.add(
-        "confidence_layers",
+        .layers,
         zip(confidence.layers, statistics.layerShares).map { confidence, share in
           let (name, summary) = confidence
           var layer = JSONLine()
@@ -164,7 +164,7 @@ final class OscillationRecorder {
     }
     if settings.trajectories > 0 {
       line.add(
-        "trajectories", window.trajectories.liveliest(settings.trajectories).map(Self.object))
+        .trajectories, window.trajectories.liveliest(settings.trajectories).map(Self.object))
     }
     return line
   }
@@ -177,8 +177,8 @@ final class OscillationRecorder {
       saturation.add(operand.rawValue, Double(losses.saturated) / Double(losses.elements))
       underflow.add(operand.rawValue, Double(losses.underflowed) / Double(losses.elements))
     }
-    line.add("saturation", saturation)
-    line.add("underflow", underflow)
+    line.add(.saturation, saturation)
+    line.add(.underflow, underflow)
   }
 
   private static func object(_ path: Trajectories.Path) -> JSONLine {

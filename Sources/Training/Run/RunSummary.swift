@@ -133,11 +133,7 @@ extension RunSummary {
     recipe: Recipe, score: BatchScore, state: ResumeState, parameters: Int, weightsSHA256: String,
     memory: Double, skipped: [String], compute: any Compute, metrics: [MetricsRecord]
   ) {
-    let late = metrics.filter { 2 * $0.step > state.step }
-    func mean(_ key: CodingKeys) -> Double? {
-      let values = late.compactMap { $0[key.rawValue] }
-      return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
-    }
+    func mean(_ metric: Metric) -> Double? { metrics.lateMean(metric, steps: state.step) }
     self.init(
       method: recipe.method.rawValue, engine: recipe.linear.engineName(asked: recipe.engine),
       evalTop1: score.top1Percent,
@@ -151,8 +147,8 @@ extension RunSummary {
       stoppedEarly: state.epoch < recipe.training.epochs, skippedImages: skipped.count,
       skippedNames: Array(skipped.prefix(20)), threads: compute.threads, isa: compute.name,
       weightsSHA256: weightsSHA256,
-      rateOfChangeQuantizedWeight: mean(.rateOfChangeQuantizedWeight),
-      rateOfChangeOutput: mean(.rateOfChangeOutput), oscillatingShare: mean(.oscillatingShare),
+      rateOfChangeQuantizedWeight: mean(.quantizedWeightRate),
+      rateOfChangeOutput: mean(.outputRate), oscillatingShare: mean(.oscillatingShare),
       version: Version.current)
   }
 
@@ -162,7 +158,7 @@ extension RunSummary {
     var (sum, steps, before) = (0.0, 0, 0)
     for record in metrics {
       defer { before = record.step }
-      guard record.epoch == epoch, let loss = record["train_loss"] else { continue }
+      guard record.epoch == epoch, let loss = record[.trainLoss] else { continue }
       sum += loss * Double(record.step - before)
       steps += record.step - before
     }

@@ -10,20 +10,20 @@ extension Trainer {
     var line = JSONLine()
     line.add("step", state.step)
     line.add("epoch", state.epoch)
-    line.add("train_loss", meter.intervalLoss)
-    line.add("learning_rate", training.schedule.learningRate(step: max(0, state.step - 1)))
-    line.add("images_per_second", meter.imagesPerSecond)
-    line.add("loader_wait_share", meter.loaderWaitShare)
+    line.add(.trainLoss, meter.intervalLoss)
+    line.add(.learningRate, training.schedule.learningRate(step: max(0, state.step - 1)))
+    line.add(.imagesPerSecond, meter.imagesPerSecond)
+    line.add(.loaderWaitShare, meter.loaderWaitShare)
     if let score {
-      line.add("eval_loss", score.meanLoss)
-      line.add("eval_top1", score.top1Percent)
-      line.add("eval_top5", score.top5Percent)
+      line.add(.evalLoss, score.meanLoss)
+      line.add(.evalTop1, score.top1Percent)
+      line.add(.evalTop5, score.top5Percent)
       line.add("weights_sha256", training.weightsSHA256)
     }
     if let averaged {
-      line.add("eval_average_loss", averaged.meanLoss)
-      line.add("eval_average_top1", averaged.top1Percent)
-      line.add("eval_average_top5", averaged.top5Percent)
+      line.add(.evalAverageLoss, averaged.meanLoss)
+      line.add(.evalAverageTop1, averaged.top1Percent)
+      line.add(.evalAverageTop5, averaged.top5Percent)
     }
     if let statistics = recorder.take() {
       line.add(statistics)
