@@ -22,6 +22,10 @@ public struct Linear: Sendable {
   /// A layer of `inputs` → `outputs`.
   ///
   /// - Parameters:
+  ///   - name: what messages call it.
+  ///   - index: its number among the model's linear layers.
+  ///   - inputs: D.
+  ///   - outputs: C.
   ///   - recipe: which operands are quantized, and how.
   ///   - engine: how products are computed where the recipe allows it.
   public init(

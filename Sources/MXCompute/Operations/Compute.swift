@@ -18,7 +18,10 @@ public protocol Compute: Sendable {
   /// What a product reads of x, contracted along `axis`.
   ///
   /// - Parameters:
+  ///   - x: rows × columns.
   ///   - averages: moving averages in the shape of x, for `Rounding.ema`; without them it is nearest rounding.
+  ///   - axis: of the contraction, along which groups lie.
+  ///   - encoding: what the product is to read.
   ///   - random: what stochastic rounding draws from.
   ///   - arena: where codes, or rounded numbers, are put.
   /// - Returns: the operand, and how many groups hold a NaN or an infinity.
@@ -57,8 +60,12 @@ public protocol Compute: Sendable {
   /// are multiplied in integers, all else in single precision.
   ///
   /// - Parameters:
+  ///   - a: the left operand.
+  ///   - b: the right operand, of the same contraction.
   ///   - bias: [1, c.columns], added to every row; nil for none.
+  ///   - c: overwritten, or added to.
   ///   - accumulates: whether c += the product instead; there is no bias then.
+  ///   - arena: scratch.
   func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena)
