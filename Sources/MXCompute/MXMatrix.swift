@@ -97,7 +97,8 @@ public struct MXMatrix: ~Copyable {
     view.write(matrix)
   }
 
-  /// The codes and scales, laid out plainly. `PackedMatrix(packing:)` makes the published layout of it.
+  /// The codes, `rows` × `columns`, and the scales, one a group of 32, laid out plainly. `PackedMatrix(packing:)` makes the
+  /// published layout of it.
   public var quantized: QuantizedMatrix { view.quantized(axis: axis) }
 
   /// The matrix quantized again with groups along columns, from its 4-bit values: double quantization
@@ -133,7 +134,11 @@ public struct MXMatrix: ~Copyable {
   /// groups of both. So A·Bᵀ for two matrices grouped along rows, A·B where B's groups lie along columns,
   /// Aᵀ·B where those of both do.
   ///
-  /// - Returns: row-major, A's lanes × B's lanes. Equal to `referenceProduct` to the bit.
+  /// - Parameters:
+  ///   - b: the right operand, of as many elements a lane.
+  ///   - cpu: what it runs on; the result is the same for all.
+  /// - Returns: row-major, A's lanes × B's lanes. Equal to `referenceProduct` to the bit; NaN where a group of either is
+  ///   broken.
   /// - Complexity: M·N·K multiply-adds of bytes.
   public func product(_ b: borrowing MXMatrix, on cpu: CPU) -> [Float] {
     precondition(

@@ -6,11 +6,11 @@ import MXRuntime
 extension Linear {
   /// The parameters of a layer, in the caller's buffers.
   public struct Parameters {
-    /// W [C, D].
+    /// W [C, D], in single precision: the latent weights.
     public let weight: FloatMatrix
     /// b [1, C].
     public let bias: FloatMatrix
-    /// The moving average of W [C, D], by which Q2 rounds under `Rounding.ema`. Nil where no average is in use
+    /// w_EMA [C, D] (the paper's Algorithm 1), by which Q2 rounds under `Rounding.ema`. Nil where no average is in use
     /// yet: Q2 then rounds to the nearest, ties to even.
     public let weightAverages: FloatMatrix?
     /// Q2(W), where `encodeWeight` has made it already.

@@ -27,12 +27,7 @@ struct MemoryLimitTests {
   @Test("the smallest limit of a control group and those above it binds, in either version")
   func controlGroups() throws {
     try withTemporaryFolder { root in
-      func write(_ path: String, _ text: String) throws {
-        let url = URL(fileURLWithPath: "\(root)/\(path)")
-        try FileManager.default.createDirectory(
-          at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: url)
-      }
+      let write = writer(below: root)
       try write("a/memory.max", "3000\n")
       try write("a/b/memory.max", "max\n")
       try write("memory/c/memory.limit_in_bytes", "9223372036854771712\n")

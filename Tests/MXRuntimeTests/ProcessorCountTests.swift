@@ -24,12 +24,7 @@ struct ProcessorCountTests {
   @Test("the smallest share of time that a control group grants binds, in either version")
   func quota() throws {
     try withTemporaryFolder { root in
-      func write(_ path: String, _ text: String) throws {
-        let url = URL(fileURLWithPath: "\(root)/\(path)")
-        try FileManager.default.createDirectory(
-          at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: url)
-      }
+      let write = writer(below: root)
       try write("a/cpu.max", "150000 100000\n")
       try write("a/b/cpu.max", "max 100000\n")
       try write("cpu/c/cpu.cfs_quota_us", "-1\n")

@@ -45,7 +45,9 @@ struct RemedyMemoryTests {
     let (weights, values) = (
       AlignedBuffer<Float>(count: quantizer.count), AlignedBuffer<Float>(count: quantizer.count)
     )
-    quantizer.quantize(weights, averages: nil, into: values.matrix(), by: cpu, arena: arena)
+    withExtendedLifetime(values) {
+      quantizer.quantize(weights, averages: nil, into: values.matrix(), by: cpu, arena: arena)
+    }
     // Arenas hand out whole cache lines.
     #expect(
       arena.peakCount * MemoryLayout<Float>.stride == (quantizer.scratchBytes + 63) / 64 * 64)

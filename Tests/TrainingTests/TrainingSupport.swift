@@ -9,8 +9,10 @@ extension TrainingStep {
   {
     let input = AlignedBuffer<Float>(count: images.count)
     _ = input.elements.update(from: images)
-    return try run(
-      input.matrix(rows: labels.count), labels: labels, mixedShare: mixedShare, step: step)
+    return try withExtendedLifetime(input) {
+      try run(
+        input.matrix(rows: labels.count), labels: labels, mixedShare: mixedShare, step: step)
+    }
   }
 }
 

@@ -174,6 +174,28 @@ struct TransformerTests {
   }
 
   @Test(
+    "encode their weights once for an evaluation: what is done to these later is not seen by it",
+    arguments: [small, smallSwin])
+  func encodedOnce(shape: ModelConfiguration) throws {
+    let (model, weights, images, labels) = try Self.sample(shape, recipe: .tetrajet)
+    let arena = Arena(chunkCount: 1 << 12)
+    func evaluation() throws -> Pass {
+      try model.evaluationPass(
+        cpu, weights: weights, averages: nil, workspace: Workspace(), encoded: arena)
+    }
+    func logits(_ pass: Pass) throws -> [Float] {
+      Array(try model.logits(input(images, rows: labels.count, pass), pass).elements)
+    }
+    let pass = try evaluation()
+    let before = try logits(pass)
+    for entry in model.parameters.entries where entry.quantized {
+      for place in entry.range { weights[place] *= -1.5 }
+    }
+    #expect(try logits(pass) == before)
+    #expect(try logits(evaluation()) != before)
+  }
+
+  @Test(
     "drop no branch in evaluation and some in training", arguments: [small, smallSwin])
   func dropPath(shape: ModelConfiguration) throws {
     var configuration = shape

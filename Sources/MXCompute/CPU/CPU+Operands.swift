@@ -121,18 +121,25 @@ extension CPU {
     return group * max(1, elementsPerSlice / (group * max(columns, 1)))
   }
 
+  /// Lets a quantizer work on slices of rows, and adds up the broken groups that it finds in each.
+  func countBroken(_ rows: Int, columns: Int, _ body: (Range<Int>) -> Int) -> Int {
+    let broken = Atomic<Int>(0)
+    forRanges(rows, length: Self.quantizerRows(columns: columns)) { range in
+      let found = body(range)
+      if found > 0 { broken.add(found, ordering: .relaxed) }
+    }
+    return broken.load(ordering: .relaxed)
+  }
+
   /// out = Q(x) in single precision.
   package func round(
     _ x: FloatMatrix, averages: FloatMatrix?, into out: FloatMatrix, axis: GroupAxis,
     _ quantizer: QuantizerRecipe, random: RandomStream
   ) -> Int {
-    countingBroken { report in
-      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { range in
-        report(
-          kernels.fakeQuantize(
-            x.rows(range), ema: averages?.row(range.lowerBound), into: out.rows(range),
-            firstRow: range.lowerBound, axis: axis, quantizer.without(averages), random: random))
-      }
+    countBroken(x.rows, columns: x.columns) { rows in
+      kernels.fakeQuantize(
+        x.rows(rows), ema: averages?.row(rows.lowerBound), into: out.rows(rows),
+        firstRow: rows.lowerBound, axis: axis, quantizer.without(averages), random: random)
     }
   }
 }
@@ -145,11 +152,4 @@ extension QuantizerRecipe {
     if averages == nil, rounding == .ema { copy.rounding = .nearestEven }
     return copy
   }
-}
-
-/// Adds up broken groups over the slices of a quantizer.
-func countingBroken(_ body: (_ report: (Int) -> Void) -> Void) -> Int {
-  let broken = Atomic<Int>(0)
-  body { if $0 > 0 { broken.add($0, ordering: .relaxed) } }
-  return broken.load(ordering: .relaxed)
 }

@@ -47,7 +47,10 @@ public protocol Compute: Sendable {
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int)
 
-  /// The numbers of an operand, in the shape of the matrix that it was made of.
+  /// The numbers of an operand [rows, columns], in the shape of the matrix that it was made of. Those of a broken group
+  /// are NaN.
+  ///
+  /// - Precondition: codes lie along rows.
   func decode(_ operand: Encoded, into values: FloatMatrix)
 
   /// What a quantizer loses of x. Groups with a NaN or an infinity count as zeros.

@@ -1,5 +1,7 @@
 /// Along which axis of a row-major matrix 32 consecutive elements share a scale: the contraction axis
 /// of the product that will consume it.
+///
+/// Source: OCP Microscaling Formats specification v1.0 (blocks of 32); the paper's Eq. 3–5 (axes).
 public enum GroupAxis: String, CaseIterable, Sendable, BitwiseCopyable {
   /// Groups along axis 1, within a row.
   case rows

@@ -39,12 +39,4 @@ public struct FloatMatrix: BitwiseCopyable {
   public var elements: UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(start: base, count: count)
   }
-
-  /// Copies every element of a matrix of the same shape.
-  public func assign(from other: FloatMatrix) {
-    precondition(
-      rows == other.rows && columns == other.columns,
-      "\(other.rows)×\(other.columns) copied into \(rows)×\(columns)")
-    base.update(from: other.base, count: count)
-  }
 }

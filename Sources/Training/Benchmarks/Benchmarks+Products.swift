@@ -14,7 +14,7 @@ extension Benchmarks {
       let bias = sample(1, c, seed: 4)
       let out = sample(max(n, c), max(c, d), seed: 5)
       for product in LinearProduct.allCases {
-        let body = multiplication(product, x, w, dy, bias: bias, out: out.matrix)
+        let body = multiplication(product, x, w, dy, bias: bias, out: out)
         var (seconds, peaks): ([Double], [Double]) = ([], [])
         for repetition in 0..<repeats + 2 {
           let peak = engine == .packed ? dotProductPeak() : 0
@@ -63,7 +63,7 @@ extension Benchmarks {
 
   private func multiplication(
     _ product: LinearProduct, _ x: Sample, _ w: Sample, _ dy: Sample, bias: Sample,
-    out: FloatMatrix
+    out: Sample
   ) -> () -> Void {
     let arena = Arena(chunkCount: 1 << 20)
     let (a, b) = product.operands
@@ -78,12 +78,15 @@ extension Benchmarks {
     let right = operand(b, product == .dw ? x : w)
     let rows = product == .dw ? w.matrix.rows : x.matrix.rows
     let columns = product == .y ? w.matrix.rows : x.matrix.columns
-    let c = out.reshaped(rows: 1)[Parameter(offset: 0, rows: rows, columns: columns)]
+    let c = out.matrix.reshaped(rows: 1)[Parameter(offset: 0, rows: rows, columns: columns)]
     return {
-      cpu.product(
-        left, right, bias: product == .y ? bias.matrix : nil, into: c,
-        // As in training, but for the packed product's addition, which is none of the product's.
-        accumulates: product == .dw && engine == .simulated, arena: arena)
+      // Operands and result are views on the samples.
+      withExtendedLifetime((x, w, dy, bias, out)) {
+        cpu.product(
+          left, right, bias: product == .y ? bias.matrix : nil, into: c,
+          // As in training, but for the packed product's addition, which is none of the product's.
+          accumulates: product == .dw && engine == .simulated, arena: arena)
+      }
     }
   }
 }

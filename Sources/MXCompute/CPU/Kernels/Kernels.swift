@@ -44,7 +44,7 @@ package struct Kernels: Sendable {
   package static var isOptimized: Bool { tj_is_optimized() != 0 }
 }
 
-/// `TETRAJET_ISA` names an instruction set that this processor or build does not have.
+/// `TETRAJET_ISA` names an instruction set that this processor or build does not have: what `CPU.init` throws.
 public struct UnknownInstructionSet: Error, Equatable, CustomStringConvertible {
   /// What was asked for.
   public let name: String

@@ -18,13 +18,10 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, into out: MXMatrixView, axis: GroupAxis,
     _ quantizer: QuantizerRecipe, random: RandomStream
   ) -> Int {
-    countingBroken { report in
-      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
-        report(
-          kernels.pack(
-            x.rows(rows), ema: averages?.row(rows.lowerBound), into: out,
-            firstRow: rows.lowerBound, axis: axis, quantizer.without(averages), random: random))
-      }
+    countBroken(x.rows, columns: x.columns) { rows in
+      kernels.pack(
+        x.rows(rows), ema: averages?.row(rows.lowerBound), into: out, firstRow: rows.lowerBound,
+        axis: axis, quantizer.without(averages), random: random)
     }
   }
 
@@ -36,10 +33,8 @@ extension CPU {
     _ source: MXMatrixView, into out: MXMatrixView, _ quantizer: QuantizerRecipe,
     random: RandomStream
   ) -> Int {
-    countingBroken { report in
-      forRanges(source.lanes, length: Self.quantizerRows(columns: source.length)) { rows in
-        report(kernels.repack(source, rows: rows, into: out, quantizer, random: random))
-      }
+    countBroken(source.lanes, columns: source.length) { rows in
+      kernels.repack(source, rows: rows, into: out, quantizer, random: random)
     }
   }
 

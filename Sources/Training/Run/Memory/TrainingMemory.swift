@@ -50,6 +50,8 @@ package struct TrainingMemory: Sendable {
     let largest = min(batch, max(2, Self.affordable / max(small.multiplyAdds, 1) * 2 / 3))
     let images = AlignedBuffer<Float>(
       count: largest * shape.channels * shape.imageSize * shape.imageSize)
+    // What goes through the model is a view on it.
+    defer { withExtendedLifetime(images) {} }
     var (layers, training, evaluation): ([Layer], [PassMemory.Point], [PassMemory.Point]) = (
       [], [], []
     )
