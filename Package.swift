@@ -49,7 +49,10 @@ let package = Package(
       ]
     ),
     .target(
-      name: "Reports", dependencies: ["Training", "Oscillation", "MXCompute", "MXFormats", "Files"]),
+      name: "Reports",
+      dependencies: [
+        "Training", "Oscillation", "VisionModels", "MXCompute", "MXFormats", "Files",
+      ]),
     .target(
       name: "Training",
       dependencies: [
@@ -125,7 +128,9 @@ let package = Package(
       dependencies: ["MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files", "TestSupport"]),
     .testTarget(
       name: "VisionModelsTests",
-      dependencies: ["VisionModels", "MXLinear", "MXCompute", "MXRuntime", "TestSupport"]),
+      dependencies: [
+        "VisionModels", "MXLinear", "MXCompute", "MXRuntime", "Files", "TestSupport",
+      ]),
     .testTarget(
       name: "OscillationTests",
       dependencies: [

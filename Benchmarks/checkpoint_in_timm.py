@@ -4,7 +4,7 @@
     python Benchmarks/checkpoint_in_timm.py
 
 The checkpoint goes into timm's VisionTransformer or SwinTransformer with load_state_dict(strict=True); its metadata says which
-shape. (Q-EMA's averages, NAME.ema, stay out.) Without a checkpoint, timm's own five models of the paper take their turns, with
+shape. (Q-EMA's averages, NAME.ema, stay out.) Without a checkpoint, timm's own models (the paper's five, and DeiT-III's) take their turns, with
 random weights. Then both sides compute one fp32 training step on the same random batch: timm here, TetraJet through `tetrajet trace`. The largest
 relative L2 errors are printed; the exit status is 1 if one is above 1e-4.
 """
@@ -50,6 +50,8 @@ MODELS = {
     "deit_base_patch16_224": DEIT | {"embed_dim": "768", "num_heads": "12"},
     "swin_tiny_patch4_window7_224": SWIN | {"depths": "2 2 6 2"},
     "swin_small_patch4_window7_224": SWIN | {"depths": "2 2 18 2"},
+    "deit3_small_patch16_224": DEIT | {"architecture": "deit3", "embed_dim": "384", "num_heads": "6"},
+    "deit3_base_patch16_224": DEIT | {"architecture": "deit3", "embed_dim": "768", "num_heads": "12"},
 }
 
 
@@ -123,7 +125,7 @@ def check(name, model, metadata, args):
 
 def main():
     parser = argparse.ArgumentParser(description="compares a TetraJet checkpoint in timm with TetraJet itself")
-    parser.add_argument("checkpoint", type=Path, nargs="?", help="default: the paper's five models with random weights")
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="default: timm's models of the presets, with random weights")
     parser.add_argument("--tetrajet", default=".build/release/tetrajet", help="the built command")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)

@@ -7,11 +7,17 @@ from timm.models.swin_transformer import SwinTransformer
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+VIT = ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "num_classes")
 REQUIRED = {
-    "vit": ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "num_classes"),
+    "vit": VIT,
+    "deit3": VIT,
     "swin": ("img_size", "patch_size", "embed_dim", "depths", "num_heads", "num_classes", "window_size"),
 }
-FAMILIES = {"vit": VisionTransformer, "swin": SwinTransformer}
+FAMILIES = {
+    "vit": VisionTransformer,
+    "deit3": partial(VisionTransformer, no_embed_class=True, init_values=1e-6),
+    "swin": SwinTransformer,
+}
 LISTS = {"swin": ("depths", "num_heads")}
 
 
@@ -19,7 +25,7 @@ def model_from_metadata(metadata):
     """The model that the metadata's strings describe, with timm's own initial weights."""
     family = metadata.get("architecture")
     if family not in FAMILIES:
-        raise ValueError(f"metadata says architecture={family}, expected vit or swin")
+        raise ValueError(f"metadata says architecture={family}, expected one of {', '.join(FAMILIES)}")
     if missing := [key for key in REQUIRED[family] if key not in metadata]:
         raise ValueError(f"metadata lacks {', '.join(missing)}")
 
@@ -31,7 +37,7 @@ def model_from_metadata(metadata):
         **{key: value(key) for key in REQUIRED[family]},
         in_chans=int(metadata.get("in_chans", 3)),
         mlp_ratio=float(metadata.get("mlp_ratio", 4)),
-        norm_layer=partial(nn.LayerNorm, eps=float(metadata.get("norm_eps", 1e-6 if family == "vit" else 1e-5))),
+        norm_layer=partial(nn.LayerNorm, eps=float(metadata.get("norm_eps", 1e-5 if family == "swin" else 1e-6))),
     )
 
 

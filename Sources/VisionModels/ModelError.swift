@@ -55,7 +55,7 @@ package enum ModelError: ReportableError, Equatable {
     case .normEpsilon(let found): "\(prefix)norm_epsilon is \(found); it must be positive"
     case .architecture(let path, let found):
       "\(path): the checkpoint's architecture is \(found.map { "'\($0)'" } ?? "not named"); "
-        + "known are 'vit' and 'swin'"
+        + "known are \(Architecture.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", "))"
     }
   }
 

@@ -2,69 +2,112 @@ import MXCompute
 import MXLinear
 import MXRuntime
 
-/// A model of any family behind one interface; shapes and errors stand at `VisionTransformer` and `SwinTransformer`.
-package enum VisionModel: Sendable {
-  /// DeiT and ViT.
-  case vit(VisionTransformer)
-  /// Swin.
-  case swin(SwinTransformer)
+// Shapes: B batch, T tokens and C channels of a stage, K classes.
+
+/// A model of any family: an embedding, stages of blocks, a head. Parameters carry timm's names, so that a checkpoint
+/// loads into timm's model of the same shape.
+///
+/// The model is a description: weights, gradients and activations belong to the caller.
+package struct VisionModel: Sendable {
+  /// The shape.
+  package let configuration: ModelConfiguration
+  /// How products are computed.
+  package let engine: Engine
+  /// Where the parameters lie.
+  package let parameters: ParameterTable
+
+  private let embedding: PatchEmbedding
+  private let stages: [Stage]
+  private let head: ClassificationHead
 
   /// A model of a shape.
   ///
+  /// - Parameter recipe: how the linear layers of the blocks are quantized.
   /// - Throws: `ModelError` where the shape is impossible.
   package init(
     _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
   ) throws {
-    switch configuration.architecture {
-    case .vit:
-      self = .vit(try VisionTransformer(configuration, recipe: recipe, engine: engine))
-    case .swin: self = .swin(try SwinTransformer(configuration, recipe: recipe, engine: engine))
+    try configuration.validate()
+    (self.configuration, self.engine) = (configuration, engine)
+    let blueprint = configuration.blueprint
+    let count = blueprint.blocks
+    var table = ParameterTable()
+    table.part = ParameterTable.Part(layersBehind: count + 1)
+    embedding = PatchEmbedding(blueprint.embedding, in: &table)
+    var (stages, behind): ([Stage], Int) = ([], count)
+    for stage in blueprint.stages {
+      stages.append(
+        Stage(stage, layersBehind: behind, recipe: recipe, engine: engine, in: &table))
+      behind -= stage.blocks.count
     }
+    self.stages = stages
+    table.part = ParameterTable.Part()
+    head = ClassificationHead(blueprint.head, index: 4 * count, engine: engine, in: &table)
+    parameters = table
   }
 
-  /// What the backward pass needs of the forward pass.
-  package enum Saved {
-    /// Of a ViT.
-    case vit(VisionTransformer.Saved)
-    /// Of a Swin.
-    case swin(SwinTransformer.Saved)
+  /// Fills a buffer with timm's initial values.
+  package func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
+    parameters.initialize(weights, seed: seed)
   }
 
-  /// The shape.
-  package var configuration: ModelConfiguration {
-    switch self {
-    case .vit(let model): model.configuration
-    case .swin(let model): model.configuration
-    }
+  /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
+  package struct Saved {
+    let images: FloatMatrix
+    let embedding: LayerNorm.Saved?
+    let stages: UnsafeMutableBufferPointer<Stage.Saved>
+    let head: ClassificationHead.Saved
   }
 
-  /// Where the parameters lie.
-  package var parameters: ParameterTable {
-    switch self {
-    case .vit(let model): model.parameters
-    case .swin(let model): model.parameters
-    }
-  }
-
-  /// How products are computed.
-  package var engine: Engine {
-    switch self {
-    case .vit(let model): model.engine
-    case .swin(let model): model.engine
-    }
-  }
-
-  /// images [B, channels·imageSize·imageSize] → logits [B, K].
+  /// images [B, channels·imageSize·imageSize] → logits [B, K], both valid until the workspace is released.
+  ///
+  /// - Throws: `NonFiniteTensor` where an operand of a linear layer cannot be quantized.
   package func forward(
     _ images: FloatMatrix, _ pass: Pass
   ) throws -> (logits: FloatMatrix, saved: Saved) {
-    switch self {
-    case .vit(let model):
-      let (logits, saved) = try model.forward(images, pass)
-      return (logits, .vit(saved))
-    case .swin(let model):
-      let (logits, saved) = try model.forward(images, pass)
-      return (logits, .swin(saved))
+    let saved = pass.kept.array(of: Stage.Saved.self, count: stages.count)
+    for (number, stage) in stages.enumerated() {
+      let blocks = pass.kept.array(of: Block.Saved.self, count: stage.blocks.count)
+      saved[number] = Stage.Saved(merging: nil, blocks: blocks)
+    }
+    var (x, embedded) = embedding.forward(images, pass)
+    pass.account?.note("embedding", pass)
+    for (number, stage) in stages.enumerated() {
+      if let merging = stage.merging {
+        (x, saved[number].merging) = merging.forward(x, pass)
+        pass.account?.note(merging.name, pass)
+      }
+      for (index, block) in stage.blocks.enumerated() {
+        (x, saved[number].blocks[index]) = try block.forward(x, pass)
+        pass.account?.note(block.name, pass)
+      }
+    }
+    let (logits, headSaved) = try head.forward(x, pass)
+    pass.account?.note("norm and head", pass)
+    return (logits, Saved(images: images, embedding: embedded, stages: saved, head: headSaved))
+  }
+
+  /// Adds the gradients of all parameters to `gradients`.
+  ///
+  /// - Parameter dlogits: [B, K].
+  /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
+  package func backward(
+    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+  ) throws {
+    precondition(gradients.count == parameters.count, "a gradient buffer of another model")
+    try pass.scratch.scratch {
+      var dx = try head.backward(dlogits, saved.head, gradients: gradients, pass)
+      for number in stages.indices.reversed() {
+        let (stage, saved) = (stages[number], saved.stages[number])
+        for index in stage.blocks.indices.reversed() {
+          try stage.blocks[index].backward(dx, saved.blocks[index], gradients: gradients, pass)
+        }
+        if let merging = stage.merging, let saved = saved.merging {
+          dx = merging.backward(dx, saved, gradients: gradients, pass)
+        }
+      }
+      embedding.backward(
+        dx, saved.embedding, images: saved.images, gradients: gradients, pass)
     }
   }
 
@@ -72,46 +115,32 @@ package enum VisionModel: Sendable {
   /// workspace is released.
   ///
   /// - Throws: as `forward`.
-  package func logits(
-    _ images: FloatMatrix, _ pass: Pass
-  ) throws -> FloatMatrix {
+  package func logits(_ images: FloatMatrix, _ pass: Pass) throws -> FloatMatrix {
     let logits = pass.kept.matrix(rows: images.rows, columns: configuration.classes)
     try pass.workspace.frame {
       let x = try features(images, pass)
-      switch self {
-      case .vit(let model):
-        pass.compute.copy(try model.classify(x, pass).logits, into: logits)
-      case .swin(let model):
-        pass.compute.copy(try model.classify(x, pass).logits, into: logits)
-      }
+      pass.compute.copy(try head.forward(x, pass).logits, into: logits)
     }
     return logits
   }
 
-  /// The output of a block, [B·T, C] with the T and C of its stage.
+  /// The output of a block, [B·T, C] with the T and C of its stage; valid until the workspace is released.
   ///
   /// - Parameter block: from 1, through all stages; nil for the last.
+  /// - Throws: as `forward`.
   package func features(
     _ images: FloatMatrix, block: Int? = nil, _ pass: Pass
   ) throws -> FloatMatrix {
-    let blocks = block ?? configuration.blocks
-    return switch self {
-    case .vit(let model): try model.features(images, blocks: blocks, pass)
-    case .swin(let model): try model.features(images, blocks: blocks, pass)
+    var x = embedding.forward(images, pass).x
+    var left = block ?? .max
+    for stage in stages where left > 0 {
+      x = stage.merging?.forward(x, pass).y ?? x
+      for block in stage.blocks.prefix(left) {
+        left -= 1
+        try pass.workspace.frame { pass.compute.copy(try block.forward(x, pass).y, into: x) }
+      }
     }
-  }
-
-  /// Adds the gradients of all parameters to `gradients`.
-  package func backward(
-    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
-  ) throws {
-    switch (self, saved) {
-    case (.vit(let model), .vit(let saved)):
-      try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
-    case (.swin(let model), .swin(let saved)):
-      try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
-    default: preconditionFailure("what another model saved")
-    }
+    return x
   }
 
   /// A pass for evaluations of many batches: without drop path, and with every weight encoded once.
@@ -127,24 +156,15 @@ package enum VisionModel: Sendable {
     var pass = Pass(
       compute, weights: weights, weightAverages: averages, workspace: workspace,
       context: StepContext(compute))
-    pass.encodedWeights = try encodeWeights(encoded, pass)
+    pass.encodedWeights = try linearLayers.map { try $0.encodeWeight(encoded, pass) }
     return pass
-  }
-
-  /// Q2 of every linear layer, by its number, for passes that share weights; valid until the arena is released.
-  ///
-  /// - Throws: `NonFiniteTensor` where a weight cannot be quantized.
-  private func encodeWeights(_ arena: Arena, _ pass: Pass) throws -> [Encoded] {
-    try linearLayers.map { try $0.encodeWeight(arena, pass) }
   }
 
   /// Bytes of all weights as evaluations keep them encoded.
   package var encodedWeightBytes: Int { linearLayers.reduce(0) { $0 + $1.encodedWeightBytes } }
 
+  /// Every linear layer, in the order of their numbers.
   private var linearLayers: [LinearLayer] {
-    switch self {
-    case .vit(let model): model.linearLayers
-    case .swin(let model): model.linearLayers
-    }
+    stages.flatMap { $0.blocks.flatMap(\.linearLayers) } + [head.linear]
   }
 }

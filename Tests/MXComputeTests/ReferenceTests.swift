@@ -192,6 +192,8 @@ private struct Trial {
     let (y, images) = (normals(40, 6, seed: 42), normals(8, 6, seed: 43))
     compute.add(x, scaledBy: { Float($0) / 3 }, length: 8, to: y, into: y)
     compute.addToEachImage(images, to: y)
+    compute.multiply(y, byEachImage: images, into: y)
+    note("products of rows", y)
     compute.addImages(of: y, to: images)
     compute.scale(y, by: 0.3)
     compute.addDifference(x, spread, scale: -0.7, to: y)

@@ -52,7 +52,10 @@ struct StepSubject {
       var swin = ModelConfiguration.swin(
         imageSize: 32, width: 32, depths: [2, 2], heads: [1, 2], windowSize: 4, classes: 10)
       swin.dropPath = 0.1
-      return [("digits", digits), ("deit", block), ("swin", swin)].flatMap { shape in
+      var deit3 = digits
+      deit3.architecture = .deit3
+      return [("digits", digits), ("deit", block), ("swin", swin), ("deit3", deit3)].flatMap {
+        shape in
         Method.allCases.flatMap { method in
           (method.remedies.isEmpty ? Engine.allCases : [.packed]).map {
             StepSubject(shape, method, $0)

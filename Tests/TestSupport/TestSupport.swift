@@ -5,7 +5,7 @@ import Testing
 
 /// Golden vectors that other implementations agree with. The whole of them is too large for the repository, which has a
 /// cut (`Tests/Golden`): the whole is used where `TETRAJET_GOLDEN` names its folder, or where a folder `shared/golden` lies
-/// beside the checkout. Of models there is no cut.
+/// beside the checkout. Of models there is no cut, but small ones of timm's stand beside it.
 package enum Golden {
   private static let folder: String? = {
     let beside = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -22,6 +22,11 @@ package enum Golden {
 
   /// The path of a file of vectors.
   package static func path(_ name: String) -> String { "\(folder ?? cut)/\(name).safetensors" }
+
+  /// Opens what a small model of timm's computes.
+  package static func openModel(_ family: String) throws -> SafetensorsFile {
+    try SafetensorsFile(path: "\(cut)/timm_\(family).safetensors")
+  }
 
   private static let cut = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("../Golden").standardized.path

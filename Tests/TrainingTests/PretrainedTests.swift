@@ -18,6 +18,12 @@ struct PretrainedTests {
     return swin
   }()
 
+  static let deit3: ModelConfiguration = {
+    var deit3 = vit
+    deit3.architecture = .deit3
+    return deit3
+  }()
+
   /// A model with random weights.
   static func model(
     _ configuration: ModelConfiguration, seed: UInt64
@@ -67,7 +73,8 @@ struct PretrainedTests {
       ("patch_embed.norm", "embeddings.norm"), ("norm1", "layernorm_before"),
       ("norm2", "layernorm_after"), ("attn.proj", "attention.output.dense"),
       ("attn.relative", "\(attention).relative"), ("mlp.fc1", "intermediate.dense"),
-      ("mlp.fc2", "output.dense"),
+      ("mlp.fc2", "output.dense"), ("ls1.gamma", "layer_scale1.lambda1"),
+      ("ls2.gamma", "layer_scale2.lambda1"),
     ] { result = result.replacingOccurrences(of: from, with: to) }
     if name.hasPrefix("head") {
       return keep("classifier." + name.split(separator: ".").last!, values, shape)
@@ -94,7 +101,7 @@ struct PretrainedTests {
 
   @Test(
     "timm's and transformers' names lead to the same weights, with or without a prefix",
-    arguments: [vit, swin], ["", "model.", "hugging face"])
+    arguments: [vit, swin, deit3], ["", "model.", "hugging face"])
   func names(configuration: ModelConfiguration, style: String) throws {
     let prefix = configuration.architecture == .swin ? "swin." : "deit."
     let (report, loaded, source, table) = try Self.load(from: configuration, into: configuration) {
@@ -176,6 +183,36 @@ struct PretrainedTests {
     #expect(report.misfits.isEmpty)
   }
 
+  @Test(
+    "a DeiT-III keeps its factors, which its authors name another way; a ViT multiplies them in")
+  func factors() throws {
+    let own = { (name: String) in
+      name.replacingOccurrences(of: "ls1.gamma", with: "gamma_1")
+        .replacingOccurrences(of: "ls2.gamma", with: "gamma_2")
+    }
+    let kept = try Self.load(from: Self.deit3, into: Self.deit3) { Self.keep(own($0), $1, $2) }
+    #expect(Array(kept.loaded.elements) == Array(kept.source.elements))
+    #expect(kept.report.foldedScales == 0 && kept.report.unused.isEmpty)
+    let folded = try Self.load(from: Self.deit3, into: Self.vit) { Self.keep(own($0), $1, $2) }
+    #expect(folded.report.foldedScales == 4 && folded.report.isClassTokenUnplaced)
+  }
+
+  @Test("what would make a DeiT-III another function is refused")
+  func otherFactors() throws {
+    #expect {
+      _ = try Self.load(from: Self.vit, into: Self.deit3, rename: Self.keep)
+    } throws: {
+      "\($0)".contains("'pos_embed' belongs to a model that adds a position to its class token")
+    }
+    #expect {
+      _ = try Self.load(from: Self.deit3, into: Self.deit3) {
+        $0.contains("ls1") ? [] : Self.keep($0, $1, $2)
+      }
+    } throws: {
+      "\($0)".contains("tensor 'blocks.0.ls1.gamma' is missing")
+    }
+  }
+
   @Test("what cannot be used gets one line that says what to do")
   func faults() throws {
     let (model, weights) = try Self.model(Self.vit, seed: 2)
@@ -197,14 +234,17 @@ struct PretrainedTests {
 
   @Test("rates fall towards the input, and a frozen patch embedding stays")
   func rates() throws {
-    #expect(Self.vit.layersBehind("head.weight") == 0 && Self.vit.layersBehind("norm.bias") == 0)
-    #expect(Self.vit.layersBehind("blocks.1.mlp.fc1.weight") == 1)
-    #expect(Self.vit.layersBehind("blocks.0.norm1.bias") == 2)
-    #expect(Self.vit.layersBehind("pos_embed") == 3)
-    #expect(Self.swin.layersBehind("layers.1.blocks.1.norm1.bias") == 1)
-    #expect(Self.swin.layersBehind("layers.1.downsample.norm.bias") == 2)
-    #expect(Self.swin.layersBehind("layers.0.blocks.0.norm1.bias") == 3)
-    #expect(Self.swin.layersBehind("patch_embed.norm.weight") == 4)
+    for (shape, behind) in [
+      (Self.vit, ["head.weight": 0, "norm.bias": 0, "blocks.1.mlp.fc1.weight": 1]),
+      (Self.vit, ["blocks.0.norm1.bias": 2, "pos_embed": 3, "patch_embed.proj.bias": 3]),
+      (Self.swin, ["layers.1.blocks.1.norm1.bias": 1, "layers.1.downsample.norm.bias": 2]),
+      (Self.swin, ["layers.0.blocks.0.norm1.bias": 3, "patch_embed.norm.weight": 4]),
+    ] {
+      let entries = try VisionModel(shape, recipe: .fp32).parameters.entries
+      for (name, layers) in behind {
+        #expect(entries.first { $0.name == name }?.part.layersBehind == layers, "\(name)")
+      }
+    }
 
     var recipe = Recipe.digits
     recipe.model.classes = 10
@@ -220,7 +260,7 @@ struct PretrainedTests {
     // AdamW's first step is the rate itself, in the gradient's direction.
     for entry in training.model.parameters.entries {
       let moved = entry.range.map { abs(training.weights.base[$0] - before[$0]) }.max() ?? 0
-      let behind = Float(recipe.model.layersBehind(entry.name))
+      let behind = Float(entry.part.layersBehind)
       let expected = entry.name.hasPrefix("patch_embed.") ? 0 : 1e-3 * Foundation.pow(0.5, behind)
       #expect(abs(moved - expected) <= 0.01 * expected, "\(entry.name)")
     }

@@ -7,17 +7,20 @@ import VisionModels
 
 @Suite("A training by the definition")
 struct ReferenceTrainingTests {
-  /// Ten steps of a small model of either family, with drop path, on one batch of grey images.
+  /// Ten steps of a small model of a family, with drop path, on one batch of grey images.
   static func weights(
-    _ method: Method, swin: Bool, on compute: any TrainingCompute
+    _ method: Method, _ architecture: Architecture, on compute: any TrainingCompute
   ) throws -> [UInt32] {
     var recipe = Recipe.digits
     (recipe.method, recipe.linear) = (method, method.linearRecipe)
     recipe.model =
-      swin
+      architecture == .swin
       // Grids of six and three, windows of four: they fill up and roll.
       ? .swin(imageSize: 12, patchSize: 2, width: 8, depths: [2, 1], heads: [2, 2], windowSize: 4)
-      : ModelConfiguration(imageSize: 8, patchSize: 4, width: 24, depth: 2, heads: 2, mlpRatio: 2)
+      : ModelConfiguration(
+        architecture: architecture, imageSize: 8, patchSize: 4, width: 24, depth: 2, heads: 2,
+        mlpRatio: 2)
+    recipe.model.layerScale = 0.1
     (recipe.model.channels, recipe.model.classes, recipe.model.dropPath) = (1, 10, 0.2)
     // Early enough to happen in ten steps.
     (recipe.remedies.qema.startStep, recipe.remedies.freeze.start) = (2, 0.1)
@@ -36,13 +39,13 @@ struct ReferenceTrainingTests {
   }
 
   @Test(
-    "leaves the weights that kernels leave, to the bit, in every method and either family",
+    "leaves the weights that kernels leave, to the bit, in every method and family",
     .enabled(
       if: cpu.name != "portable", "without a fused instruction attention may round otherwise"),
-    arguments: Method.allCases, [false, true])
-  func bits(method: Method, swin: Bool) throws {
-    let expected = try Self.weights(method, swin: swin, on: Reference())
-    let isSame = try Self.weights(method, swin: swin, on: cpu.on(threads: 3)) == expected
+    arguments: Method.allCases, Architecture.allCases)
+  func bits(method: Method, architecture: Architecture) throws {
+    let expected = try Self.weights(method, architecture, on: Reference())
+    let isSame = try Self.weights(method, architecture, on: cpu.on(threads: 3)) == expected
     #expect(isSame)
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import MXLinear
 import MXRuntime
 import TestSupport
@@ -44,21 +45,36 @@ struct ModelStep {
   }
 }
 
-@Suite("The models agree with timm's", .enabled(if: Golden.isWhole, Golden.absence))
+@Suite("The models agree with timm's")
 struct GoldenModelTests {
+  @Test("in logits, loss and every gradient, in single precision", arguments: Architecture.allCases)
+  func families(_ architecture: Architecture) throws {
+    try expectAgreement(
+      with: Golden.openModel(architecture.rawValue), method: "fp32", .fp32, .packed, within: 1e-5)
+  }
+
   @Test(
     "in logits, loss and every gradient, by either engine",
+    .enabled(if: Golden.isWhole, Golden.absence),
+    // Microscaling rounds one number of Swin's another way: it lies on a threshold.
     arguments: [
-      ("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 2e-2),
-      ("microscaling", .microscaling, 2e-2),
+      ("fp32", LinearRecipe.fp32, 1e-5), ("tetrajet", .tetrajet, 1e-5),
+      ("microscaling", .microscaling, 5e-3),
     ], [("vit", Engine.packed), ("vit", .simulated), ("swin", .packed), ("swin", .simulated)])
   func golden(
     _ method: (name: String, recipe: LinearRecipe, tolerance: Double),
     _ model: (name: String, engine: Engine)
   ) throws {
-    let (method, recipe, tolerance) = method
-    let (name, engine) = model
-    let file = try Golden.open(name)
+    try expectAgreement(
+      with: Golden.open(model.name), method: method.name, method.recipe, model.engine,
+      within: method.tolerance)
+  }
+
+  /// Compares a step with what a file says of it.
+  private func expectAgreement(
+    with file: SafetensorsFile, method: String, _ recipe: LinearRecipe, _ engine: Engine,
+    within tolerance: Double
+  ) throws {
     let model = try VisionModel(
       ModelConfiguration(metadataOf: file), recipe: recipe.withBackwardRounding(.nearestEven),
       engine: engine)
@@ -73,9 +89,11 @@ struct GoldenModelTests {
     for entry in model.parameters.entries {
       let expected = try file.floats("\(method).grad.\(entry.name)", shape: entry.shape)
       let error = relativeError(Array(step.gradients.elements[entry.range]), expected)
-      #expect(error <= tolerance, "\(name) \(method) \(engine) \(entry.name): \(error)")
+      #expect(error <= tolerance, "\(method) \(engine) \(entry.name): \(error)")
       if error > worst.error { worst = (error, entry.name) }
     }
-    print("\(name) \(method) \(engine): logits \(logitsError), worst gradient \(worst)")
+    print(
+      "\(model.configuration.architecture.rawValue) \(method) \(engine): logits \(logitsError), "
+        + "worst gradient \(worst)")
   }
 }

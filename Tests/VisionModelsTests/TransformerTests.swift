@@ -19,6 +19,16 @@ struct TransformerTests {
     return swin
   }()
 
+  /// LayerScale far from its initial value: with that, no branch would matter.
+  static let smallDeiT3: ModelConfiguration = {
+    var deit3 = small
+    (deit3.architecture, deit3.layerScale) = (.deit3, 0.8)
+    return deit3
+  }()
+
+  /// A small model of each family.
+  static let families = [small, smallSwin, smallDeiT3]
+
   /// A small model with weights far from their initial values, images and labels.
   static func sample(
     _ configuration: ModelConfiguration, recipe: LinearRecipe = .fp32, engine: Engine = .packed,
@@ -94,12 +104,15 @@ struct TransformerTests {
     #expect(timm.token.allSatisfy { abs($0) < 1e-5 })
   }
 
-  @Test("have timm's parameter counts for the paper's five models")
+  @Test("have timm's parameter counts")
   func parameterCounts() throws {
     let counts = try ModelConfiguration.presets.map {
       try VisionModel($0.configuration, recipe: .tetrajet).parameters.count
     }
-    #expect(counts == [5_717_416, 22_050_664, 86_567_656, 28_288_354, 49_606_258])
+    #expect(
+      counts == [
+        5_717_416, 22_050_664, 86_567_656, 28_288_354, 49_606_258, 22_059_496, 86_585_320,
+      ])
   }
 
   @Test("decay exactly the weight matrices and quantize exactly the four of each block")
@@ -120,7 +133,7 @@ struct TransformerTests {
 
   @Test(
     "have gradients that agree with differences of the loss, for every tensor",
-    arguments: [small, smallSwin], [false, true])
+    arguments: families, [false, true])
   func gradients(shape: ModelConfiguration, dropPath: Bool) throws {
     var configuration = shape
     if dropPath { configuration.dropPath = 0.4 }
@@ -158,7 +171,7 @@ struct TransformerTests {
   }
 
   @Test(
-    "compute the same logits with and without what backward needs", arguments: [small, smallSwin],
+    "compute the same logits with and without what backward needs", arguments: families,
     Engine.allCases)
   func logitsAlone(shape: ModelConfiguration, engine: Engine) throws {
     for recipe in [LinearRecipe.fp32, .tetrajet, .microscaling] {
@@ -175,7 +188,7 @@ struct TransformerTests {
 
   @Test(
     "encode their weights once for an evaluation: what is done to these later is not seen by it",
-    arguments: [small, smallSwin])
+    arguments: families)
   func encodedOnce(shape: ModelConfiguration) throws {
     let (model, weights, images, labels) = try Self.sample(shape, recipe: .tetrajet)
     let arena = Arena(chunkCount: 1 << 12)
@@ -196,7 +209,7 @@ struct TransformerTests {
   }
 
   @Test(
-    "drop no branch in evaluation and some in training", arguments: [small, smallSwin])
+    "drop no branch in evaluation and some in training", arguments: families)
   func dropPath(shape: ModelConfiguration) throws {
     var configuration = shape
     let (model, weights, images, labels) = try Self.sample(configuration)
@@ -235,8 +248,9 @@ struct TransformerTests {
   @Test(
     "windows take every token once, fill up with zeros, and keep apart what a roll put together")
   func windows() throws {
-    let layout = WindowLayout(side: 5, window: 4, isShifted: true)
-    #expect(layout.windows == 4 && layout.shift == 2 && layout.toWindows.rows(50) == 2 * 64)
+    let layout = WindowLayout(WindowShape(side: 5, window: 4, isShifted: true))
+    #expect(
+      layout.shape.windows == 4 && layout.shape.shift == 2 && layout.toWindows.rows(50) == 2 * 64)
     let arena = Arena(chunkCount: 1 << 12)
     let (x, y, back) = (
       arena.matrix(rows: 50, columns: 1), arena.matrix(rows: 128, columns: 1),
@@ -261,8 +275,9 @@ struct TransformerTests {
         }
       }
     }
-    let whole = WindowLayout(side: 3, window: 4, isShifted: true)
-    #expect(whole.window == 3 && whole.shift == 0 && whole.masks == nil && whole.windows == 1)
+    let whole = WindowShape(side: 3, window: 4, isShifted: true)
+    #expect(whole.window == 3 && whole.shift == 0 && whole.windows == 1)
+    #expect(WindowLayout(whole).masks == nil)
   }
 
   @Test("refuse impossible shapes by the recipe's key")

@@ -80,7 +80,7 @@ struct EngineCommandTests {
     // Width 64: two groups a lane.
     let configuration = ModelConfiguration(
       imageSize: 12, patchSize: 4, channels: 1, width: 64, depth: 1, heads: 2, classes: 5)
-    let model = try VisionTransformer(configuration, recipe: .fp32)
+    let model = try VisionModel(configuration, recipe: .fp32)
     var random = TestRandom(seed: 120)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     model.initialize(weights, seed: 1)

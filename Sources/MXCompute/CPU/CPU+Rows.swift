@@ -70,6 +70,17 @@ extension CPU {
     }
   }
 
+  package func multiply(
+    _ x: FloatMatrix, byEachImage rows: FloatMatrix, into y: FloatMatrix
+  ) {
+    forRanges(x.rows, length: max(1, Self.elementsPerSlice / x.columns)) { range in
+      for row in range {
+        let (numbers, factors, target) = (x.row(row), rows.row(row % rows.rows), y.row(row))
+        for column in 0..<x.columns { target[column] = numbers[column] * factors[column] }
+      }
+    }
+  }
+
   package func addImages(of x: FloatMatrix, to rows: FloatMatrix) {
     // Each element's sum is one thread's, in the order of the images.
     forRanges(rows.count, length: Self.elementsPerSlice) { range in

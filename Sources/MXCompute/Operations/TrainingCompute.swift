@@ -69,6 +69,8 @@ package protocol RowOperations {
     into y: FloatMatrix)
   /// x [B·T, C] += rows [T, C], image by image.
   func addToEachImage(_ rows: FloatMatrix, to x: FloatMatrix)
+  /// y = x [B·T, C] times rows [T, C], number by number, image by image; y may be x.
+  func multiply(_ x: FloatMatrix, byEachImage rows: FloatMatrix, into y: FloatMatrix)
   /// rows [T, C] += the rows of x [B·T, C], image by image in their order.
   func addImages(of x: FloatMatrix, to rows: FloatMatrix)
 

@@ -55,6 +55,14 @@ extension Reference {
     for place in 0..<x.count { x.elements[place] += rows.elements[place % rows.count] }
   }
 
+  package func multiply(
+    _ x: FloatMatrix, byEachImage rows: FloatMatrix, into y: FloatMatrix
+  ) {
+    for place in 0..<x.count {
+      y.elements[place] = x.elements[place] * rows.elements[place % rows.count]
+    }
+  }
+
   package func addImages(of x: FloatMatrix, to rows: FloatMatrix) {
     for place in 0..<x.count { rows.elements[place % rows.count] += x.elements[place] }
   }

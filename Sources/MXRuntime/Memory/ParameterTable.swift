@@ -14,6 +14,10 @@ package struct ParameterTable: Sendable {
     package let decays: Bool
     /// Whether the linear layers quantize it.
     package let quantized: Bool
+    /// What it is before any training.
+    package let initial: InitialValues
+    /// The part of the model that it belongs to.
+    package let part: Part
 
     /// The product of the extents.
     package var count: Int { shape.reduce(1, *) }
@@ -28,6 +32,40 @@ package struct ParameterTable: Sendable {
     }
   }
 
+  /// A part of a model, as rates and names of parameters tell parts apart.
+  package struct Part: Sendable, Equatable {
+    /// The block, with which the names of its parameters begin; nil outside blocks.
+    package let block: String?
+    /// How many layers lie behind: 0 for the last norm and the head, 1 for the last block, and one more than there are
+    /// blocks for the embedding.
+    package let layersBehind: Int
+    /// What the parameters are there for.
+    package var role = Role.other
+
+    /// A part.
+    package init(block: String? = nil, layersBehind: Int = 0) {
+      (self.block, self.layersBehind) = (block, layersBehind)
+    }
+  }
+
+  /// What parameters are there for, as far as somebody treats them in a way of their own.
+  package enum Role: Sendable {
+    /// To make tokens of patches.
+    case patches
+    /// To tell where patches of the image's grid are.
+    case positions
+    /// To tell how far two tokens lie apart: a row for each offset.
+    case offsets
+    /// To scale a branch.
+    case scales
+    /// To make logits.
+    case head
+    /// All else.
+    case other
+  }
+
+  /// The part of the model that tensors are added to.
+  package var part = Part()
   /// The tensors in the order in which they were added.
   package private(set) var entries: [Entry] = []
   /// The length of the flat buffer.
@@ -38,12 +76,35 @@ package struct ParameterTable: Sendable {
 
   /// Adds a tensor behind those that are there, and returns where it lies.
   package mutating func add(
-    _ name: String, _ shape: [Int], decays: Bool, quantized: Bool = false
+    _ name: String, _ shape: [Int], initial: InitialValues = .constant(0), decays: Bool,
+    quantized: Bool = false
   ) -> Parameter {
-    let entry = Entry(name: name, shape: shape, offset: count, decays: decays, quantized: quantized)
+    let entry = Entry(
+      name: name, shape: shape, offset: count, decays: decays, quantized: quantized,
+      initial: initial, part: part)
     entries.append(entry)
     count += entry.count
     return entry.parameter
+  }
+
+  /// Adds tensors that are there for something.
+  package mutating func adding<Result>(
+    _ role: Role, _ add: (inout ParameterTable) -> Result
+  ) -> Result {
+    part.role = role
+    defer { part.role = .other }
+    return add(&self)
+  }
+
+  /// Fills a buffer with the initial values of its tensors.
+  package func initialize(_ buffer: AlignedBuffer<Float>, seed: UInt64) {
+    precondition(buffer.count == count, "a buffer of \(buffer.count) for a table of \(count)")
+    for (index, entry) in entries.enumerated() {
+      let random = RandomStream(seed: seed, purpose: .initialization, layer: index)
+      for place in 0..<entry.count {
+        buffer[entry.offset + place] = entry.initial.value(at: place, random)
+      }
+    }
   }
 
   /// The same places for the moving averages of the quantized tensors, which stand beside them in files as NAME.ema.
@@ -52,7 +113,7 @@ package struct ParameterTable: Sendable {
     table.entries = entries.filter(\.quantized).map { entry in
       Entry(
         name: entry.name + ".ema", shape: entry.shape, offset: entry.offset, decays: entry.decays,
-        quantized: true)
+        quantized: true, initial: entry.initial, part: entry.part)
     }
     return table
   }

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Training
+import VisionModels
 
 /// The report: one page of HTML that needs nothing from elsewhere.
 package struct ReportPage {
@@ -98,14 +99,15 @@ package struct ReportPage {
   private func model(_ run: RunRecord) -> String {
     let settings = run.settings
     let size = settings["model.image_size"].map { "\($0) px" }
-    let shape =
-      settings["model.architecture"] == "swin"
-      ? "Swin, width \(settings["model.width"] ?? "?"), depths \(settings["model.stage_depths"] ?? "?")"
-      : "ViT, width \(settings["model.width"] ?? "?"), depth \(settings["model.depth"] ?? "?"), heads "
-        + "\(settings["model.heads"] ?? "?")"
+    let family = settings["model.architecture"].flatMap(Architecture.init)?.family
+    let sizes = family.map { family in
+      [family.title]
+        + (["width"] + family.sizes.map(\.key)).map { key in
+          "\(key.replacing("_", with: " ")) \(settings["model.\(key)"] ?? "?")"
+        }
+    }
     let parameters = run.summary.map { "\($0.parameters) parameters" }
-    return ([settings["model.width"] == nil ? nil : shape, size, parameters] as [String?])
-      .compactMap { $0 }.joined(separator: ", ")
+    return ((sizes ?? []) + [size, parameters].compactMap { $0 }).joined(separator: ", ")
   }
 
   /// One legend for the whole page: colours stand for recipes.

@@ -57,10 +57,10 @@ package struct Checkpoint: Sendable {
     recipe.model.dropPath = dropPath
     // A model has at least twelve tensors a block: none is described that the file cannot fill.
     let most = file.entries.count / 12
-    guard recipe.model.depth <= most else {
+    guard recipe.model.blocks <= most else {
       throw file.error(
         .metadata(
-          key: "depth", found: "\(recipe.model.depth)",
+          key: "depth", found: "\(recipe.model.blocks)",
           expected: "at most \(most): the file has \(file.entries.count) tensors"))
     }
     if let quantization, let weights = recipe.linear[.q2] {

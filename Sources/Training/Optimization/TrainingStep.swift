@@ -77,12 +77,12 @@ package final class TrainingStep {
     remedies =
       recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer, compute) }
       + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
-    let (fineTuning, shape) = (recipe.fineTuning, recipe.model)
+    let fineTuning = recipe.fineTuning
     optimizer = AdamW(
       model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil }
     ) { entry in
-      if fineTuning.freezesPatchEmbedding, entry.name.hasPrefix("patch_embed.") { return 0 }
-      return pow(fineTuning.layerDecay, Float(shape.layersBehind(entry.name)))
+      if fineTuning.freezesPatchEmbedding, entry.part.role == .patches { return 0 }
+      return pow(fineTuning.layerDecay, Float(entry.part.layersBehind))
     }
     seed = UInt64(recipe.seed)
     labelSmoothing = recipe.training.labelSmoothing

@@ -4,7 +4,7 @@ import VisionModels
 struct OtherFunctions {
   let file: WeightFile
   let names: PretrainedNames
-  let architecture: ModelConfiguration.Architecture
+  let shape: ModelConfiguration
 
   /// Whether a tensor holds no weights, only what follows from the shape, or averages of weights.
   static func isDerived(_ name: String) -> Bool {
@@ -16,10 +16,8 @@ struct OtherFunctions {
   ///
   /// - Throws: `PretrainedError.otherFunction`.
   func check(used: Set<String>, unused: [String]) throws {
-    let blocks = Set(used.compactMap { names.block(of: $0)?.block })
-    let strangers = unused.filter { tensor in
-      names.block(of: tensor).map { blocks.contains($0.block) } ?? false
-    }
+    let blocks = Set(used.compactMap(names.block(of:)))
+    let strangers = unused.filter { names.block(of: $0).map(blocks.contains) ?? false }
     // The one that says most of the model.
     for tensor in strangers {
       if let why = Self.inBlock(tensor) { throw error(tensor, why: why) }
@@ -28,8 +26,11 @@ struct OtherFunctions {
     for tensor in unused where names.block(of: tensor) == nil {
       if let why = outside(tensor) { throw error(tensor, why: why) }
     }
-    if architecture == .vit, names.source(of: "cls_token") == nil {
+    if shape.hasClassToken, names.source(of: "cls_token") == nil {
       throw error("cls_token", why: "has no class token and averages its tokens")
+    }
+    if shape.hasClassToken, !shape.placesClassToken, let extra = names.positions?.extra, extra > 0 {
+      throw error("pos_embed", why: "adds a position to its class token")
     }
   }
 
@@ -71,7 +72,9 @@ struct OtherFunctions {
       ("rel_pos_bias", "shares relative positions among its blocks"),
       ("relative_position_bias", "shares relative positions among its blocks"),
     ]
-    if architecture == .vit, name.contains("patch_embed.norm") { return "normalizes its patches" }
+    if !shape.normalizesPatches, name.contains("patch_embed.norm") {
+      return "normalizes its patches"
+    }
     return known.first { name.contains($0.part) }?.why
   }
 }

@@ -1,4 +1,5 @@
 import Files
+import MXRuntime
 
 /// What was taken from a file of pretrained weights.
 package struct PretrainedReport: Sendable, Equatable {
@@ -6,8 +7,14 @@ package struct PretrainedReport: Sendable, Equatable {
   package struct Reshaped: Sendable, Equatable {
     /// The parameter.
     package let name: String
+    /// What it is there for.
+    let role: ParameterTable.Role
     /// The file's shape, and the model's.
     package let from, to: [Int]
+
+    init(_ entry: ParameterTable.Entry, from shape: [Int]) {
+      (name, role, from, to) = (entry.name, entry.part.role, shape, entry.shape)
+    }
   }
 
   /// The file.

@@ -19,7 +19,8 @@ extension VisionModel {
     let architecture = configuration.architecture
     let nothingFits = PretrainedError.nothingFits(
       path: file.file.path, architecture: architecture.rawValue)
-    guard let names = PretrainedNames(file, architecture: architecture) else { throw nothingFits }
+    guard let names = PretrainedNames(file, architecture) else { throw nothingFits }
+    let scales = parameters.entries.contains { $0.part.role == .scales }
     var report = PretrainedReport(path: file.file.path)
     var used: Set<String> = []
     for entry in parameters.entries {
@@ -29,7 +30,7 @@ extension VisionModel {
       }
       used.formUnion(source.names)
       var (values, shape) = try values(of: source, in: file)
-      if let scale = names.layerScale(of: entry.name), shape == entry.shape {
+      if !scales, let scale = names.layerScale(of: entry.name), shape == entry.shape {
         used.insert(scale)
         multiplyRows(of: &values, by: try file.finiteFloats(scale, shape: [shape[0]]))
         report.foldedScales += entry.quantized ? 1 : 0
@@ -40,12 +41,12 @@ extension VisionModel {
         if shape == entry.shape {
           report.loaded += 1
         } else {
-          report.reshaped.append(.init(name: entry.name, from: shape, to: entry.shape))
+          report.reshaped.append(.init(entry, from: shape))
         }
-      } else if entry.name.hasPrefix("head.") {
+      } else if entry.part.role == .head {
         report.initial.append(entry.name)
       } else {
-        report.misfits.append(.init(name: entry.name, from: shape, to: entry.shape))
+        report.misfits.append(.init(entry, from: shape))
       }
     }
     report.unused = file.tensorNames.filter {
@@ -55,7 +56,7 @@ extension VisionModel {
     guard parameters.entries.contains(where: { $0.quantized && !taken.contains($0.name) }) else {
       throw nothingFits
     }
-    try OtherFunctions(file: file, names: names, architecture: architecture)
+    try OtherFunctions(file: file, names: names, shape: configuration)
       .check(used: used, unused: report.unused)
     try checkWhole(report, names, file)
     return report
@@ -67,16 +68,12 @@ extension VisionModel {
     _ report: PretrainedReport, _ names: PretrainedNames, _ file: WeightFile
   ) throws {
     let missing = Set(report.initial)
-    for entry in parameters.entries where entry.quantized && missing.contains(entry.name) {
-      // Ours are timm's names: up to blocks.3. or layers.0.blocks.3.
-      let parts = entry.name.components(separatedBy: ".")
-      let block =
-        parts.prefix(configuration.architecture == .swin ? 4 : 2)
-        .joined(separator: ".") + "."
-      let isPart = parameters.entries.contains {
-        $0.quantized && $0.name.hasPrefix(block) && !missing.contains($0.name)
-      }
-      if isPart {
+    let partial = Set(
+      parameters.entries.filter { !missing.contains($0.name) }.compactMap(\.part.block))
+    for entry in parameters.entries where missing.contains(entry.name) {
+      // A bias of zeros and a norm as it begins are as good as none.
+      let matters = entry.initial != .constant(0) && entry.initial != .constant(1)
+      if matters, let block = entry.part.block, partial.contains(block) {
         throw file.error(
           .missing(
             tensor: entry.name, nearest: nearestName(to: entry.name, among: file.tensorNames)))
@@ -84,7 +81,7 @@ extension VisionModel {
     }
     for misfit in report.misfits {
       var advice = "set model.* as in the file, or leave them out: the shape is then the file's"
-      if misfit.name == "patch_embed.proj.weight", misfit.from.count == 4, misfit.to.count == 4 {
+      if misfit.role == .patches, misfit.from.count == 4, misfit.to.count == 4 {
         let channels = misfit.from[1]
         if misfit.from[0] == misfit.to[0], channels == misfit.to[1] { continue }
         if channels != misfit.to[1] {
@@ -131,24 +128,25 @@ extension VisionModel {
     _ values: [Float], _ shape: [Int], to entry: ParameterTable.Entry,
     _ report: inout PretrainedReport
   ) -> [Float]? {
-    if entry.name == "pos_embed" {
-      let width = configuration.width
+    switch entry.part.role {
+    case .positions:
+      let (width, patches) = (configuration.width, configuration.patches)
       guard shape.count == 3, shape[0] == 1, shape[2] == width,
-        let (extra, old) = PositionGrid.split(shape[1]), let new = squareSide(configuration.patches)
+        let grid = PositionGrid(tokens: shape[1]), let new = squareSide(patches)
       else { return nil }
-      report.isClassTokenUnplaced = extra == 0
-      let first = extra == 0 ? [Float](repeating: 0, count: width) : Array(values[..<width])
-      return first
-        + resampledGrid(
-          Array(values[(extra * width)...]), side: old, newSide: new, channels: width)
-    }
-    if entry.name.hasSuffix("relative_position_bias_table") {
+      let places = resampledGrid(
+        Array(values[(grid.extra * width)...]), side: grid.side, newSide: new, channels: width)
+      guard configuration.placesClassToken else { return places }
+      report.isClassTokenUnplaced = grid.extra == 0
+      let first = grid.extra == 0 ? [Float](repeating: 0, count: width) : Array(values[..<width])
+      return first + places
+    case .offsets:
       guard shape.count == 2, shape[1] == entry.shape[1], let old = squareSide(shape[0]),
         let new = squareSide(entry.shape[0])
       else { return nil }
       return resampledGrid(values, side: old, newSide: new, channels: shape[1])
+    default: return nil
     }
-    return nil
   }
 }
 
@@ -158,23 +156,4 @@ extension VisionModel {
 func openPretrained(_ path: String) throws -> WeightFile {
   if WeightFileError.isPickle(path) { throw WeightFileError.pickle(path) }
   return try WeightFile(Checkpoint.open(path))
-}
-
-/// The side of a square of `count` places; nil where they make none.
-func squareSide(_ count: Int) -> Int? {
-  guard (1...1 << 40).contains(count) else { return nil }
-  let side = Int(Double(count).squareRoot().rounded())
-  return side * side == count ? side : nil
-}
-
-/// What a position embedding has places for.
-enum PositionGrid {
-  /// The tokens before the grid, and the grid's side: a class token, perhaps a distillation token, or none (DeiT-III, whose
-  /// class token joins after the embedding is added).
-  static func split(_ tokens: Int) -> (extra: Int, side: Int)? {
-    for extra in [1, 2, 0] {
-      if let side = squareSide(tokens - extra) { return (extra, side) }
-    }
-    return nil
-  }
 }

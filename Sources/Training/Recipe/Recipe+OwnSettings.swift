@@ -35,6 +35,7 @@ extension Recipe {
       (preset.classes, preset.imageSize) = (model.classes, model.imageSize)
       (preset.dropPath, preset.normEpsilon) = (model.dropPath, model.normEpsilon)
       preset.classTokenDeviation = model.classTokenDeviation
+      preset.layerScale = model.layerScale
       return preset == model
     }
   }

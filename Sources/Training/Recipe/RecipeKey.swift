@@ -69,8 +69,8 @@ package struct RecipeKey: Sendable {
       .integer("model.channels", \.model.channels, 1...3, "1 (grey) or 3 (RGB)"),
       .integer(
         "model.width", \.model.width, 1...65536, "channels of a token; of a Swin's first stage"),
-      .integer("model.depth", \.model.depth, 1...1024, "blocks of a ViT"),
-      .integer("model.heads", \.model.heads, 1...1024, "attention heads of a ViT"),
+      .integer("model.depth", \.model.depth, 1...1024, "blocks of a ViT or DeiT-III"),
+      .integer("model.heads", \.model.heads, 1...1024, "attention heads of a ViT or DeiT-III"),
       .integers(
         "model.stage_depths", \.model.stageDepths, 1...1024, "blocks of each stage of a Swin"),
       .integers("model.stage_heads", \.model.stageHeads, 1...1024, "heads of each stage of a Swin"),
@@ -80,7 +80,10 @@ package struct RecipeKey: Sendable {
       .number("model.drop_path", \.model.dropPath, 0...0.99, "stochastic depth of the last block"),
       .number(
         "model.cls_token_std", \.model.classTokenDeviation, 0...1,
-        "deviation of a ViT's initial class token"),
+        "deviation of the initial class token"),
+      .number(
+        "model.layer_scale", \.model.layerScale, 1e-9...10,
+        "what a DeiT-III's LayerScale starts from"),
 
       .integer("training.epochs", \.training.epochs, 1...1_000_000, "passes over the data"),
       .integer("training.batch_size", \.training.batchSize, 1...65536, "images a step"),

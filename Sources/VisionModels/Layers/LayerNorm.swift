@@ -10,7 +10,7 @@ struct LayerNorm: Sendable {
 
   /// Adds the layer's parameters, which do not decay, to a table.
   init(_ name: String, width: Int, epsilon: Float, in table: inout ParameterTable) {
-    weight = table.add("\(name).weight", [width], decays: false)
+    weight = table.add("\(name).weight", [width], initial: .constant(1), decays: false)
     bias = table.add("\(name).bias", [width], decays: false)
     self.epsilon = epsilon
   }

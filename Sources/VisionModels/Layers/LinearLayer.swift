@@ -15,7 +15,9 @@ struct LinearLayer: Sendable {
     linear = Linear(
       name: name, index: index, inputs: inputs, outputs: outputs, recipe: recipe ?? .fp32,
       engine: engine)
-    weight = table.add("\(name).weight", [outputs, inputs], decays: true, quantized: recipe != nil)
+    weight = table.add(
+      "\(name).weight", [outputs, inputs], initial: .narrowNormal, decays: true,
+      quantized: recipe != nil)
     bias = table.add("\(name).bias", [outputs], decays: false)
   }
 

@@ -6,20 +6,28 @@ import MXRuntime
 /// Between two stages of Swin: four neighbouring tokens become one, normalized and projected (Liu et al. 2021, section
 /// 3.1). Not quantized. A grid of odd side is filled up with zeros.
 struct PatchMerging: Sendable {
+  let name: String
   private let inputs: Int
   private let norm: LayerNorm
   private let reduction: Parameter
-  /// R.
-  let merged: Int
   /// Tokens [S²] → the quarters of the merged ones [4·R²], and back.
   private let toQuarters, toTokens: RowMap
 
-  init(_ name: String, side: Int, inputs: Int, epsilon: Float, in table: inout ParameterTable) {
-    self.inputs = inputs
-    let merged = (side + 1) / 2
-    self.merged = merged
-    norm = LayerNorm("\(name).norm", width: 4 * inputs, epsilon: epsilon, in: &table)
-    reduction = table.add("\(name).reduction.weight", [2 * inputs, 4 * inputs], decays: true)
+  struct Shape: Sendable {
+    var name: String
+    /// S and C.
+    var side, inputs: Int
+    var epsilon: Float
+    /// R.
+    var merged: Int { (side + 1) / 2 }
+  }
+
+  init(_ shape: Shape, in table: inout ParameterTable) {
+    let (name, side, inputs, merged) = (shape.name, shape.side, shape.inputs, shape.merged)
+    (self.name, self.inputs) = (name, inputs)
+    norm = LayerNorm("\(name).norm", width: 4 * inputs, epsilon: shape.epsilon, in: &table)
+    reduction = table.add(
+      "\(name).reduction.weight", [2 * inputs, 4 * inputs], initial: .narrowNormal, decays: true)
     toQuarters = RowMap(
       (0..<4 * merged * merged).map { place in
         let (cell, quarter) = place.quotientAndRemainder(dividingBy: 4)

@@ -11,8 +11,11 @@ struct RelativePositionBias: Sendable {
 
   init(_ name: String, window: Int, heads: Int, in parameters: inout ParameterTable) {
     let span = 2 * window - 1
-    table = parameters.add(
-      "\(name).relative_position_bias_table", [span * span, heads], decays: false)
+    table = parameters.adding(.offsets) {
+      $0.add(
+        "\(name).relative_position_bias_table", [span * span, heads], initial: .narrowNormal,
+        decays: false)
+    }
     let area = window * window
     offsets = (0..<area * area).map { pair in
       let (i, j) = pair.quotientAndRemainder(dividingBy: area)

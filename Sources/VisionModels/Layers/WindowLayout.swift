@@ -3,19 +3,33 @@ import MXRuntime
 
 // Shapes: B batch, S tokens a side of the image's grid, M tokens a side of a window, W windows of an image, C channels.
 
-/// How the tokens of an image lie in shifted windows (Liu et al. 2021, section 3.2): the grid is rolled up and left by the
-/// shift, filled up with zeros below and on the right to whole windows, and cut; windows follow each other by rows.
-package struct WindowLayout: Sendable {
+/// The windows of an image.
+package struct WindowShape: Equatable, Sendable {
   /// S, and M.
   package let side, window: Int
   /// How far the grid is rolled; 0 for windows that lie as the image does.
   package let shift: Int
-  /// S².
-  package var tokens: Int { side * side }
+
+  /// - Parameter isShifted: whether to roll by half a window. A grid that fits into one window is one, unshifted.
+  package init(side: Int, window: Int, isShifted: Bool) {
+    self.side = side
+    self.window = min(side, window)
+    shift = isShifted && side > window ? window / 2 : 0
+  }
+
+  /// Windows along one side.
+  var across: Int { (side + window - 1) / window }
+  /// W.
+  package var windows: Int { across * across }
   /// M².
   package var area: Int { window * window }
-  /// W.
-  package let windows: Int
+}
+
+/// How the tokens of an image lie in shifted windows (Liu et al. 2021, section 3.2): the grid is rolled up and left by the
+/// shift, filled up with zeros below and on the right to whole windows, and cut; windows follow each other by rows.
+package struct WindowLayout: Sendable {
+  /// How many, and how large.
+  package let shape: WindowShape
   /// Tokens → windows [W·M²]; zeros where it is filled up.
   package let toWindows: RowMap
   /// Windows → tokens: what filled up is left out.
@@ -23,11 +37,9 @@ package struct WindowLayout: Sendable {
   /// [W, M²·M²]: −100 between tokens that the roll made neighbours, else 0; nil without a shift.
   package let masks: AlignedBuffer<Float>?
 
-  /// - Parameter isShifted: whether to roll by half a window. A grid that fits into one window is one, unshifted.
-  package init(side: Int, window: Int, isShifted: Bool) {
-    let window = min(side, window)
-    let shift = isShifted && side > window ? window / 2 : 0
-    let across = (side + window - 1) / window
+  /// The layout of windows.
+  package init(_ shape: WindowShape) {
+    let (side, window, shift, across) = (shape.side, shape.window, shape.shift, shape.across)
     let padded = across * window
     var sources: [Int] = []
     var regions: [Int] = []
@@ -43,10 +55,9 @@ package struct WindowLayout: Sendable {
         regions.append(3 * region(row) + region(column))
       }
     }
-    (self.side, self.window, self.shift) = (side, window, shift)
+    self.shape = shape
     toWindows = RowMap(sources, of: side * side)
     toImage = toWindows.inverse
-    windows = across * across
     masks = shift > 0 ? Self.masks(regions, area: window * window) : nil
   }
 

@@ -21,8 +21,10 @@ extension FuzzTarget {
       .floats("m", shape: [2, 2], [1, .nan, .infinity, -0.0]),
       .floats("m.ema", shape: [2, 2], [1, 2, 3, 4]),
     ])
+    var deit3 = tinyModel
+    deit3.architecture = .deit3
     for model in [
-      tinyModel,
+      tinyModel, deit3,
       .swin(imageSize: 8, patchSize: 2, width: 4, depths: [1, 1], heads: [1, 2], windowSize: 2),
     ] {
       seeds.append(try checkpoint(model, path))

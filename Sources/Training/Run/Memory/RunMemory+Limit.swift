@@ -113,7 +113,7 @@ extension RunMemory {
   /// - Throws: `RunMemoryError`.
   static func checkActivations(_ recipe: Recipe, _ limit: MemoryLimit) throws {
     let shape = recipe.model
-    let blocks = shape.architecture == .swin ? shape.stageDepths[0] : shape.depth
+    let blocks = shape.firstBlocks
     let two =
       2 * Double(shape.patches) * Double(shape.width) * Double(blocks * 5 * 4) / 1_048_576
     guard two > limit.mebibytes else { return }

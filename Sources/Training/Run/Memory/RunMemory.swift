@@ -143,17 +143,3 @@ package struct RunMemory: Sendable {
     return lasting + Double(MovementWindow.bytes(quantizer) + outputs + ratios)
   }
 }
-
-extension ModelConfiguration {
-  /// The numbers of an image that a block puts out, from 1.
-  fileprivate func featureCount(block: Int) -> Int {
-    guard architecture == .swin else { return tokens * width }
-    var (side, stage, left) = (imageSize / patchSize, 0, block)
-    while stage + 1 < stageDepths.count, left > stageDepths[stage] {
-      left -= stageDepths[stage]
-      side = (side + 1) / 2
-      stage += 1
-    }
-    return side * side * width << stage
-  }
-}
