@@ -85,15 +85,6 @@ public struct Linear: Sendable {
     try encode(parameters.weight, .q2, arena, context, averages: parameters.weightAverages)
   }
 
-  /// Bytes that `encodeWeight` takes.
-  package var encodedWeightBytes: Int {
-    switch plan[.q2] {
-    case .exact: 0
-    case .rounded: inputs * outputs * MemoryLayout<Float>.stride
-    case .codes: Encoded.codeBytes(rows: outputs, columns: inputs)
-    }
-  }
-
   /// Y once more, to the bit what `forward` computed, so that nobody need keep it.
   ///
   /// - Precondition: `canRecomputeOutput`.

@@ -4,34 +4,11 @@ import MXRuntime
 /// brings everything back to the bit.
 package typealias TrialRun = (_ steps: Int, _ observe: (TrainingView) -> Void) throws -> Void
 
-/// What a remedy takes of memory, in bytes.
-package struct RemedyMemory: Sendable, Equatable {
-  /// What it keeps as long as the training, and how much of that is in its `state`, which a trial copies.
-  package var kept, state: Int
-  /// The most scratch that it takes at once.
-  package var scratch: Int
-  /// What it takes itself while a trial runs; nil where it never runs one.
-  package var trial: Int?
-  /// Whether weights wait by its `updatePeriods`, for which the optimizer keeps sums and counts.
-  package var ramps: Bool
-
-  /// A remedy's account.
-  package init(
-    kept: Int = 0, state: Int = 0, scratch: Int = 0, trial: Int? = nil, ramps: Bool = false
-  ) {
-    (self.kept, self.state, self.scratch) = (kept, state, scratch)
-    (self.trial, self.ramps) = (trial, ramps)
-  }
-}
-
 /// A remedy for oscillating weights: the training step calls it at four moments. Whatever a remedy does not need, it
 /// leaves out.
 package protocol Remedy: AnyObject {
   /// What a checkpoint must hold of it: buffers in the layout of the weights, by names of their own.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
-
-  /// What it would take of memory for a model, before it exists.
-  static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory
 
   /// Before the forward pass of a step.
   func beforeStep(_ training: TrainingView, trial: TrialRun) throws
@@ -56,8 +33,6 @@ package protocol Remedy: AnyObject {
 extension Remedy {
   /// Nothing.
   package var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
-  /// None of its own.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory { RemedyMemory() }
   /// Does nothing.
   package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
   /// Does nothing.

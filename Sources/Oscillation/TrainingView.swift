@@ -33,11 +33,6 @@ package struct TrainingView {
     (self.quantizer, self.arena) = (quantizer, arena)
   }
 
-  /// Whether the learning rate is larger at any of some steps than at the one before it.
-  package func learningRateRises(in steps: Range<Int>) -> Bool {
-    zip(steps, steps.dropFirst()).contains { learningRate($0) < learningRate($1) }
-  }
-
   /// How much of the training lies behind, 0…1.
   package var share: Double { Double(step) / Double(max(totalSteps, 1)) }
 }

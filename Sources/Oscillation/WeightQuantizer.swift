@@ -54,13 +54,6 @@ package struct WeightQuantizer: Sendable {
   /// How many weights are quantized.
   package var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
 
-  /// Bytes of a buffer in the layout of the weights.
-  package var bufferBytes: Int { count * MemoryLayout<Float>.stride }
-  /// Bytes of scratch that `quantize` takes: the codes of the largest tensor.
-  package var scratchBytes: Int {
-    tensors.map { Encoded.codeBytes(rows: $0.rows, columns: $0.columns) }.max() ?? 0
-  }
-
   /// Q2 of all weights.
   ///
   /// - Parameters:

@@ -17,9 +17,6 @@ extension ModelConfiguration {
   /// The number of blocks, through all stages.
   package var blocks: Int { blueprint.blocks }
 
-  /// Those of the first stage.
-  package var firstBlocks: Int { blueprint.stages[0].blocks.count }
-
   /// Whether the class of an image is read off a token of its own.
   package var hasClassToken: Bool { blueprint.embedding.classToken != nil }
 

@@ -47,8 +47,15 @@ package struct VisionModel: Sendable {
   }
 
   /// Fills a buffer with timm's initial values.
-  package func initialize(_ weights: AlignedBuffer<Float>, seed: UInt64) {
-    parameters.initialize(weights, seed: seed)
+  package func initialize(
+    _ weights: AlignedBuffer<Float>, seed: UInt64, by compute: any TrainingCompute
+  ) {
+    precondition(weights.count == parameters.count, "a buffer of another model")
+    for (index, entry) in parameters.entries.enumerated() {
+      compute.initialize(
+        weights[entry.parameter], entry.initial,
+        random: RandomStream(seed: seed, purpose: .initialization, layer: index))
+    }
   }
 
   /// What the backward pass needs of the forward pass; it lies on the stack `kept` of the pass's workspace.
@@ -159,9 +166,6 @@ package struct VisionModel: Sendable {
     pass.encodedWeights = try linearLayers.map { try $0.encodeWeight(encoded, pass) }
     return pass
   }
-
-  /// Bytes of all weights as evaluations keep them encoded.
-  package var encodedWeightBytes: Int { linearLayers.reduce(0) { $0 + $1.encodedWeightBytes } }
 
   /// Every linear layer, in the order of their numbers.
   private var linearLayers: [LinearLayer] {

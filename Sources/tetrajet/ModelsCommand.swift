@@ -35,10 +35,10 @@ struct ModelsCommand: ParsableCommand {
     var rows: [[String]] = []
     if let name { _ = try ModelConfiguration.preset(name) }
     let models = ModelConfiguration.presets.filter { name == nil || $0.name == name }
-    var kept: [[(layer: String, bytes: Int)]] = []
+    var kept: [[(name: String, bytes: Int)]] = []
     for (name, shape) in models {
       let parameters = try VisionModel(shape, recipe: .fp32).parameters.count
-      let memories = try methods.map { ($0, try TrainingMemory(shape, $0.linearRecipe, cpu)) }
+      let memories = try methods.map { ($0, try ModelMemory(shape, $0.linearRecipe, cpu)) }
       kept = memories.map(\.1.kept)
       if json {
         var line = JSONLine()
@@ -76,7 +76,7 @@ struct ModelsCommand: ParsableCommand {
     if name != nil {
       try printLine("\nKiB kept of one image for the backward pass, with the quantized weights:")
       let layers = kept[0].indices.map { index in
-        [kept[0][index].layer] + kept.map { fixed(Double($0[index].bytes) / 1024, 1) }
+        [kept[0][index].name] + kept.map { fixed(Double($0[index].bytes) / 1024, 1) }
       }
       try printLine(table(["layer"] + methods.map(\.rawValue), layers))
     }

@@ -235,8 +235,8 @@ private struct Trial {
     }
     note("AdamW", weights, m, v, sum, waited)
     let sums = AlignedBuffer<Double>(count: 3)
-    compute.sumsOfSquares(weights, slices, into: sums)
-    note("sums of squares", Array(sums.elements))
+    let total = compute.sumOfSquares(weights, slices, sums: sums)
+    note("sums of squares", Array(sums.elements) + [total])
     compute.movingAverage(beta: 0.998, of: weights, into: average, ranges)
     note("moving average", average)
     let track = MovementTrack(count: count)
@@ -246,6 +246,9 @@ private struct Trial {
         weights: weights, quantized: average, track, ranges, into: movements)
       for place in 0..<count where place % 3 == 0 { weights[place] += 0.125 }
     }
+    let places = [0, 1, 17, ranges.joined().count - 1]
+    note("ratios", compute.ratios(track, ranges, sortedPlaces: places).map(Double.init))
+    note("large ratios", [Double(compute.countRatios(track, ranges[0], above: 1))])
     note("paths", track.weightPath, track.quantizedPath, track.weightBefore, track.quantizedBefore)
     note(
       "movements",

@@ -42,6 +42,7 @@ struct RunMemoryTests {
       // Windows at steps 6 to 9, 51 to 54 and 96 to 99; trials at 0, 10, 20, …
       $0.remedies.qramping.updateEvery = 0
       ($0.statistics.window, $0.statistics.interval) = (4, 45)
+      $0.schedule.warmupEpochs = 0
     }
     .filter { $0.kind == .trial }
     #expect(
@@ -49,6 +50,14 @@ struct RunMemoryTests {
         RunMoment(kind: .trial, isTested: false, hasWindow: false),
         RunMoment(kind: .trial, isTested: true, hasWindow: false),
       ])
+    // In a warm-up nothing is tried out: the first trial comes after the first test.
+    let late = moments {
+      $0.method = Method(rawValue: "tetrajet+qramping")!
+      ($0.remedies.qramping.updateEvery, $0.schedule.warmupEpochs) = (0, 1)
+      $0.statistics.enabled = false
+    }
+    #expect(!late.contains(RunMoment(kind: .trial, isTested: false, hasWindow: false)))
+    #expect(late.contains(RunMoment(kind: .trial, isTested: true, hasWindow: false)))
     let beside = moments {
       $0.method = Method(rawValue: "tetrajet+qramping")!
       ($0.remedies.qramping.updateEvery, $0.statistics.window) = (33, 4)

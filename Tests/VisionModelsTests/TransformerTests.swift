@@ -39,7 +39,7 @@ struct TransformerTests {
     var random = TestRandom(seed: 50)
     let model = try VisionModel(configuration, recipe: recipe, engine: engine)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
-    model.initialize(weights, seed: 1)
+    model.initialize(weights, seed: 1, by: cpu)
     for index in 0..<weights.count { weights.base[index] += 0.2 * random.normal() }
     let pixels = configuration.channels * configuration.imageSize * configuration.imageSize
     return (
@@ -93,7 +93,7 @@ struct TransformerTests {
       shape.classTokenDeviation = deviation
       let model = try VisionModel(shape, recipe: .fp32)
       let weights = AlignedBuffer<Float>(count: model.parameters.count)
-      model.initialize(weights, seed: 3)
+      model.initialize(weights, seed: 3, by: cpu)
       let token = try #require(model.parameters.entries.first { $0.name == "cls_token" }).range
       let all = Array(weights.elements)
       return (Array(all[token]), Array(all[..<token.lowerBound] + all[token.upperBound...]))

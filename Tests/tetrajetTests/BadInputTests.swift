@@ -79,11 +79,14 @@ struct BadInputTests {
       try writeSafetensors(
         mixer, tensors: [.floats("head.weight", shape: [1], [1])],
         metadata: ["architecture": "mixer"])
-      try expect(65, ["architecture is 'mixer'", "'vit' and 'swin'"], ["eval", mixer])
+      try expect(65, ["architecture is 'mixer'", "known are 'vit', 'swin'"], ["eval", mixer])
       let swin = "\(folder)/swin.safetensors"
       try writeSafetensors(
         swin, tensors: [.floats("head.fc.weight", shape: [1], [1])],
-        metadata: ["architecture": "swin", "depths": "2 two"])
+        metadata: [
+          "architecture": "swin", "img_size": "8", "patch_size": "2", "embed_dim": "8",
+          "depths": "2 two",
+        ])
       try expect(65, ["metadata 'depths' is '2 two'", "as in '2 2 6 2'"], ["eval", swin])
 
       // Sizes that a file only claims are not believed.

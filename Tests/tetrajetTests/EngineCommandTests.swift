@@ -83,7 +83,7 @@ struct EngineCommandTests {
     let model = try VisionModel(configuration, recipe: .fp32)
     var random = TestRandom(seed: 120)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
-    model.initialize(weights, seed: 1)
+    model.initialize(weights, seed: 1, by: cpu)
     for index in 0..<weights.count { weights.base[index] += 0.1 * random.normal() }
     // Sums of 4-bit products are mostly exact in single precision. Groups of very different scales make them
     // round.

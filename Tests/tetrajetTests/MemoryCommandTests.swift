@@ -14,7 +14,7 @@ struct MemoryCommandTests {
   ]
 
   @Test(
-    "the estimate lies within 15 % of the peak",
+    "the estimate lies within 10 % of the peak",
     arguments: ["fp32", "tetrajet+qramping", "tetrajet+freeze"])
   func estimate(_ method: String) throws {
     try withTemporaryFolder { folder in
@@ -25,7 +25,7 @@ struct MemoryCommandTests {
       let summary = try RunSummary(path: "\(run)/summary.json")
       let estimate = try #require(summary.estimatedMemoryMB)
       #expect(
-        abs(estimate / summary.peakMemoryMB - 1) < 0.15,
+        abs(estimate / summary.peakMemoryMB - 1) < 0.1,
         "\(estimate) MiB expected, \(summary.peakMemoryMB) measured")
       #expect(result.errors.contains("about \(Int(estimate.rounded())) MiB of memory"))
       // Summaries of older versions do not say it.
@@ -45,7 +45,7 @@ struct MemoryCommandTests {
       #expect(result.status == 0, "\(result.errors)")
       let summary = try RunSummary(path: "\(run)/summary.json")
       let estimate = try #require(summary.estimatedMemoryMB)
-      #expect(summary.peakMemoryMB > 80 && abs(estimate / summary.peakMemoryMB - 1) < 0.15)
+      #expect(summary.peakMemoryMB > 80 && abs(estimate / summary.peakMemoryMB - 1) < 0.1)
     }
   }
 

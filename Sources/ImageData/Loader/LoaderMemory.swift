@@ -37,7 +37,7 @@ package struct ImageSizes: Sendable {
   let decoding: Int
 
   /// Images that are looked at, spread evenly over the data set.
-  private static let samples = 32
+  private static let samples = 128
 
   /// The sizes of some images, whose headers are read.
   ///

@@ -20,7 +20,7 @@ extension CPU {
       let sums = dBias.map { dBias in
         let sums = arena.matrix(
           rows: slices(qkv, shape, terms).count, columns: dBias.count)
-        sums.base.update(repeating: 0, count: sums.count)
+        fill(sums, with: 0)
         return sums
       }
       forEachHead(qkv, shape, terms, arena) { head, row, column, slice, scratch in
@@ -70,7 +70,7 @@ extension CPU {
     let (length, count) = slices(qkv, shape, terms)
     arena.scratch {
       let scratch = arena.allocate(threads * need)
-      parallelFor(count * heads, threads: threads) { item, worker in
+      forEach(count * heads) { item, worker in
         let (slice, head) = item.quotientAndRemainder(dividingBy: heads)
         for sequence in slice * length..<min(slice * length + length, sequences) {
           let (row, column) = (sequence * tokens, head * headWidth)

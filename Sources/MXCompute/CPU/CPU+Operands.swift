@@ -106,7 +106,7 @@ extension CPU {
     guard case .codes(let view) = operand.content, operand.axis == .rows else {
       preconditionFailure("scales of codes along rows only")
     }
-    for row in 0..<view.lanes {
+    forEach(view.lanes) { row in
       let line = scales.base + place + row * view.groups
       for group in 0..<view.groups {
         line[group] = view.scales[view.scalePlace(lane: row, group: group)]

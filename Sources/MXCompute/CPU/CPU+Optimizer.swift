@@ -1,13 +1,14 @@
 import MXRuntime
 
 extension CPU {
-  package func sumsOfSquares(
-    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], into sums: AlignedBuffer<Double>
-  ) {
+  package func sumOfSquares(
+    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], sums: AlignedBuffer<Double>
+  ) -> Double {
     forEach(slices.count) { index in
       let range = slices[index].range
       sums[index] = kernels.sumOfSquares(x.base + range.lowerBound, range.count)
     }
+    return isDry ? 0 : sums.elements.reduce(0, +)
   }
 
   package func adamW(

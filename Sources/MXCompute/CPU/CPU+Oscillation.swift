@@ -18,15 +18,23 @@ extension CPU {
   }
 
   package func countDifferences(_ a: AlignedBuffer<UInt8>, _ b: AlignedBuffer<UInt8>) -> Int {
+    if isDry { return 0 }
     var count = 0
     for place in 0..<a.count where a.base[place] != b.base[place] { count += 1 }
     return count
   }
 
-  package func copyRatios(
-    _ track: MovementTrack, _ range: Range<Int>, into ratios: UnsafeMutableBufferPointer<Float>
-  ) {
-    for (index, place) in range.enumerated() { ratios[index] = track.ratio(place) }
+  package func ratios(
+    _ track: MovementTrack, _ ranges: [Range<Int>], sortedPlaces: [Int]
+  ) -> [Float] {
+    if isDry { return sortedPlaces.map { _ in 0 } }
+    return RatioOrder(track, ranges).values(sortedPlaces)
+  }
+
+  package func countRatios(
+    _ track: MovementTrack, _ range: Range<Int>, above threshold: Float
+  ) -> Int {
+    isDry ? 0 : range.count { track.ratio($0) > threshold }
   }
 
   package func updatePeriods(
@@ -127,7 +135,8 @@ extension CPU {
     _ a: FloatMatrix, _ b: FloatMatrix, unless isMarked: UnsafeMutableBufferPointer<Bool>,
     _ slices: [Range<Int>]
   ) -> Int {
-    slices.reduce(0) { sum, slice in
+    if isDry { return 0 }
+    return slices.reduce(0) { sum, slice in
       sum + slice.count { !isMarked[$0] && a.base[$0] != b.base[$0] }
     }
   }
@@ -135,6 +144,7 @@ extension CPU {
   package func confidence(_ x: FloatMatrix, _ quantizer: QuantizerRecipe) -> ConfidenceCounts {
     let grid = ConfidenceGrid(quantizer.format)
     var counts = ConfidenceCounts()
+    if isDry { return counts }
     for row in 0..<x.rows {
       let line = x.row(row)
       for start in stride(from: 0, to: x.columns, by: GroupAxis.groupSize) {

@@ -93,6 +93,12 @@ extension CPU {
     }
   }
 
+  package func initialize(_ x: FloatMatrix, _ values: InitialValues, random: RandomStream) {
+    forRanges(x.count, length: Self.elementsPerSlice) { range in
+      for place in range { x.base[place] = values.value(at: place, random) }
+    }
+  }
+
   package func fill(_ x: FloatMatrix, with value: Float) {
     forRanges(x.count, length: Self.elementsPerSlice) { range in
       (x.base + range.lowerBound).update(repeating: value, count: range.count)
@@ -131,5 +137,7 @@ extension CPU {
     }
   }
 
-  package func sumOfSquares(_ x: FloatMatrix) -> Double { kernels.sumOfSquares(x.base, x.count) }
+  package func sumOfSquares(_ x: FloatMatrix) -> Double {
+    isDry ? 0 : kernels.sumOfSquares(x.base, x.count)
+  }
 }

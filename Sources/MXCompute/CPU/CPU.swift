@@ -9,6 +9,8 @@ public struct CPU: TrainingCompute {
   /// Threads at work.
   public let threads: Int
   package let kernels: Kernels
+  /// Whether it computes nothing, and only takes memory of arenas.
+  private(set) var isDry = false
   /// The instruction set, as `TETRAJET_ISA` takes it.
   public var name: String { kernels.name }
 
@@ -24,16 +26,29 @@ public struct CPU: TrainingCompute {
     BLAS.useOneThread()
   }
 
+  package var dry: any TrainingCompute {
+    var dry = self
+    dry.isDry = true
+    return dry
+  }
+
   /// Elements that one slice of an elementwise loop takes.
   static let elementsPerSlice = 1 << 15
 
-  /// Calls `body` for 0 ..< `count` in parallel.
+  /// Calls `body` for 0 ..< `count` in parallel. All work on numbers is done in it, or in those below.
   func forEach(_ count: Int, _ body: (Int) -> Void) {
+    forEach(count) { index, _ in body(index) }
+  }
+
+  /// The same, telling each call on which of the threads it runs.
+  func forEach(_ count: Int, _ body: (Int, _ worker: Int) -> Void) {
+    if isDry { return }
     parallelFor(count, threads: threads, body)
   }
 
   /// Calls `body` for runs of `length` of 0 ..< `count`, in parallel.
   func forRanges(_ count: Int, length: Int, _ body: (Range<Int>) -> Void) {
+    if isDry { return }
     parallelRanges(count, length: length, threads: threads, body)
   }
 
@@ -49,6 +64,7 @@ public struct CPU: TrainingCompute {
     let length = 256
     arena.scratch {
       let partials = arena.matrix(rows: (rows + length - 1) / length, columns: totals.count)
+      if isDry { return }
       forRanges(rows, length: length) { range in
         let partial = partials.row(range.lowerBound / length)
         partial.update(repeating: 0, count: totals.count)

@@ -41,11 +41,6 @@ public struct Encoded: BitwiseCopyable {
   /// A matrix in single precision, as it is.
   public init(exact x: FloatMatrix, axis: GroupAxis) { self.init(.numbers(x), axis: axis) }
 
-  /// Bytes of scratch that the codes of a matrix along its rows take.
-  package static func codeBytes(rows: Int, columns: Int) -> Int {
-    MXMatrixView.byteCount(lanes: rows, length: columns)
-  }
-
   /// Whether it is codes.
   public var isCodes: Bool { if case .codes = content { true } else { false } }
 

@@ -84,10 +84,10 @@ package struct FreezeState {
   /// All weights free.
   package init(count: Int, groups: Int) {
     func buffer() -> AlignedBuffer<Float> { AlignedBuffer(count: count) }
-    (direction, frequency, mean, held) = (buffer(), buffer(), buffer(), buffer())
+    (direction, frequency, mean) = (buffer(), buffer(), buffer())
+    held = AlignedBuffer(repeating: .nan, count: count)
     (values, valuesBefore) = (buffer(), buffer())
     (scales, scalesBefore) = (AlignedBuffer(count: groups), AlignedBuffer(count: groups))
-    for place in 0..<count { held[place] = .nan }
   }
 
   /// What is now becomes what was a step before.

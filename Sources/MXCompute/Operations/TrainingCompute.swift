@@ -7,7 +7,11 @@ import MXRuntime
 /// optimizer, remedies and statistics are written in these operations alone.
 package protocol TrainingCompute: Compute, LayerOperations, RowOperations, OptimizerOperations,
   OscillationOperations
-{}
+{
+  /// The same, which takes the same memory of arenas and computes nothing: what it writes stays as it is, and what it
+  /// returns is 0. For dry runs (`MemoryLedger`).
+  var dry: any TrainingCompute { get }
+}
 
 /// What lies between the products of a transformer.
 package protocol LayerOperations {
@@ -74,6 +78,8 @@ package protocol RowOperations {
   /// rows [T, C] += the rows of x [B·T, C], image by image in their order.
   func addImages(of x: FloatMatrix, to rows: FloatMatrix)
 
+  /// All elements become initial values, in row-major order.
+  func initialize(_ x: FloatMatrix, _ values: InitialValues, random: RandomStream)
   /// All elements become `value`.
   func fill(_ x: FloatMatrix, with value: Float)
   /// y = x.
@@ -90,9 +96,10 @@ package protocol RowOperations {
 
 /// Steps on flat buffers, cut into slices: each a range of places, and one thread's work.
 package protocol OptimizerOperations {
-  /// Σg² of every slice, in double precision.
-  func sumsOfSquares(
-    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], into sums: AlignedBuffer<Double>)
+  /// Σx² in double precision: of every slice, in `sums`, and of these in their order.
+  func sumOfSquares(
+    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], sums: AlignedBuffer<Double>
+  ) -> Double
   /// One AdamW step.
   func adamW(_ state: AdamWState, _ slices: [AdamWSlice], _ coefficients: AdamWCoefficients)
   /// average ← β·average + (1 − β)·x (the paper's Algorithm 1).
@@ -113,9 +120,10 @@ package protocol OscillationOperations {
     _ slices: [Range<Int>], into movements: AlignedBuffer<WeightMovement>)
   /// At how many places two buffers differ.
   func countDifferences(_ a: AlignedBuffer<UInt8>, _ b: AlignedBuffer<UInt8>) -> Int
-  /// R_w of the weights of a range, in `ratios` from its beginning on.
-  func copyRatios(
-    _ track: MovementTrack, _ range: Range<Int>, into ratios: UnsafeMutableBufferPointer<Float>)
+  /// Of R_w over the weights of some ranges, those that would stand at some places if all were sorted.
+  func ratios(_ track: MovementTrack, _ ranges: [Range<Int>], sortedPlaces: [Int]) -> [Float]
+  /// How many R_w of a range are above a threshold.
+  func countRatios(_ track: MovementTrack, _ range: Range<Int>, above threshold: Float) -> Int
   /// N_w = min(k2·⌊R_w/k1⌋ + 1, limit) (the paper's Algorithm 2).
   func updatePeriods(
     _ rule: RampingRule, _ track: MovementTrack, into periods: AlignedBuffer<Float>,

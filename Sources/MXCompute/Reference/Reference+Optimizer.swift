@@ -1,12 +1,13 @@
 import MXRuntime
 
 extension Reference {
-  package func sumsOfSquares(
-    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], into sums: AlignedBuffer<Double>
-  ) {
+  package func sumOfSquares(
+    _ x: AlignedBuffer<Float>, _ slices: [AdamWSlice], sums: AlignedBuffer<Double>
+  ) -> Double {
     for (index, slice) in slices.enumerated() {
       sums[index] = Self.sumOfSquares(Array(x.elements[slice.range]))
     }
+    return sums.elements.reduce(0, +)
   }
 
   // Decoupled decay: w −= η·λ·w + η·(m/(1 − β1ᵗ)) / (√(v/(1 − β2ᵗ)) + ε).

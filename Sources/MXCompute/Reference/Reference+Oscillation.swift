@@ -36,9 +36,16 @@ extension Reference {
     plain.countDifferences(a, b)
   }
 
-  package func copyRatios(
-    _ track: MovementTrack, _ range: Range<Int>, into ratios: UnsafeMutableBufferPointer<Float>
-  ) { plain.copyRatios(track, range, into: ratios) }
+  package func ratios(
+    _ track: MovementTrack, _ ranges: [Range<Int>], sortedPlaces: [Int]
+  ) -> [Float] {
+    let sorted = ranges.joined().map(track.ratio).sorted()
+    return sortedPlaces.map { sorted[$0] }
+  }
+
+  package func countRatios(
+    _ track: MovementTrack, _ range: Range<Int>, above threshold: Float
+  ) -> Int { plain.countRatios(track, range, above: threshold) }
 
   package func updatePeriods(
     _ rule: RampingRule, _ track: MovementTrack, into periods: AlignedBuffer<Float>,

@@ -67,6 +67,10 @@ extension Reference {
     for place in 0..<x.count { rows.elements[place % rows.count] += x.elements[place] }
   }
 
+  package func initialize(_ x: FloatMatrix, _ values: InitialValues, random: RandomStream) {
+    for place in 0..<x.count { x.elements[place] = values.value(at: place, random) }
+  }
+
   package func fill(_ x: FloatMatrix, with value: Float) {
     for place in 0..<x.count { x.elements[place] = value }
   }

@@ -16,6 +16,8 @@ public struct Reference: TrainingCompute {
   /// The definition.
   public init() { plain = CPU(threads: 1, kernels: Kernels.available[0]) }
 
+  package var dry: any TrainingCompute { plain.dry }
+
   /// Lanes over which sums of a row run side by side.
   static let lanes = 16
   /// Rows of a slice whose sums are added up before they join the others'.

@@ -8,8 +8,9 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   /// How many elements the block holds.
   public let count: Int
 
-  /// What was allocated; `base` lies in it.
-  private let block: UnsafeMutableRawPointer
+  /// What was allocated, in which `base` lies; or the ledger of a dry run, in which nothing was.
+  private let block: UnsafeMutableRawPointer?
+  private let ledger: MemoryLedger?
   private static var alignment: Int { 64 }
 
   /// Allocates `count` elements whose bytes are all zero.
@@ -18,16 +19,52 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   /// aligned block where one of the same size was freed, and an epoch's batches, which come and go, took a hundred megabytes.
   public init(count: Int) {
     precondition(count >= 0, "a buffer of \(count) elements")
+    self.count = count
     let bytes = max(count * MemoryLayout<Element>.stride, 1)
-    block = UnsafeMutableRawPointer.allocate(
+    ledger = MemoryLedger.current
+    if let ledger {
+      ledger.add(bytes)
+      block = nil
+      base = ledger.address(bytes: bytes).assumingMemoryBound(to: Element.self)
+      return
+    }
+    let block = UnsafeMutableRawPointer.allocate(
       byteCount: bytes + Self.alignment - 1, alignment: MemoryLayout<UInt>.alignment)
+    self.block = block
     let raw = block.alignedUp(toMultipleOf: Self.alignment)
     raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    self.base = raw.assumingMemoryBound(to: Element.self)
-    self.count = count
+    base = raw.assumingMemoryBound(to: Element.self)
   }
 
-  deinit { block.deallocate() }
+  /// Allocates `count` elements of one value.
+  package convenience init(repeating value: Element, count: Int) {
+    self.init(count: count)
+    if ledger == nil { elements.update(repeating: value) }
+  }
+
+  /// Allocates the elements of an array.
+  package convenience init(_ elements: [Element]) {
+    self.init(count: elements.count)
+    if ledger == nil { _ = self.elements.update(from: elements) }
+  }
+
+  deinit {
+    block?.deallocate()
+    ledger?.remove(max(count * MemoryLayout<Element>.stride, 1))
+  }
+
+  /// A buffer of the same elements.
+  package func copy() -> AlignedBuffer {
+    let copy = AlignedBuffer(count: count)
+    copy.update(from: self)
+    return copy
+  }
+
+  /// Takes over the elements of a buffer of the same length.
+  package func update(from other: AlignedBuffer) {
+    precondition(count == other.count, "\(other.count) elements into \(count)")
+    if ledger == nil { _ = elements.update(from: other.elements) }
+  }
 
   /// An element; the index is not checked.
   public subscript(index: Int) -> Element {

@@ -18,10 +18,19 @@ public final class Arena {
   private var chunk = 0
   private var used = 0
   private let chunkCount: Int
+  private let ledger: MemoryLedger?
+  /// In a dry run: what is really written and read there.
+  private var arrays: [UnsafeMutableRawPointer] = []
 
   /// An empty arena that grows in chunks of at least `chunkCount` numbers (by default 64 MiB).
   public init(chunkCount: Int = 16 << 20) {
     self.chunkCount = chunkCount
+    ledger = MemoryLedger.current
+  }
+
+  deinit {
+    for array in arrays { array.deallocate() }
+    ledger?.remove(touchedCount * MemoryLayout<Float>.stride)
   }
 
   /// `count` numbers of undefined value, aligned to 64 bytes, valid until the arena is released to an
@@ -30,19 +39,26 @@ public final class Arena {
     precondition(count >= 0, "an allocation of \(count) numbers")
     let rounded = (count + 15) / 16 * 16
     usedCount += rounded
-    peakCount = max(peakCount, usedCount)
-    while chunk < chunks.count {
-      if used + rounded <= chunks[chunk].count {
-        let base = chunks[chunk].base + used
-        used += rounded
-        return base
-      }
+    while chunk < chunks.count, used + rounded > chunks[chunk].count {
       chunk += 1
       used = 0
     }
-    chunks.append(AlignedFloats(count: max(rounded, chunkCount)))
-    used = rounded
-    return chunks[chunk].base
+    if chunk == chunks.count {
+      chunks.append(AlignedFloats(count: max(rounded, chunkCount), ledger))
+    }
+    let base = chunks[chunk].base + used
+    used += rounded
+    touch()
+    return base
+  }
+
+  /// Pages that have been used once stay with the process, though they be released.
+  private func touch() {
+    let new = used - chunks[chunk].touched
+    guard new > 0 else { return }
+    chunks[chunk].touched = used
+    touchedCount += new
+    ledger?.add(new * MemoryLayout<Float>.stride)
   }
 
   /// `count` bytes of undefined value, aligned to 64 bytes.
@@ -56,7 +72,11 @@ public final class Arena {
   public func array<Element: BitwiseCopyable>(
     of type: Element.Type, count: Int
   ) -> UnsafeMutableBufferPointer<Element> {
-    let bytes = allocateBytes(count * MemoryLayout<Element>.stride)
+    var bytes = allocateBytes(count * MemoryLayout<Element>.stride)
+    if ledger != nil {
+      bytes = .allocate(byteCount: max(count * MemoryLayout<Element>.stride, 1), alignment: 64)
+      arrays.append(bytes)
+    }
     return UnsafeMutableBufferPointer(
       start: bytes.bindMemory(to: type, capacity: count), count: count)
   }
@@ -73,8 +93,8 @@ public final class Arena {
     return matrix
   }
 
-  /// The most numbers that have been in use at once.
-  package private(set) var peakCount = 0
+  /// Numbers whose pages have been used.
+  package private(set) var touchedCount = 0
 
   /// Numbers in use, without what is left over at the ends of chunks, whose pages are not touched.
   package private(set) var usedCount = 0
@@ -104,13 +124,17 @@ public final class Arena {
 private final class AlignedFloats {
   let base: UnsafeMutablePointer<Float>
   let count: Int
+  /// How many of them, from the first on, have been used.
+  var touched = 0
+  private let isDry: Bool
 
-  init(count: Int) {
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+  init(count: Int, _ ledger: MemoryLedger?) {
+    let bytes = count * MemoryLayout<Float>.stride
+    let raw = ledger?.address(bytes: bytes) ?? .allocate(byteCount: bytes, alignment: 64)
     base = raw.assumingMemoryBound(to: Float.self)
     self.count = count
+    isDry = ledger != nil
   }
 
-  deinit { UnsafeMutableRawPointer(base).deallocate() }
+  deinit { if !isDry { UnsafeMutableRawPointer(base).deallocate() } }
 }

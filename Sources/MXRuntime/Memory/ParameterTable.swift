@@ -96,17 +96,6 @@ package struct ParameterTable: Sendable {
     return add(&self)
   }
 
-  /// Fills a buffer with the initial values of its tensors.
-  package func initialize(_ buffer: AlignedBuffer<Float>, seed: UInt64) {
-    precondition(buffer.count == count, "a buffer of \(buffer.count) for a table of \(count)")
-    for (index, entry) in entries.enumerated() {
-      let random = RandomStream(seed: seed, purpose: .initialization, layer: index)
-      for place in 0..<entry.count {
-        buffer[entry.offset + place] = entry.initial.value(at: place, random)
-      }
-    }
-  }
-
   /// The same places for the moving averages of the quantized tensors, which stand beside them in files as NAME.ema.
   package var averages: ParameterTable {
     var table = self

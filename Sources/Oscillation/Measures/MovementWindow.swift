@@ -27,11 +27,6 @@ package final class MovementWindow {
   private let compute: any TrainingCompute
   private let arena: Arena
 
-  /// Bytes of a window on the weights of a model.
-  package static func bytes(_ quantizer: WeightQuantizer) -> Int {
-    5 * quantizer.bufferBytes + 2 * quantizer.groupCount
-  }
-
   /// A window that no step has entered yet.
   package init(_ quantizer: WeightQuantizer, _ compute: any TrainingCompute, arena: Arena) {
     self.quantizer = quantizer
@@ -112,15 +107,13 @@ package final class MovementWindow {
   /// R_w of the weight at a place of the flat buffer.
   package func ratio(_ place: Int) -> Float { track.ratio(place) }
 
-  /// R_w of all quantized weights, tensor behind tensor in the order of the quantizer's entries.
-  package func ratios() -> [Float] {
-    [Float](unsafeUninitializedCapacity: quantizer.weightCount) { ratios, count in
-      for entry in quantizer.entries {
-        compute.copyRatios(
-          track, entry.range,
-          into: UnsafeMutableBufferPointer(rebasing: ratios[count..<count + entry.count]))
-        count += entry.count
-      }
-    }
+  /// R_w of the quantized weights at some places of the sorted ones.
+  func ratios(sortedPlaces places: [Int]) -> [Float] {
+    compute.ratios(track, quantizer.entries.map(\.range), sortedPlaces: places)
+  }
+
+  /// How many R_w of each tensor are above a threshold.
+  func countRatios(above threshold: Float) -> [Int] {
+    quantizer.entries.map { compute.countRatios(track, $0.range, above: threshold) }
   }
 }

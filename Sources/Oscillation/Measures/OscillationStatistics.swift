@@ -19,21 +19,17 @@ package struct OscillationStatistics: Sendable {
     let steps = Double(max(window.steps, 1))
     flipsPerStep = Double(window.flips) / steps
     scaleFlipsPerStep = Double(window.scaleFlips) / steps
-    var ratios = window.ratios()
-    var layerShares: [(name: String, share: Double)] = []
-    var above = 0
-    var start = 0
-    for entry in window.quantizer.entries {
-      let count = ratios[start..<start + entry.count].count { $0 > Self.oscillatingRatio }
-      layerShares.append((entry.name, Double(count) / Double(max(entry.count, 1))))
-      above += count
-      start += entry.count
+    let (entries, count) = (window.quantizer.entries, window.quantizer.weightCount)
+    let above = window.countRatios(above: Self.oscillatingRatio)
+    layerShares = zip(entries, above).map { entry, above in
+      (entry.name, Double(above) / Double(max(entry.count, 1)))
     }
-    self.layerShares = layerShares
-    oscillatingShare = Double(above) / Double(max(ratios.count, 1))
-    ratios.sort()
-    ratioPercentiles = [50, 90, 99, 100].map { percent in
-      (percent, ratios.isEmpty ? 0 : ratios[(ratios.count - 1) * percent / 100])
-    }
+    oscillatingShare = Double(above.reduce(0, +)) / Double(max(count, 1))
+    let percents = [50, 90, 99, 100]
+    let values =
+      count > 0
+      ? window.ratios(sortedPlaces: percents.map { (count - 1) * $0 / 100 })
+      : percents.map { _ in 0 }
+    ratioPercentiles = zip(percents, values).map { (percent: $0, value: $1) }
   }
 }

@@ -12,11 +12,6 @@ package final class Dampen: Remedy {
   /// A pull that begins at 0.
   package init(_ settings: RemedySettings.Dampen) { self.settings = settings }
 
-  /// Quantized weights, as long as they are subtracted.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(scratch: quantizer.bufferBytes + quantizer.scratchBytes)
-  }
-
   /// Adds 2λ(w − Q(w)) to the gradients, λ on a cosine from 0 to its final value once training is past `start`.
   package func beforeUpdate(_ training: TrainingView) {
     let start = Double(settings.start)

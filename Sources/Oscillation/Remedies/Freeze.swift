@@ -29,13 +29,6 @@ package final class Freeze: Remedy {
     ]
   }
 
-  /// Six buffers, of which four are in the state, and two of scales.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(
-      kept: 6 * quantizer.bufferBytes + 2 * quantizer.groupCount, state: 4 * quantizer.bufferBytes,
-      scratch: quantizer.scratchBytes)
-  }
-
   /// A frozen weight has no gradient.
   package func beforeUpdate(_ training: TrainingView) {
     let compute = training.compute

@@ -27,13 +27,6 @@ package final class OsciReset: Remedy {
     ]
   }
 
-  /// The window; at its end the quantized weights once more, and which of them are reset.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(
-      kept: MovementWindow.bytes(quantizer), state: 2 * quantizer.bufferBytes,
-      scratch: quantizer.bufferBytes + quantizer.count + quantizer.scratchBytes)
-  }
-
   /// Steps since the window at hand began; nil outside of windows.
   private func place(_ training: TrainingView) -> Int? {
     let first = Int((Double(settings.start) * Double(training.totalSteps)).rounded(.up))

@@ -18,11 +18,6 @@ package final class QEMA: Remedy {
   /// The averages.
   package var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("qema.average", averages)] }
 
-  /// The averages.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(kept: quantizer.bufferBytes, state: quantizer.bufferBytes)
-  }
-
   /// The averages go on in trials, too.
   package var takesPartInTrials: Bool { true }
 

@@ -18,8 +18,7 @@ package final class QRamping: Remedy {
   package init(_ settings: RemedySettings.QRamping, _ quantizer: WeightQuantizer) {
     self.settings = settings
     self.quantizer = quantizer
-    periods = AlignedBuffer(count: quantizer.count)
-    periods.elements.update(repeating: 1)
+    periods = AlignedBuffer(repeating: 1, count: quantizer.count)
   }
 
   /// N_w.
@@ -29,19 +28,14 @@ package final class QRamping: Remedy {
   /// N_w.
   package var updatePeriods: AlignedBuffer<Float>? { periods }
 
-  /// The periods, and in a detection a window.
-  package static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(
-      kept: quantizer.bufferBytes, state: quantizer.bufferBytes, scratch: quantizer.scratchBytes,
-      trial: MovementWindow.bytes(quantizer), ramps: true)
-  }
-
   /// Every T_update steps, measures R_w over T0 steps of a trial and sets N_w from it.
   package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
     let every = settings.interval(stepsPerEpoch: training.stepsPerEpoch)
     guard training.step.isMultiple(of: every) else { return }
-    let end = min(training.step + every, training.totalSteps)
-    if training.learningRateRises(in: training.step..<max(training.step, end)) {
+    let detects = settings.detects(
+      before: training.step, stepsPerEpoch: training.stepsPerEpoch,
+      totalSteps: training.totalSteps, learningRate: training.learningRate)
+    guard detects else {
       training.compute.fill(periods.matrix(), with: 1)
       return
     }
@@ -90,6 +84,14 @@ extension RemedySettings {
     /// Steps from one detection to the next.
     package func interval(stepsPerEpoch: Int) -> Int {
       updateEvery > 0 ? updateEvery : stepsPerEpoch
+    }
+
+    /// Whether periods are found out before a step at which they are due: not where the rate rises before the next one.
+    package func detects(
+      before step: Int, stepsPerEpoch: Int, totalSteps: Int, learningRate: (Int) -> Float
+    ) -> Bool {
+      let end = min(step + interval(stepsPerEpoch: stepsPerEpoch), totalSteps)
+      return !(step..<max(step, end - 1)).contains { learningRate($0) < learningRate($0 + 1) }
     }
   }
 }

@@ -26,19 +26,6 @@ package enum RemedyName: String, CaseIterable, Sendable {
     }
   }
 
-  /// What it would take of memory for a model.
-  package func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    let type: any Remedy.Type =
-      switch self {
-      case .qema: QEMA.self
-      case .qramping: QRamping.self
-      case .dampen: Dampen.self
-      case .freeze: Freeze.self
-      case .oscireset: OsciReset.self
-      }
-    return type.memory(quantizer)
-  }
-
   /// One line on what it does.
   package var summary: String {
     switch self {

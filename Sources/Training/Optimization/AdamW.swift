@@ -58,8 +58,7 @@ package final class AdamW {
     by compute: any TrainingCompute
   ) -> Double {
     precondition(periods == nil || waiting != nil, "periods for an optimizer that does not ramp")
-    compute.sumsOfSquares(gradients, slices, into: squares)
-    let norm = squares.elements.reduce(0, +).squareRoot()
+    let norm = compute.sumOfSquares(gradients, slices, sums: squares).squareRoot()
     // A step on such a gradient would spoil every weight; the caller stops instead.
     guard norm.isFinite else { return norm }
     let limit = Double(recipe.clipGradientNorm)

@@ -8,17 +8,11 @@ struct Snapshot {
 
   init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
     buffers = state
-    copies = state.map { _, buffer in
-      let copy = AlignedBuffer<Float>(count: buffer.count)
-      _ = copy.elements.update(from: buffer.elements)
-      return copy
-    }
+    copies = state.map { $0.buffer.copy() }
   }
 
   func restore() {
-    for (saved, copy) in zip(buffers, copies) {
-      _ = saved.buffer.elements.update(from: copy.elements)
-    }
+    for (saved, copy) in zip(buffers, copies) { saved.buffer.update(from: copy) }
   }
 
   /// Whether a state has the same buffers with the same bits: none has come, gone or been exchanged meanwhile.

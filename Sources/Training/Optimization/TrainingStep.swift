@@ -88,7 +88,7 @@ package final class TrainingStep {
     labelSmoothing = recipe.training.labelSmoothing
     self.stepsPerEpoch = stepsPerEpoch
     totalSteps = recipe.training.epochs * stepsPerEpoch
-    model.initialize(weights, seed: seed)
+    model.initialize(weights, seed: seed, by: compute)
   }
 
   /// Everything that a step changes and the next one reads, by name; buffers in the layout of the weights. Random

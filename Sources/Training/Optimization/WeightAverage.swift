@@ -19,11 +19,6 @@ final class WeightAverage: Remedy {
 
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("weight_average", weights)] }
 
-  /// The averages.
-  static func memory(_ quantizer: WeightQuantizer) -> RemedyMemory {
-    RemedyMemory(kept: quantizer.bufferBytes, state: quantizer.bufferBytes)
-  }
-
   /// The average starts at the initial weights.
   func beforeStep(_ training: TrainingView, trial: TrialRun) {
     guard training.step == 0 else { return }

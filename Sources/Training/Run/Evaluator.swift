@@ -31,14 +31,27 @@ package struct Evaluator {
     _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil,
     each: ((ImageScore) -> Void)? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
+    let batches = loader.epoch(0)
+    return try score(averages: averages, each: each) {
+      let batch = try batches.next()
+      if batch != nil { try check() }
+      return batch
+    }
+  }
+
+  /// The score over batches.
+  ///
+  /// - Parameter next: the next one; nil after the last.
+  func score(
+    averages: AlignedBuffer<Float>? = nil, each: ((ImageScore) -> Void)? = nil,
+    _ next: () throws -> Batch?
+  ) throws -> BatchScore {
     let start = encoded.mark
     defer { encoded.release(to: start) }
     let pass = try model.evaluationPass(
       compute, weights: weights, averages: averages, workspace: workspace, encoded: encoded)
     var score = BatchScore()
-    let batches = loader.epoch(0)
-    while let batch = try batches.next() {
-      try check()
+    while let batch = try next() {
       try batch.withMatrix { images in
         try workspace.frame {
           let logits = try model.logits(images, pass)

@@ -18,7 +18,8 @@ final class OscillationRecorder {
   private let totalSteps, stepsPerEpoch: Int
   /// The block whose output on it is Y, from 1.
   private let block: Int
-  private let workspace = Workspace(chunkCount: 1 << 20)
+  /// Memory for measuring.
+  let workspace = Workspace(chunkCount: 1 << 20)
   private var open: Window?
   private var result: JSONLine?
 
@@ -26,7 +27,7 @@ final class OscillationRecorder {
   private struct Window {
     let movement: MovementWindow
     let trajectories: Trajectories
-    var output: [Float]?
+    var output: AlignedBuffer<Float>?
     var outputRates = 0.0
     var seconds = 0.0
   }
@@ -82,7 +83,7 @@ final class OscillationRecorder {
     window.movement.add(training.weights, averages: averages)
     window.trajectories.add(training.weights)
     if let before = window.output, let after = try output(averages) {
-      window.outputRates += rate(before, after)
+      window.outputRates += rate(before.elements, after.elements)
       window.output = after
     }
     if left > 1 {
@@ -98,23 +99,25 @@ final class OscillationRecorder {
   }
 
   /// The output of a block for the fixed batch.
-  private func output(_ averages: AlignedBuffer<Float>?) throws -> [Float]? {
+  private func output(_ averages: AlignedBuffer<Float>?) throws -> AlignedBuffer<Float>? {
     guard let batch else { return nil }
     return try batch.withMatrix { images in
       try workspace.frame {
         let pass = Pass(
           training.compute, weights: training.weights, weightAverages: averages,
           workspace: workspace, context: StepContext(training.compute))
-        return Array(
-          try training.model.features(
-            images, block: block, pass
-          ).elements)
+        let features = try training.model.features(images, block: block, pass)
+        let output = AlignedBuffer<Float>(count: features.count)
+        training.compute.copy(features, into: output.matrix())
+        return output
       }
     }
   }
 
   /// r(Y) = ‖Y_t − Y_{t−1}‖ / ‖Y_{t−1}‖.
-  private func rate(_ before: [Float], _ after: [Float]) -> Double {
+  private func rate(
+    _ before: UnsafeMutableBufferPointer<Float>, _ after: UnsafeMutableBufferPointer<Float>
+  ) -> Double {
     var (change, magnitude) = (0.0, 0.0)
     for (x, y) in zip(before, after) {
       change += Double(y - x) * Double(y - x)

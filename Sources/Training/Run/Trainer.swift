@@ -140,7 +140,8 @@ package struct Trainer {
     (recipe.data.path, data) = try location.open(recipe.data.split)
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
-    memory = try RunMemory.admit(recipe, data, compute, limit: memoryLimit)
+    memory = try RunMemory.admit(
+      recipe, data, compute, limit: memoryLimit, extraRemedies: extraRemedies)
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })

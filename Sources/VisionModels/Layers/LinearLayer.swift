@@ -26,9 +26,6 @@ struct LinearLayer: Sendable {
   /// Whether nobody need keep the output of `forward`: the backward pass computes it again.
   var canRecomputeOutput: Bool { linear.canRecomputeOutput }
 
-  /// Bytes that `encodeWeight` takes.
-  var encodedWeightBytes: Int { linear.encodedWeightBytes }
-
   private func parameters(_ pass: Pass) -> Linear.Parameters {
     Linear.Parameters(
       weight: pass.weights[weight], bias: pass.weights[bias],

@@ -62,13 +62,13 @@ package struct WindowLayout: Sendable {
   }
 
   private static func masks(_ regions: [Int], area: Int) -> AlignedBuffer<Float> {
-    let masks = AlignedBuffer<Float>(count: regions.count * area)
+    var masks = [Float](repeating: 0, count: regions.count * area)
     for (row, region) in regions.enumerated() {
       let first = row / area * area
       for other in 0..<area where regions[first + other] != region {
         masks[row * area + other] = -100
       }
     }
-    return masks
+    return AlignedBuffer(masks)
   }
 }

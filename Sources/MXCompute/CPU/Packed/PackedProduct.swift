@@ -36,7 +36,7 @@ extension CPU {
     let leftBytes = blockGroups * Kernels.leftGroupBytes
     arena.scratch {
       let scratch = arena.allocateBytes(threads * (rightBytes + leftBytes))
-      parallelFor(rowSlices * columnSlices, threads: threads) { slice, worker in
+      forEach(rowSlices * columnSlices) { slice, worker in
         let right = scratch + worker * (rightBytes + leftBytes)
         let left = right + rightBytes
         let (rowSlice, columnSlice) = slice.quotientAndRemainder(dividingBy: columnSlices)

@@ -3,6 +3,7 @@ import ImageData
 import MXCompute
 import MXLinear
 import MXRuntime
+import Oscillation
 import VisionModels
 
 /// A run that would take more memory than it may.
@@ -40,10 +41,12 @@ extension RunMemory {
   /// - Parameter limit: nil for what the process has (`MemoryLimit.ofProcess`).
   /// - Throws: `RunMemoryError` and `ModelError` where it takes more; what `init` throws.
   static func admit(
-    _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit?
+    _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit?,
+    extraRemedies: (WeightQuantizer) -> [any Remedy]
   ) throws -> Double {
     let limit = limit ?? .ofProcess(reserved: reserved(recipe, compute))
-    let memory = try RunMemory(recipe, data, compute, limit: limit)
+    let memory = try RunMemory(
+      recipe, data, compute, limit: limit, extraRemedies: extraRemedies)
     try memory.check(limit)
     return memory.mebibytes
   }
@@ -105,20 +108,6 @@ extension RunMemory {
       advice = ["training.batch_size=\(batch) with data.cache_megabytes=0 and data.workers=1"]
     }
     return advice
-  }
-
-  /// Refuses a model of which the tokens of two images alone, queries, keys, values and two sums a block in
-  /// single precision, take more than there is, before two images are tried.
-  ///
-  /// - Throws: `RunMemoryError`.
-  static func checkActivations(_ recipe: Recipe, _ limit: MemoryLimit) throws {
-    let shape = recipe.model
-    let blocks = shape.firstBlocks
-    let two =
-      2 * Double(shape.patches) * Double(shape.width) * Double(blocks * 5 * 4) / 1_048_576
-    guard two > limit.mebibytes else { return }
-    throw RunMemoryError(
-      needed: two, isLeast: true, parts: [("activations", two)], limit: limit, advice: [])
   }
 }
 

@@ -43,9 +43,14 @@ package struct RunMoment: Hashable, Sendable {
     if recipe.method.remedies.contains(.qramping) {
       let settings = recipe.remedies.qramping
       let interval = settings.interval(stepsPerEpoch: stepsPerEpoch)
+      let schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
       // So many show every case there is; of more, the last one does.
       let steps = stride(from: 0, to: totalSteps, by: interval).prefix(10_000)
-      for step in steps + [(totalSteps - 1) / interval * interval] {
+      for step in steps + [(totalSteps - 1) / interval * interval]
+      where settings.detects(
+        before: step, stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps,
+        learningRate: schedule.learningRate(step:))
+      {
         moments.insert(
           RunMoment(kind: .trial, isTested: step >= firstTest, hasWindow: hasWindow(step)))
       }
