@@ -52,7 +52,7 @@ struct DemoCommand: ParsableCommand {
       progress.finished(seconds: start.duration(to: .now).inSeconds)
       let summary = try RunSummary(path: RunDirectory.summary(of: run))
       if json {
-        try printLine(summary.line(output: output == nil ? nil : run))
+        try printLine(summary.line(output: output == nil ? nil : run).text)
       }
       rows.append([
         summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),

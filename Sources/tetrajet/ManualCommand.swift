@@ -1,6 +1,6 @@
 import ArgumentParser
+import Files
 import Training
-import Foundation
 
 /// Prints the manual page, for `make install`. Its text is the help's: one list of options, not two.
 struct ManualCommand: ParsableCommand {
@@ -8,7 +8,7 @@ struct ManualCommand: ParsableCommand {
     commandName: "manual", abstract: "Print the manual page, for man(1).", shouldDisplay: false)
 
   func run() throws {
-    let help = try JSONDecoder().decode(HelpTree.self, from: Data(Tetrajet._dumpHelp().utf8))
+    let help = try parseJSON(Tetrajet._dumpHelp().utf8, as: HelpTree.self)
     try printLine(ManualPage(help.command).text)
   }
 }

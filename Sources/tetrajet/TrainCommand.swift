@@ -87,7 +87,7 @@ struct TrainCommand: ParsableCommand {
       }
       throw error
     }
-    if json { try printLine(summary.line(output: trainer.output)) }
+    if json { try printLine(summary.line(output: trainer.output).text) }
   }
 
   private func trainer(_ observer: ProgressDisplay) throws -> Trainer {

@@ -1,4 +1,4 @@
-/// A JSON object on one line, its members in the order in which they were added.
+/// A JSON object, its members in the order in which they were added: what everybody here writes JSON with.
 ///
 /// Foundation's encoder sorts keys or leaves them in any order, and writes 0.1 as
 /// 0.10000000000000001 on some platforms; lines that people read deserve better. The values stay
@@ -80,6 +80,12 @@ package struct JSONLine: Sendable {
 
   /// The first member of a name.
   package subscript(key: String) -> Value? { members.first { $0.key == key }?.value }
+
+  /// The same with a member a line, for files that people open.
+  package var lines: String {
+    "{\n" + members.map { "  \(jsonString($0.key)): \($0.value.text)" }.joined(separator: ",\n")
+      + "\n}\n"
+  }
 
   /// The object in JSON (RFC 8259), members in their order, without a line break; numbers that are not finite are null.
   package var text: String {

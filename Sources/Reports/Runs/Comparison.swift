@@ -48,7 +48,7 @@ package struct Comparison: Sendable {
   /// Compares groups of runs.
   package init(_ groups: [RunGroup]) {
     let accuracies = groups.map { $0.estimate(\.top1) }
-    let best = accuracies.compactMap { $0 }.max { $0.mean < $1.mean }
+    let best = Metric.evalTop1.best(of: accuracies.compactMap { $0 }, by: \.mean)
     rows = zip(groups, accuracies).map { group, top1 in
       let isBest = top1 != nil && top1?.mean == best?.mean
       return Row(

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 
 /// What a run's images are by content, as `data.json` in its folder says: the same for the same images, wherever they lie.
 struct DataFingerprint: Decodable, Hashable, Sendable {
@@ -13,9 +12,9 @@ struct DataFingerprint: Decodable, Hashable, Sendable {
 
   /// The fingerprint of a run; nil where its folder does not say.
   init?(run path: String) {
-    guard let bytes = try? readFile("\(path)/data.json", limit: 1 << 26),
-      let print = try? JSONDecoder().decode(Self.self, from: Data(bytes))
-    else { return nil }
+    guard let print = try? readJSON("\(path)/data.json", as: Self.self, limit: 1 << 26) else {
+      return nil
+    }
     self = print
   }
 }

@@ -31,7 +31,7 @@ package struct Checkpoint: Sendable {
     data = TrainingData(file, recipe)
     classNames =
       try file.metadata["class_names"].map { text in
-        guard let names = try? JSONDecoder().decode([String].self, from: Data(text.utf8)) else {
+        guard let names = try? parseJSON(text.utf8, as: [String].self) else {
           throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
         }
         return names

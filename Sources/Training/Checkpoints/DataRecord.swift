@@ -1,11 +1,10 @@
 import Files
-import Foundation
 import ImageData
 
 /// What a run was trained and tested on, as `data.json` in its folder says: by content, and where that lay.
 ///
 /// It stays out of checkpoints of weights: where images lie changes nothing in what is trained.
-struct DataRecord: Codable, Equatable {
+struct DataRecord: Decodable, Equatable {
   /// The path as it was given.
   var path: String
   /// The same from the root on, and from the run's folder on; nil for "digits".
@@ -45,17 +44,23 @@ struct DataRecord: Codable, Equatable {
 
   /// The record in a run's folder; nil where there is none or none that can be read: it helps, and is not needed.
   init?(in folder: String) {
-    guard let bytes = try? readFile("\(folder)/\(Self.fileName)", limit: 1 << 28),
-      let record = try? JSONDecoder().decode(Self.self, from: Data(bytes))
+    guard
+      let record = try? readJSON("\(folder)/\(Self.fileName)", as: Self.self, limit: 1 << 28)
     else { return nil }
     self = record
   }
 
   /// Writes it into a run's folder.
   func write(in folder: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let text = String(decoding: try encoder.encode(self), as: UTF8.self)
-    try writeFileAtomically("\(folder)/\(Self.fileName)", text: text + "\n")
+    var line = JSONLine()
+    line.add(CodingKeys.path.rawValue, path)
+    if let absolutePath { line.add(CodingKeys.absolutePath.rawValue, absolutePath) }
+    if let pathFromRun { line.add(CodingKeys.pathFromRun.rawValue, pathFromRun) }
+    line.add(CodingKeys.trainFingerprint.rawValue, trainFingerprint)
+    line.add(CodingKeys.testFingerprint.rawValue, testFingerprint)
+    line.add(CodingKeys.trainCounts.rawValue, trainCounts)
+    line.add(CodingKeys.testCounts.rawValue, testCounts)
+    line.add(CodingKeys.classNames.rawValue, classNames)
+    try writeFileAtomically("\(folder)/\(Self.fileName)", text: line.lines)
   }
 }

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 import ImageData
 
 /// What a run is trained by and on. A checkpoint carries it, so that a resume notices what has changed since.
@@ -67,8 +66,7 @@ struct RunOrigin {
   ) -> RecipeChange? {
     guard let then, then != fingerprint else { return nil }
     let name = side == "train" ? "training images" : "test images"
-    let earlier =
-      before.flatMap { try? JSONDecoder().decode([Int].self, from: Data($0.utf8)) } ?? []
+    let earlier = before.flatMap { try? parseJSON($0.utf8, as: [Int].self) } ?? []
     guard earlier.count == counts.count,
       let label = counts.indices.first(where: { counts[$0] != earlier[$0] })
     else {

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 import MXCompute
 import MXFormats
 
@@ -36,7 +35,7 @@ struct StoredQuantization: Equatable, Sendable {
       rounding: try value("rounding"))
     axis = try value("group_axis")
     let text = file.metadata[Self.shapesKey] ?? "{}"
-    guard let shapes = try? JSONDecoder().decode([String: [Int]].self, from: Data(text.utf8)) else {
+    guard let shapes = try? parseJSON(text.utf8, as: [String: [Int]].self) else {
       throw file.error(
         .metadata(
           key: Self.shapesKey, found: text, expected: "shapes by name, as in {\"w\":[2,32]}"))

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 import ImageData
 import MXCompute
 
@@ -85,8 +84,7 @@ extension RunEvaluation: Decodable {
   ///
   /// - Throws: `FileError`; a decoding error where the file is not an evaluation, or one that no run writes.
   package init(path: String) throws {
-    let bytes = try readFile(path, limit: 1 << 25)
-    self = try JSONDecoder().decode(RunEvaluation.self, from: Data(bytes))
+    self = try readJSON(path, limit: 1 << 25)
   }
 
   /// Reads the object.

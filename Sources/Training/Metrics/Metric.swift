@@ -64,24 +64,37 @@ package enum Metric: String, CaseIterable, Sendable {
   package var isNumber: Bool { [.percent, .share, .magnitude].contains(kind) }
 
   /// What it is, in a few words, with the unit in which it is shown.
-  package var title: String {
+  package var title: String { name + (unit.map { ", \($0)" } ?? "") }
+
+  /// The unit in which it is shown; nil for plain numbers.
+  package var unit: String? {
+    switch kind {
+    case .percent: "%"
+    case .share where factor == 100: "%"
+    case .magnitude where factor == 1000: "‰"
+    default: nil
+    }
+  }
+
+  /// What it is, in a few words.
+  private var name: String {
     switch self {
     case .trainLoss: "Training loss"
     case .learningRate: "Learning rate"
     case .imagesPerSecond: "Images a second"
-    case .loaderWaitShare: "Waiting for images, % of the time"
+    case .loaderWaitShare: "Time spent waiting for images"
     case .evalLoss: "Test loss"
-    case .evalTop1: "Top-1 accuracy, %"
-    case .evalTop5: "Top-5 accuracy, %"
+    case .evalTop1: "Top-1 accuracy"
+    case .evalTop5: "Top-5 accuracy"
     case .evalAverageLoss: "Test loss of the averaged weights"
-    case .evalAverageTop1: "Top-1 accuracy of the averaged weights, %"
-    case .evalAverageTop5: "Top-5 accuracy of the averaged weights, %"
-    case .weightRate: "r(W): change of the weights a step, ‰"
-    case .quantizedWeightRate: "r(W_Q): change of the quantized weights a step, ‰"
-    case .outputRate: "r(Y): change of the output a step, ‰"
-    case .wholeWeightRate: "r(W) of all weights as one vector, ‰"
-    case .wholeQuantizedWeightRate: "r(W_Q) of all weights as one vector, ‰"
-    case .oscillatingShare: "Share of weights with R_w > 16, %"
+    case .evalAverageTop1: "Top-1 accuracy of the averaged weights"
+    case .evalAverageTop5: "Top-5 accuracy of the averaged weights"
+    case .weightRate: "r(W): change of the weights a step"
+    case .quantizedWeightRate: "r(W_Q): change of the quantized weights a step"
+    case .outputRate: "r(Y): change of the output a step"
+    case .wholeWeightRate: "r(W) of all weights as one vector"
+    case .wholeQuantizedWeightRate: "r(W_Q) of all weights as one vector"
+    case .oscillatingShare: "Share of weights with R_w > 16"
     case .confidence: "Mean quantization confidence"
     case .flips: "Weights whose quantized value changes, a step"
     case .scaleFlips: "Groups whose scale changes, a step"
@@ -95,6 +108,21 @@ package enum Metric: String, CaseIterable, Sendable {
     case .underflow: "Share of elements that each quantizer turns into zeros"
     case .layers: "Confidence and oscillating share of each layer"
     case .trajectories: "Paths of single weights"
+    }
+  }
+
+  /// Which of two numbers is the better one.
+  package enum Direction: Sendable {
+    /// The higher, as of an accuracy; the lower, as of a loss.
+    case higher, lower
+  }
+
+  /// Which of two numbers is the better one; nil for what is neither good nor bad.
+  package var better: Direction? {
+    switch self {
+    case .evalTop1, .evalTop5, .evalAverageTop1, .evalAverageTop5, .imagesPerSecond: .higher
+    case .trainLoss, .evalLoss, .evalAverageLoss, .loaderWaitShare, .statisticsSeconds: .lower
+    default: nil
     }
   }
 
@@ -130,6 +158,17 @@ package enum Metric: String, CaseIterable, Sendable {
     case .layers: "confidence"
     case .trajectories: nil
     default: "oscillation/\(rawValue)"
+    }
+  }
+}
+
+extension Metric {
+  /// Of some things that have a number of the metric, the one whose number is the best; nil of none, and where no number
+  /// is better than another.
+  package func best<Thing>(of things: [Thing], by number: (Thing) -> Double) -> Thing? {
+    guard let better else { return nil }
+    return things.max {
+      better == .higher ? number($0) < number($1) : number($0) > number($1)
     }
   }
 }

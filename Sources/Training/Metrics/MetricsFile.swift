@@ -1,5 +1,4 @@
 import Files
-import Foundation
 
 /// `metrics.jsonl`, read line by line: one reader for what goes on from it and what draws it.
 package struct MetricsFile: Sendable {
@@ -47,10 +46,9 @@ package struct MetricsFile: Sendable {
     _ path: String, _ body: (ArraySlice<UInt8>, MetricsRecord?) -> Void
   ) throws {
     let file = try FileDescriptor(reading: path)
-    let decoder = JSONDecoder()
     func report(_ line: ArraySlice<UInt8>, isWhole: Bool) {
       if line.isEmpty { return }
-      body(line, isWhole ? try? decoder.decode(MetricsRecord.self, from: Data(line)) : nil)
+      body(line, isWhole ? try? parseJSON(line, as: MetricsRecord.self) : nil)
     }
     var (line, isWhole, offset) = ([UInt8](), true, 0)
     while true {

@@ -31,7 +31,7 @@ package struct PretrainedShape {
     } else {
       found = try FoundSizes(read: file, named: own) {
         let hub = HubConfiguration(beside: file.file.path)
-        try hub?.check()
+        try hub?.check(beside: file.file.path)
         return hub?.sizes
       }
     }
@@ -49,32 +49,45 @@ package struct PretrainedShape {
 }
 
 /// What `config.json` of Hugging Face's transformers says beside `model.safetensors`.
-struct HubConfiguration {
-  private let path: String
-  private let values: [String: Any]
+struct HubConfiguration: Decodable {
+  private let heads, imageSize: Int?
+  private let normEpsilon: Double?
+  private let activation: String?
 
   /// The configuration beside a file of weights; nil where there is none that can be read.
   init?(beside file: String) {
+    guard let path = Self.path(beside: file),
+      let own = try? readJSON(path, as: Self.self, limit: 1 << 22)
+    else { return nil }
+    self = own
+  }
+
+  /// Members of another type than ours are none.
+  init(from decoder: any Decoder) throws {
+    let members = try decoder.container(keyedBy: MemberName.self)
+    heads = try? members.decode(Int.self, forKey: "num_attention_heads")
+    imageSize = try? members.decode(Int.self, forKey: "image_size")
+    normEpsilon = try? members.decode(Double.self, forKey: "layer_norm_eps")
+    activation = try? members.decode(String.self, forKey: "hidden_act")
+  }
+
+  private static func path(beside file: String) -> String? {
     let url = URL(fileURLWithPath: file)
     guard url.lastPathComponent == "model.safetensors" else { return nil }
-    path = url.deletingLastPathComponent().appendingPathComponent("config.json").path
-    guard let bytes = try? readFile(path, limit: 1 << 22),
-      let values = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
-    else { return nil }
-    self.values = values
+    return url.deletingLastPathComponent().appendingPathComponent("config.json").path
   }
 
   /// What it says of the model's sizes.
   var sizes: HubSizes {
-    func positive(_ key: String) -> Int? { (values[key] as? Int).flatMap { $0 > 0 ? $0 : nil } }
+    func positive(_ size: Int?) -> Int? { size.flatMap { $0 > 0 ? $0 : nil } }
     return HubSizes(
-      heads: positive("num_attention_heads"), imageSize: positive("image_size"),
-      normEpsilon: (values["layer_norm_eps"] as? Double).map(Float.init))
+      heads: positive(heads), imageSize: positive(imageSize),
+      normEpsilon: normEpsilon.map { Float($0) })
   }
 
   /// Refuses activations that are not GELU.
-  func check() throws {
-    guard let activation = values["hidden_act"] as? String, activation != "gelu" else { return }
+  func check(beside file: String) throws {
+    guard let activation, activation != "gelu", let path = Self.path(beside: file) else { return }
     throw PretrainedError.otherFunction(
       path: path, tensor: "hidden_act", why: "has '\(activation)' for an activation instead of GELU"
     )

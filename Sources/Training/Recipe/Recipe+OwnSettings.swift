@@ -1,4 +1,4 @@
-import Foundation
+import Files
 import ImageData
 import VisionModels
 
@@ -10,8 +10,7 @@ extension Recipe {
       uniqueKeysWithValues: RecipeKey.all.map { key in
         let text = key.write(self)
         let word =
-          text.hasPrefix("\"")
-          ? try? JSONDecoder().decode(String.self, from: Foundation.Data(text.utf8)) : nil
+          text.hasPrefix("\"") ? try? parseJSON(text.utf8, as: String.self) : nil
         return (key.name, word ?? text)
       })
   }
