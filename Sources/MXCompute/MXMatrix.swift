@@ -8,8 +8,8 @@ import MXRuntime
 /// the bit with `Quantizer` and `referenceProduct`.
 ///
 ///     let cpu = try CPU()
-///     let a = MXMatrix(quantizing: x, rows: n, columns: k, on: cpu)
-///     let b = MXMatrix(quantizing: w, rows: c, columns: k, on: cpu)
+///     let a = try MXMatrix(quantizing: x.span, rows: n, columns: k, on: cpu)
+///     let b = try MXMatrix(quantizing: w.span, rows: c, columns: k, on: cpu)
 ///     let y = a.product(b, on: cpu)  // x·wᵀ, n × c
 public struct MXMatrix: ~Copyable {
   private let buffer: AlignedBuffer<UInt8>
@@ -38,9 +38,29 @@ public struct MXMatrix: ~Copyable {
     self.axis = axis
   }
 
-  /// Quantizes `rows` × `columns` numbers.
+  /// Quantizes `rows` × `columns` numbers, each to the nearest.
   ///
-  /// A group that holds a NaN or an infinity gets scale byte 255: every product it touches is NaN.
+  /// - Parameters:
+  ///   - values: row-major.
+  ///   - rows: of the matrix.
+  ///   - columns: of the matrix.
+  ///   - axis: where the groups lie: along the contraction of the product to come.
+  ///   - format: of the codes.
+  ///   - scaleRule: how scales are chosen.
+  ///   - cpu: what it runs on; the result is the same for all.
+  /// - Throws: `NonFiniteGroups` where there are numbers that have no scale.
+  public init(
+    quantizing values: Span<Float>, rows: Int, columns: Int, axis: GroupAxis = .rows,
+    format: ElementFormat = .e2m1, scaleRule: ScaleRule = .truncationFree, on cpu: CPU
+  ) throws(NonFiniteGroups) {
+    try self.init(
+      quantizing: values, rows: rows, columns: columns, axis: axis,
+      QuantizerRecipe(format: format, scaleRule: scaleRule),
+      // Rounding to the nearest draws nothing.
+      random: RandomStream(seed: 0, purpose: .q1), on: cpu)
+  }
+
+  /// Quantizes `rows` × `columns` numbers.
   ///
   /// - Parameters:
   ///   - values: row-major.
@@ -48,46 +68,55 @@ public struct MXMatrix: ~Copyable {
   ///   - columns: of the matrix.
   ///   - axis: where the groups lie: along the contraction of the product to come.
   ///   - quantizer: format, scale rule and rounding.
-  ///   - ema: the moving averages of `values`, which `Rounding.ema` needs.
-  ///   - random: what `Rounding.stochastic` draws from.
+  ///   - averages: the moving averages of `values`, by which `Rounding.ema` rounds.
+  ///   - random: what `Rounding.stochastic` draws from. Two quantizations that draw from one stream are not independent.
   ///   - cpu: what it runs on; the result is the same for all.
+  /// - Throws: `NonFiniteGroups` where there are numbers that have no scale.
   public init(
-    quantizing values: [Float], rows: Int, columns: Int, axis: GroupAxis = .rows,
-    _ quantizer: QuantizerRecipe = QuantizerRecipe(), ema: [Float]? = nil,
-    random: RandomStream = RandomStream(seed: 0, purpose: .q1), on cpu: CPU
-  ) {
+    quantizing values: Span<Float>, rows: Int, columns: Int, axis: GroupAxis = .rows,
+    _ quantizer: QuantizerRecipe, averages: [Float]? = nil, random: RandomStream, on cpu: CPU
+  ) throws(NonFiniteGroups) {
     precondition(values.count == rows * columns, "\(values.count) values for \(rows) × \(columns)")
-    precondition(ema == nil || ema!.count == values.count, "moving averages of another shape")
+    precondition(
+      averages == nil || averages!.count == values.count, "moving averages of another shape")
     self.init(rows: rows, columns: columns, axis: axis, format: quantizer.format)
     if values.isEmpty { return }
-    var (values, averages) = (values, ema ?? [])
-    values.withUnsafeMutableBufferPointer { values in
-      averages.withUnsafeMutableBufferPointer { averages in
-        func matrix(_ numbers: UnsafeMutableBufferPointer<Float>) -> FloatMatrix {
-          FloatMatrix(numbers.baseAddress!, rows: rows, columns: columns)
-        }
-        _ = quantize(
-          matrix(values), averages: ema == nil ? nil : matrix(averages), quantizer,
-          random: random, on: cpu)
+    func matrix(_ numbers: UnsafeBufferPointer<Float>) -> FloatMatrix {
+      // It is read only.
+      FloatMatrix(
+        UnsafeMutablePointer(mutating: numbers.baseAddress!), rows: rows, columns: columns)
+    }
+    let view = view
+    let broken = values.withUnsafeBufferPointer { values in
+      (averages ?? []).withUnsafeBufferPointer { own in
+        cpu.pack(
+          matrix(values), averages: averages == nil ? nil : matrix(own), into: view, axis: axis,
+          quantizer, random: random)
       }
     }
+    try NonFiniteGroups.check(broken)
   }
 
   /// Quantizes numbers of the matrix's shape into its memory, which is what a loop wants.
   ///
-  /// - Parameters: as in `init(quantizing:)`; the quantizer's format must be the matrix's.
-  /// - Returns: how many groups hold a NaN or an infinity.
-  @discardableResult
+  /// - Parameters:
+  ///   - x: `rows` × `columns` numbers.
+  ///   - averages: their moving averages, by which `Rounding.ema` rounds.
+  ///   - quantizer: its format must be the matrix's.
+  ///   - random: what `Rounding.stochastic` draws from.
+  ///   - cpu: what it runs on; the result is the same for all.
+  /// - Throws: `NonFiniteGroups` where there are numbers that have no scale. Their groups get scale byte 255: every
+  ///   product they touch is NaN. The others are as they should be.
   public mutating func quantize(
     _ x: FloatMatrix, averages: FloatMatrix? = nil, _ quantizer: QuantizerRecipe,
     random: RandomStream, on cpu: CPU
-  ) -> Int {
+  ) throws(NonFiniteGroups) {
     precondition(
       x.rows == rows && x.columns == columns,
       "\(x.rows) × \(x.columns) numbers for \(rows) × \(columns)")
     precondition(quantizer.format == format, "\(quantizer.format) into a matrix of \(format)")
-    return cpu.pack(
-      x, averages: averages, into: view, axis: axis, quantizer, random: random)
+    try NonFiniteGroups.check(
+      cpu.pack(x, averages: averages, into: view, axis: axis, quantizer, random: random))
   }
 
   /// The matrix of given codes and scales.
@@ -105,29 +134,32 @@ public struct MXMatrix: ~Copyable {
   /// (the paper's Q4 and Q6).
   ///
   /// - Precondition: groups lie along rows.
+  /// - Parameters:
+  ///   - quantizer: format, scale rule and rounding.
+  ///   - random: what `Rounding.stochastic` draws from: another stream than the one of the first quantization.
+  ///   - cpu: what it runs on; the result is the same for all.
+  /// - Throws: `NonFiniteGroups` where groups meet a broken one of this matrix.
   public func requantizedAlongColumns(
-    _ quantizer: QuantizerRecipe = QuantizerRecipe(),
-    random: RandomStream = RandomStream(seed: 0, purpose: .q6), on cpu: CPU
-  ) -> MXMatrix {
+    _ quantizer: QuantizerRecipe, random: RandomStream, on cpu: CPU
+  ) throws(NonFiniteGroups) -> MXMatrix {
     var result = MXMatrix(rows: rows, columns: columns, axis: .columns, format: quantizer.format)
-    result.requantize(self, quantizer, random: random, on: cpu)
+    try result.requantize(self, quantizer, random: random, on: cpu)
     return result
   }
 
   /// The same into a matrix of the same shape whose groups lie along columns.
   ///
-  /// - Returns: how many groups meet a NaN scale of the source.
-  @discardableResult
+  /// - Throws: as above; the other groups are as they should be.
   public mutating func requantize(
     _ source: borrowing MXMatrix, _ quantizer: QuantizerRecipe, random: RandomStream,
     on cpu: CPU
-  ) -> Int {
+  ) throws(NonFiniteGroups) {
     precondition(source.axis == .rows && axis == .columns, "requantized from rows to columns only")
     precondition(
       source.rows == rows && source.columns == columns,
       "\(source.rows) × \(source.columns) codes for \(rows) × \(columns)")
     precondition(quantizer.format == format, "\(quantizer.format) into a matrix of \(format)")
-    return cpu.repack(source.view, into: view, quantizer, random: random)
+    try NonFiniteGroups.check(cpu.repack(source.view, into: view, quantizer, random: random))
   }
 
   /// Aᵒ·Bᵒᵀ where Mᵒ is M for groups along rows and Mᵀ for groups along columns: the contraction runs along the
@@ -154,7 +186,21 @@ public struct MXMatrix: ~Copyable {
     }
   }
 
-  /// The same product into memory of the caller's, which is what a loop wants.
+  /// The same product into memory of the caller's: A's lanes × B's lanes, row-major, overwritten.
+  public func product(_ b: borrowing MXMatrix, into c: inout MutableSpan<Float>, on cpu: CPU) {
+    let (left, right) = (view, b.view)
+    precondition(
+      c.count == left.lanes * right.lanes,
+      "\(c.count) places for \(left.lanes) × \(right.lanes) numbers")
+    c.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      cpu.multiply(
+        left, right, bias: nil, into: FloatMatrix(base, rows: left.lanes, columns: right.lanes),
+        arena: Arena(chunkCount: 1 << 12))
+    }
+  }
+
+  /// The same product with a bias and scratch of the caller's, which is what a loop wants.
   ///
   /// - Parameters:
   ///   - b: the right operand, of the same contraction.

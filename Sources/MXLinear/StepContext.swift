@@ -21,9 +21,23 @@ public struct StepContext {
   /// Where it is counted which engine computes the products; nil for nowhere.
   public var products: ProductCensus?
 
+  /// A pass of which nothing is drawn at random, as in evaluations.
+  package init(_ compute: any Compute, products: ProductCensus? = nil) {
+    self.init(compute, seed: 0, step: 0, products: products)
+  }
+
   /// A step of a run.
+  ///
+  /// - Parameters:
+  ///   - compute: what computes.
+  ///   - seed: the run's.
+  ///   - step: another number for every step, or its random bits are those of another one.
+  ///   - microBatch: which of the step's micro-batches.
+  ///   - profile: where the time of the step's parts is added up; nil for nowhere.
+  ///   - census: where what the quantizers lose is counted; nil for nowhere.
+  ///   - products: where it is counted which engine computes the products; nil for nowhere.
   public init(
-    _ compute: any Compute, seed: UInt64 = 0, step: Int = 0, microBatch: Int = 0,
+    _ compute: any Compute, seed: UInt64, step: Int, microBatch: Int = 0,
     profile: StepProfile? = nil,
     census: QuantizerCensus? = nil, products: ProductCensus? = nil
   ) {

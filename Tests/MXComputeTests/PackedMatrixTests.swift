@@ -5,6 +5,18 @@ import MXRuntime
 import TestSupport
 import Testing
 
+/// Quantized values; groups that are broken are left as they are.
+func packed(
+  _ values: [Float], rows: Int, columns: Int, axis: GroupAxis, _ recipe: QuantizerRecipe,
+  ema: [Float]? = nil, random: RandomStream, on cpu: CPU
+) -> MXMatrix {
+  let x = Owned(values, rows: rows, columns: columns)
+  let averages = ema.map { Owned($0, rows: rows, columns: columns) }
+  var matrix = MXMatrix(rows: rows, columns: columns, axis: axis, format: recipe.format)
+  try? matrix.quantize(x.matrix, averages: averages?.matrix, recipe, random: random, on: cpu)
+  return matrix
+}
+
 @Suite("Packed matrices equal the oracle's on every instruction set")
 struct PackedMatrixTests {
   static let shapes = [
@@ -40,8 +52,8 @@ struct PackedMatrixTests {
                 recipe, axis, values, rows: rows, columns: columns, ema: ema)
               let expectedBytes = MXMatrix(expected).bytes
               for cpu in CPU.available {
-                let matrix = MXMatrix(
-                  quantizing: values, rows: rows, columns: columns, axis: axis, recipe, ema: ema,
+                let matrix = packed(
+                  values, rows: rows, columns: columns, axis: axis, recipe, ema: ema,
                   random: Self.stream, on: cpu)
                 let label = "\(cpu.name) \(rows)×\(columns) \(rule) \(rounding) \(axis)"
                 #expect(matrix.quantized == expected, "\(label)")
@@ -71,8 +83,12 @@ struct PackedMatrixTests {
         #expect(expected.scales.count { $0 == 255 } == 3)
         for cpu in CPU.available {
           var matrix = MXMatrix(rows: rows, columns: columns, axis: axis, format: format)
-          let count = matrix.quantize(x.matrix, recipe, random: Self.stream, on: cpu)
-          #expect(count == 3, "\(cpu.name) \(rows)×\(columns) \(rounding)")
+          do throws(NonFiniteGroups) {
+            try matrix.quantize(x.matrix, recipe, random: Self.stream, on: cpu)
+            Issue.record("\(cpu.name) \(rows)×\(columns) \(rounding): nothing thrown")
+          } catch {
+            #expect(error.count == 3, "\(cpu.name) \(rows)×\(columns) \(rounding)")
+          }
           #expect(matrix.quantized == expected, "\(cpu.name) \(rows)×\(columns) \(rounding)")
         }
       }
@@ -90,15 +106,15 @@ struct PackedMatrixTests {
       for axis in GroupAxis.allCases {
         var matrix = MXMatrix(rows: rows, columns: columns, axis: axis)
         matrix.view.codes.update(repeating: 0xFF, count: matrix.byteCount)
-        matrix.quantize(x.matrix, recipe, random: Self.stream, on: cpu)
+        try matrix.quantize(x.matrix, recipe, random: Self.stream, on: cpu)
         let expected = MXMatrix(Self.oracle(recipe, axis, values, rows: rows, columns: columns))
         #expect(matrix.bytes == expected.bytes, "\(rows)×\(columns) \(axis)")
       }
-      let source = MXMatrix(quantizing: values, rows: rows, columns: columns, on: cpu)
+      let source = try MXMatrix(quantizing: values.span, rows: rows, columns: columns, on: cpu)
       var matrix = MXMatrix(rows: rows, columns: columns, axis: .columns)
       matrix.view.codes.update(repeating: 0xFF, count: matrix.byteCount)
-      matrix.requantize(source, recipe, random: Self.stream, on: cpu)
-      let fresh = source.requantizedAlongColumns(recipe, random: Self.stream, on: cpu)
+      try matrix.requantize(source, recipe, random: Self.stream, on: cpu)
+      let fresh = try source.requantizedAlongColumns(recipe, random: Self.stream, on: cpu)
       #expect(matrix.bytes == fresh.bytes, "\(rows)×\(columns) again")
     }
   }
@@ -130,7 +146,10 @@ struct PackedMatrixTests {
             let expectedCount = expected.scales.count { $0 == 255 }
             for cpu in CPU.available {
               var result = MXMatrix(rows: rows, columns: columns, axis: .columns, format: format)
-              let count = result.requantize(matrix, recipe, random: Self.stream, on: cpu)
+              var count = 0
+              do throws(NonFiniteGroups) {
+                try result.requantize(matrix, recipe, random: Self.stream, on: cpu)
+              } catch { count = error.count }
               let label = "\(cpu.name) \(rows)×\(columns) \(rule) \(rounding)"
               #expect(result.quantized == expected, "\(label)")
               #expect(result.bytes == expectedBytes, "\(label): padding")
@@ -142,12 +161,27 @@ struct PackedMatrixTests {
     }
   }
 
+  @Test("numbers that have no scale are said, in how many groups they are")
+  func nonFinite() throws {
+    var values = [Float](repeating: 1, count: 4 * 64)
+    (values[3], values[40], values[200]) = (.nan, .infinity, -.infinity)
+    #expect(throws: NonFiniteGroups.self) {
+      _ = try MXMatrix(quantizing: values.span, rows: 4, columns: 64, on: cpu).byteCount
+    }
+    do throws(NonFiniteGroups) {
+      _ = try MXMatrix(quantizing: values.span, rows: 4, columns: 64, axis: .columns, on: cpu)
+    } catch {
+      #expect(
+        "\(error)" == "3 groups hold a NaN or an infinity, for which there is no scale")
+    }
+  }
+
   @Test("negative zeros stay negative when they are requantized", arguments: CPU.names)
   func negativeZeros(name: String) throws {
     let cpu = try #require(CPU.named(name))
     let values: [Float] = (0..<33 * 35).map { $0 % 3 == 0 ? -0.0 : $0 % 3 == 1 ? 0 : -1 }
-    let matrix = MXMatrix(quantizing: values, rows: 33, columns: 35, on: cpu)
-      .requantizedAlongColumns(on: cpu)
+    let matrix = try MXMatrix(quantizing: values.span, rows: 33, columns: 35, on: cpu)
+      .requantizedAlongColumns(QuantizerRecipe(), random: Self.stream, on: cpu)
     #expect(matrix.quantized.values.map(\.bitPattern) == values.map(\.bitPattern))
   }
 }
@@ -197,7 +231,7 @@ struct PackedMatrixLayoutTests {
   }
 
   @Test("are the same bytes from one thread and from three", arguments: Rounding.allCases)
-  func threads(rounding: Rounding) {
+  func threads(rounding: Rounding) throws {
     var random = TestRandom(seed: 85)
     // Several slices of rows, the last one ragged.
     let (rows, columns) = (1005, 200)
@@ -206,9 +240,9 @@ struct PackedMatrixLayoutTests {
     let recipe = QuantizerRecipe(rounding: rounding)
     let stream = PackedMatrixTests.stream
     func bytes(_ threads: Int, _ axis: GroupAxis) -> [UInt8] {
-      MXMatrix(
-        quantizing: values, rows: rows, columns: columns, axis: axis, recipe, ema: ema,
-        random: stream, on: cpu.on(threads: threads)
+      packed(
+        values, rows: rows, columns: columns, axis: axis, recipe, ema: ema, random: stream,
+        on: cpu.on(threads: threads)
       ).bytes
     }
     for axis in GroupAxis.allCases {
@@ -219,9 +253,10 @@ struct PackedMatrixLayoutTests {
       #expect(one == bytes(3, axis))
     }
     guard rounding != .ema else { return }
-    let source = MXMatrix(quantizing: values, rows: rows, columns: columns, on: cpu)
-    let again = [1, 3].map { threads in
-      source.requantizedAlongColumns(
+    let source = packed(
+      values, rows: rows, columns: columns, axis: .rows, QuantizerRecipe(), random: stream, on: cpu)
+    let again = try [1, 3].map { threads in
+      try source.requantizedAlongColumns(
         recipe, random: stream, on: cpu.on(threads: threads)
       ).bytes
     }

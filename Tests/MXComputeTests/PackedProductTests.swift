@@ -152,14 +152,25 @@ struct PackedProductTests {
     var random = TestRandom(seed: 92)
     // Several slices in both directions.
     let (m, n, k) = (300, 900, 64)
-    let a = MXMatrix(quantizing: random.normals(m * k), rows: m, columns: k, on: cpu)
-    let b = MXMatrix(quantizing: random.normals(n * k), rows: n, columns: k, on: cpu)
+    let a = try MXMatrix(quantizing: random.normals(m * k).span, rows: m, columns: k, on: cpu)
+    let b = try MXMatrix(quantizing: random.normals(n * k).span, rows: n, columns: k, on: cpu)
     let plan = ProductPlan(rows: m, columns: n, threads: 1)
     #expect(plan.rows < m && plan.columns < n)
     let results = [1, 3].map { threads in
       a.product(b, on: cpu.on(threads: threads))
     }
     #expect(results[0] == results[1])
+  }
+
+  @Test("into a span of the caller's they are the same")
+  func span() throws {
+    var random = TestRandom(seed: 93)
+    let a = try MXMatrix(quantizing: random.normals(5 * 40).span, rows: 5, columns: 40, on: cpu)
+    let b = try MXMatrix(quantizing: random.normals(3 * 40).span, rows: 3, columns: 40, on: cpu)
+    var c = [Float](repeating: .nan, count: 15)
+    var span = c.mutableSpan
+    a.product(b, into: &span, on: cpu)
+    #expect(c == a.product(b, on: cpu))
   }
 
   @Test("with groups along columns they contract the columns")

@@ -93,6 +93,15 @@ public final class Arena {
     return matrix
   }
 
+  /// A matrix of numbers in row-major order, which are copied; valid as above.
+  public func matrix(copying numbers: Span<Float>, rows: Int) -> FloatMatrix {
+    precondition(
+      rows > 0 && numbers.count.isMultiple(of: rows), "\(numbers.count) numbers in \(rows) rows")
+    let matrix = matrix(rows: rows, columns: numbers.count / rows)
+    for place in numbers.indices { matrix.base[place] = numbers[place] }
+    return matrix
+  }
+
   /// Numbers whose pages have been used.
   package private(set) var touchedCount = 0
 

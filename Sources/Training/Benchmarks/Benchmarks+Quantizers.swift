@@ -35,7 +35,7 @@ extension Benchmarks {
         if engine == .packed {
           var out = MXMatrix(rows: rows, columns: columns, axis: axis)
           try measure(rounding, axis, from: "floats") {
-            out.quantize(x.matrix, averages: x.matrix, quantizer, random: random, on: cpu)
+            try! out.quantize(x.matrix, averages: x.matrix, quantizer, random: random, on: cpu)
           }
         } else {
           let out = sample(rows, columns, seed: 2)
@@ -50,7 +50,7 @@ extension Benchmarks {
         let source = x.quantized(.rows, on: cpu)
         var out = MXMatrix(rows: rows, columns: columns, axis: .columns)
         try measure(rounding, .columns, from: "codes") {
-          out.requantize(source, quantizer, random: random, on: cpu)
+          try! out.requantize(source, quantizer, random: random, on: cpu)
         }
       }
     }

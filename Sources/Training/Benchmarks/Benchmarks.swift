@@ -109,8 +109,10 @@ struct Sample {
 
   /// The sample in 4-bit codes.
   func quantized(_ axis: GroupAxis, on cpu: CPU) -> MXMatrix {
-    MXMatrix(
-      quantizing: Array(buffer.elements), rows: matrix.rows, columns: matrix.columns, axis: axis,
-      on: cpu)
+    var result = MXMatrix(rows: matrix.rows, columns: matrix.columns, axis: axis)
+    // Normal numbers are finite.
+    try! result.quantize(
+      matrix, QuantizerRecipe(), random: RandomStream(seed: 0, purpose: .benchmark), on: cpu)
+    return result
   }
 }

@@ -92,7 +92,7 @@ struct TracedStep {
     return try workspace.frame {
       let pass = Pass(
         compute, weights: weights, weightAverages: averages, workspace: workspace,
-        context: StepContext(compute, seed: seed, products: products))
+        context: StepContext(compute, seed: seed, step: 0, products: products))
       let (logits, saved) = try model.forward(images.matrix(rows: labels.count), pass)
       let dlogits = workspace.kept.matrix(rows: labels.count, columns: model.configuration.classes)
       let score = compute.crossEntropy(logits, Targets(labels: labels), gradient: dlogits)

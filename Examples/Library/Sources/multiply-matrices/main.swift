@@ -7,8 +7,8 @@ import MXFormats
 let cpu = try CPU()
 let x = (0..<197 * 192).map { Float($0 % 13) - 6 }
 let w = (0..<576 * 192).map { Float($0 % 7) - 3 }
-let a = MXMatrix(quantizing: x, rows: 197, columns: 192, on: cpu)
-let b = MXMatrix(quantizing: w, rows: 576, columns: 192, on: cpu)
+let a = try MXMatrix(quantizing: x.span, rows: 197, columns: 192, on: cpu)
+let b = try MXMatrix(quantizing: w.span, rows: 576, columns: 192, on: cpu)
 let y = a.product(b, on: cpu)  // x·wᵀ, 197 × 576, in integers
 guard y == referenceProduct(a.quantized, b.quantized) else {
   print("the product has other bits than its definition")
