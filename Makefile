@@ -22,10 +22,10 @@ uninstall:
 	@.ci/install uninstall "$(patsubst ~/%,$(HOME)/%,$(PREFIX))"
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests Examples
+	@.ci/lint
 
 format:
-	swift format --in-place --recursive Package.swift Sources Tests Examples
+	@.ci/lint mend
 
 # The articles and the libraries' symbols as web pages, in .build/documentation.
 documentation: dependencies

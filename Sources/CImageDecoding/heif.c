@@ -28,8 +28,8 @@ static struct {
   void (*release_handle)(const heif_image_handle *);
   int (*width)(const heif_image_handle *);
   int (*height)(const heif_image_handle *);
-  struct heif_error (*decode)(
-      const heif_image_handle *, heif_image **, int colour_space, int chroma, const void *options);
+  struct heif_error (*decode)(const heif_image_handle *, heif_image **, int colour_space, int chroma,
+                              const void *options);
   void (*release_image)(const heif_image *);
   const uint8_t *(*plane)(const heif_image *, int channel, int *stride);
   int (*image_width)(const heif_image *, int channel);
@@ -57,8 +57,12 @@ static int is_open;
 
 static void open_library(void) {
   static const char *const names[] = {
-      "libheif.so.1", "libheif.so", "libheif.1.dylib", "/opt/homebrew/lib/libheif.dylib",
-      "/usr/local/lib/libheif.dylib", NULL,
+      "libheif.so.1",
+      "libheif.so",
+      "libheif.1.dylib",
+      "/opt/homebrew/lib/libheif.dylib",
+      "/usr/local/lib/libheif.dylib",
+      NULL,
   };
   is_open = tj_open_library(names, symbols, (void **)&libheif, sizeof symbols / sizeof *symbols);
   // The first context loads the decoders that are libraries of their own.
@@ -89,9 +93,8 @@ static int copy_pixels(const heif_image *image, uint8_t *pixels, size_t capacity
 }
 
 // Reads the header and, where there is room for them, the pixels.
-static int read_file(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, uint8_t *pixels, size_t capacity,
-    char *message) {
+static int read_file(const uint8_t *bytes, size_t count, struct tj_image_header *header, uint8_t *pixels,
+                     size_t capacity, char *message) {
   heif_context *context = libheif.new_context();
   if (!context) return failure(message, "libheif cannot be used");
   heif_image_handle *handle = NULL;
@@ -104,7 +107,7 @@ static int read_file(
   // Turned and mirrored as the file says.
   if (error.code == 0 && pixels) error = libheif.decode(handle, &image, rgb_space, interleaved_rgb, NULL);
   int failed = error.code != 0 ? failure(message, error.text)
-      : image                  ? copy_pixels(image, pixels, capacity, message)
+               : image         ? copy_pixels(image, pixels, capacity, message)
                                : 0;
   if (image) libheif.release_image(image);
   if (handle) libheif.release_handle(handle);

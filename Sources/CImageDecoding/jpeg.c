@@ -56,8 +56,8 @@ static void source_skip(j_decompress_ptr info, long count) {
   info->src->bytes_in_buffer -= (size_t)count;
 }
 
-static void set_up(
-    struct jpeg_decompress_struct *info, struct jpeg_source_mgr *source, const uint8_t *bytes, size_t count) {
+static void set_up(struct jpeg_decompress_struct *info, struct jpeg_source_mgr *source, const uint8_t *bytes,
+                   size_t count) {
   jpeg_create_decompress(info);
   *source = (struct jpeg_source_mgr){
       .next_input_byte = bytes,
@@ -105,8 +105,8 @@ int tj_jpeg_header(const uint8_t *bytes, size_t count, struct tj_image_header *h
   return failed;
 }
 
-int tj_jpeg_decode(
-    const uint8_t *bytes, size_t count, int reduction, uint8_t *pixels, size_t capacity, char *message) {
+int tj_jpeg_decode(const uint8_t *bytes, size_t count, int reduction, uint8_t *pixels, size_t capacity,
+                   char *message) {
   struct jpeg_decompress_struct info = {0};
   struct jpeg_source_mgr source;
   struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
@@ -122,11 +122,13 @@ int tj_jpeg_decode(
     info.scale_denom = (unsigned)reduction;
     // The accurate transform: the fast one costs up to several levels.
     info.dct_method = JDCT_ISLOW;
-    info.out_color_space =
-        info.num_components == 1 ? JCS_GRAYSCALE : info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+    info.out_color_space = info.num_components == 1   ? JCS_GRAYSCALE
+                           : info.num_components == 4 ? JCS_CMYK
+                                                      : JCS_RGB;
     jpeg_start_decompress(&info);
     size_t line = (size_t)info.output_width * (size_t)info.output_components;
-    if (line * info.output_height != capacity) fail((j_common_ptr)&info, "pixels of another size than the header's");
+    if (line * info.output_height != capacity)
+      fail((j_common_ptr)&info, "pixels of another size than the header's");
     while (info.output_scanline < info.output_height) {
       JSAMPROW rows[8];
       for (unsigned row = 0; row < 8; row++) {

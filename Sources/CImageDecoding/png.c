@@ -40,15 +40,14 @@ static int is_grey(png_structp png, png_infop info) {
 
 // Reads the header, and where there is room for them the pixels, whose rows `*rows` is to point at: it is the caller's
 // to free, whatever happens.
-static void read_image(
-    png_structp png, png_infop info, struct tj_image_header *header, uint8_t *pixels, size_t capacity,
-    png_bytepp volatile *rows) {
+static void read_image(png_structp png, png_infop info, struct tj_image_header *header, uint8_t *pixels,
+                       size_t capacity, png_bytepp volatile *rows) {
   png_read_info(png, info);
   size_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
   int channels = is_grey(png, info) ? 1 : 3;
   if (header)
-    *header = (struct tj_image_header){
-        .width = (int64_t)width, .height = (int64_t)height, .channels = channels};
+    *header =
+        (struct tj_image_header){.width = (int64_t)width, .height = (int64_t)height, .channels = channels};
   if (!pixels) return;
   if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
   if (png_get_bit_depth(png, info) < 8 && is_grey(png, info)) png_set_expand_gray_1_2_4_to_8(png);
@@ -65,9 +64,8 @@ static void read_image(
   png_read_image(png, *rows);
 }
 
-static int read_file(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, uint8_t *pixels, size_t capacity,
-    char *message) {
+static int read_file(const uint8_t *bytes, size_t count, struct tj_image_header *header, uint8_t *pixels,
+                     size_t capacity, char *message) {
   struct reading reading = {bytes, count, message};
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, on_error, on_warning);
   png_infop info = png ? png_create_info_struct(png) : NULL;

@@ -15,9 +15,9 @@ typedef uint64_t (*seek)(void *file, uint64_t offset, int whence);
 
 // In the order of `symbols`.
 static struct {
-  TIFF *(*open)(
-      const char *name, const char *mode, void *file, transfer read, transfer write, seek seek, int (*close)(void *),
-      uint64_t (*size)(void *), int (*map)(void *, void **, uint64_t *), void (*unmap)(void *, void *, uint64_t));
+  TIFF *(*open)(const char *name, const char *mode, void *file, transfer read, transfer write, seek seek,
+                int (*close)(void *), uint64_t (*size)(void *), int (*map)(void *, void **, uint64_t *),
+                void (*unmap)(void *, void *, uint64_t));
   void (*close)(TIFF *);
   int (*get)(TIFF *, uint32_t tag, ...);
   int (*set)(TIFF *, uint32_t tag, ...);
@@ -31,17 +31,25 @@ static struct {
 } libtiff;
 
 static const char *const symbols[] = {
-    "TIFFClientOpen",   "TIFFClose",      "TIFFGetFieldDefaulted",      "TIFFSetField",
-    "TIFFRGBAImageOK",  "TIFFReadRGBAImageOriented", "TIFFIsTiled",     "TIFFTileSize",
-    "TIFFStripSize",    "TIFFSetErrorHandler",       "TIFFSetWarningHandler",
+    "TIFFClientOpen",        "TIFFClose",
+    "TIFFGetFieldDefaulted", "TIFFSetField",
+    "TIFFRGBAImageOK",       "TIFFReadRGBAImageOriented",
+    "TIFFIsTiled",           "TIFFTileSize",
+    "TIFFStripSize",         "TIFFSetErrorHandler",
+    "TIFFSetWarningHandler",
 };
 
 static int is_open;
 
 static void open_library(void) {
   static const char *const names[] = {
-      "libtiff.so.6",   "libtiff.so.5", "libtiff.so", "libtiff.6.dylib", "/opt/homebrew/lib/libtiff.dylib",
-      "/usr/local/lib/libtiff.dylib", NULL,
+      "libtiff.so.6",
+      "libtiff.so.5",
+      "libtiff.so",
+      "libtiff.6.dylib",
+      "/opt/homebrew/lib/libtiff.dylib",
+      "/usr/local/lib/libtiff.dylib",
+      NULL,
   };
   is_open = tj_open_library(names, symbols, (void **)&libtiff, sizeof symbols / sizeof *symbols);
   if (!is_open) return;
@@ -177,8 +185,8 @@ static uint8_t divided(uint32_t value, uint32_t alpha) {
   return (uint8_t)(result > 255 ? 255 : result);
 }
 
-static int read_pixels(
-    TIFF *tiff, const struct tj_image_header *header, uint8_t *pixels, size_t capacity, char *message) {
+static int read_pixels(TIFF *tiff, const struct tj_image_header *header, uint8_t *pixels, size_t capacity,
+                       char *message) {
   size_t area = (size_t)header->width * (size_t)header->height;
   if (area * (size_t)header->channels != capacity)
     return failure(message, "pixels of another size than the header's");
@@ -187,8 +195,8 @@ static int read_pixels(
   if (!raster) return failure(message, "no memory");
   // In the orientation that the file has: nothing is turned.
   int stored = number(tiff, orientation);
-  int failed = !libtiff.read(
-      tiff, (uint32_t)header->width, (uint32_t)header->height, raster, stored >= 1 && stored <= 8 ? stored : 1, 1);
+  int failed = !libtiff.read(tiff, (uint32_t)header->width, (uint32_t)header->height, raster,
+                             stored >= 1 && stored <= 8 ? stored : 1, 1);
   for (size_t place = 0; !failed && place < area; place++) {
     uint32_t value = raster[place], opacity = alpha ? value >> 24 : 255;
     for (int channel = 0; channel < header->channels; channel++)

@@ -19,17 +19,15 @@ TJ_INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) {
 }
 
 /// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
-TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-                          float *c, size_t c_row, size_t depth, size_t rows, int resumes,
-                          const int vectors) {
+TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
+                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {
   vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
   // Rows that the tile has beyond the matrix compute the last one again.
   const float *source[TJ_FLOAT_ROWS];
   for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
     const size_t row = i < rows ? i : rows - 1;
     source[i] = a + row * a_row;
-    for (int j = 0; j < vectors; j++)
-      sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
+    for (int j = 0; j < vectors; j++) sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
   }
   for (size_t k = 0; k < depth; k++, b += b_row) {
     vfloat right[TJ_FLOAT_VECTORS];
@@ -120,11 +118,9 @@ TJ_INLINE void softmax_backward(const float *p, float *dp, size_t stride, float 
                                 size_t columns) {
   for (size_t row = 0; row < rows; row++, p += stride, dp += stride) {
     vfloat product = splat(0);
-    for (size_t i = 0; i < columns; i += TJ_LANES)
-      product = multiply_add(load(p + i), load(dp + i), product);
+    for (size_t i = 0; i < columns; i += TJ_LANES) product = multiply_add(load(p + i), load(dp + i), product);
     const vfloat mean = splat(sum_lanes(product));
-    for (size_t i = 0; i < columns; i += TJ_LANES)
-      store(dp + i, load(p + i) * scale * (load(dp + i) - mean));
+    for (size_t i = 0; i < columns; i += TJ_LANES) store(dp + i, load(p + i) * scale * (load(dp + i) - mean));
   }
 }
 
@@ -151,15 +147,13 @@ TJ_INLINE void add_bias_gradient(const tj_attention *head, size_t first, const f
     float *target = head->d_bias + (first + row) * head->tokens;
     for (size_t i = 0; i < head->tokens; i += TJ_LANES) {
       const size_t lanes = lanes_from(i, head->tokens);
-      store_some(target + i, multiply_add(load(ds + i), splat(inverse), load_some(target + i, lanes)),
-                 lanes);
+      store_some(target + i, multiply_add(load(ds + i), splat(inverse), load_some(target + i, lanes)), lanes);
     }
   }
 }
 
 /// out [rows, padded] = x [rows, columns], with zeros behind.
-static void pad_rows(const float *x, size_t stride, size_t rows, size_t columns, float *out,
-                     size_t padded) {
+static void pad_rows(const float *x, size_t stride, size_t rows, size_t columns, float *out, size_t padded) {
   for (size_t row = 0; row < rows; row++)
     for (size_t i = 0; i < padded; i += TJ_LANES)
       store(out + row * padded + i, load_some(x + row * stride + i, lanes_from(i, columns)));

@@ -99,13 +99,11 @@ static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t gro
 
 /// One tile of 4 rows x `panels` panels. Where the product's edge cuts it, it is computed in a buffer.
 TJ_INLINE void tile_or_edge(const tj_left_group *left, size_t first, const tj_right_group *right,
-                            size_t groups, const tj_product *product, float *c, size_t rows,
-                            size_t columns, const float *bias, const int panels, const int is_huge,
-                            const int is_narrow) {
+                            size_t groups, const tj_product *product, float *c, size_t rows, size_t columns,
+                            const float *bias, const int panels, const int is_huge, const int is_narrow) {
   const size_t width = (size_t)panels * TJ_LANES;
   if (rows >= TJ_TILE_ROWS && columns >= width) {
-    tile(left, first, right, groups, c, product->stride, product->resumes, bias, panels, is_huge,
-         is_narrow);
+    tile(left, first, right, groups, c, product->stride, product->resumes, bias, panels, is_huge, is_narrow);
     return;
   }
   float block[TJ_TILE_ROWS][TJ_TILE_PANELS * TJ_LANES] = {{0}};

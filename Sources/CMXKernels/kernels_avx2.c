@@ -1,19 +1,19 @@
 // AVX2 with FMA: a vector is two registers; bytes are multiplied in pairs into 16-bit sums.
 #if defined(__x86_64__)
-#include <immintrin.h>
+  #include <immintrin.h>
 
-#include "CMXKernels.h"
+  #include "CMXKernels.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define TJ_ISA avx2
-#define TJ_AVAILABLE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-#define TJ_FUSED 1
-#define TJ_FLOAT_ROWS 6
-#define TJ_FLOAT_VECTORS 1
-#define TJ_TILE_PANELS 1
-#define TJ_UNSIGNED 1
+  #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+  #define TJ_ISA avx2
+  #define TJ_AVAILABLE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  #define TJ_FUSED 1
+  #define TJ_FLOAT_ROWS 6
+  #define TJ_FLOAT_VECTORS 1
+  #define TJ_TILE_PANELS 1
+  #define TJ_UNSIGNED 1
 
-#include "vector.h"
+  #include "vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const __m256i wide = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
@@ -28,8 +28,8 @@ TJ_INLINE vint add_lane_sums(vint sums, vbytes signed_bytes) {
   __m256i halves[2];
   memcpy(halves, &signed_bytes, sizeof halves);
   for (int half = 0; half < 2; half++)
-    halves[half] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), halves[half]),
-                                     _mm256_set1_epi16(1));
+    halves[half] =
+        _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), halves[half]), _mm256_set1_epi16(1));
   vint result;
   memcpy(&result, halves, sizeof result);
   return sums + result;
@@ -45,8 +45,7 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
   __m256 sum[4][2];
   for (int row = 0; row < 4; row++)
     for (int half = 0; half < 2; half++)
-      sum[row][half] =
-          resumes ? _mm256_loadu_ps(c + (size_t)row * stride + 8 * half) : _mm256_setzero_ps();
+      sum[row][half] = resumes ? _mm256_loadu_ps(c + (size_t)row * stride + 8 * half) : _mm256_setzero_ps();
   for (size_t group = 0; group < groups; group++, left++, right++) {
     __m256i dot[4][2];
     for (int row = 0; row < 4; row++)
@@ -59,9 +58,8 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
         const __m256i a = _mm256_set1_epi32(four);
         for (int half = 0; half < 2; half++) {
           const __m256i pairs = _mm256_maddubs_epi16(_mm256_loadu_si256(b + half), a);
-          dot[row][half] = is_narrow
-                               ? _mm256_add_epi16(dot[row][half], pairs)
-                               : _mm256_add_epi32(dot[row][half], _mm256_madd_epi16(pairs, ones));
+          dot[row][half] = is_narrow ? _mm256_add_epi16(dot[row][half], pairs)
+                                     : _mm256_add_epi32(dot[row][half], _mm256_madd_epi16(pairs, ones));
         }
       }
     }
@@ -94,13 +92,13 @@ static double dot_product_peak(size_t iterations) {
       __m256i pairs = _mm256_maddubs_epi16(a, b);
       __asm__ volatile("" : "+x"(pairs));
       sum[i] = _mm256_add_epi16(sum[i], pairs);
-      __asm__ volatile("" : "+x"(sum[i]), "+x"(a));  // or the compiler would hoist the products
+      __asm__ volatile("" : "+x"(sum[i]), "+x"(a)); // or the compiler would hoist the products
     }
   return 2.0 * 32 * CHAINS * (double)iterations;
 }
 
-#include "kernels_body.h"
-#pragma clang attribute pop
+  #include "kernels_body.h"
+  #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;
 #endif

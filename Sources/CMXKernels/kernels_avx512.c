@@ -1,24 +1,24 @@
 // AVX-512 with VNNI: a vector is one register, and one instruction adds four products of bytes to each of
 // its 16 lanes.
 #if defined(__x86_64__)
-#include <immintrin.h>
+  #include <immintrin.h>
 
-#include "CMXKernels.h"
+  #include "CMXKernels.h"
 
-#pragma clang attribute push(                                                                   \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"))), apply_to = function)
-#define TJ_ISA avx512
-#define TJ_AVAILABLE                                                                     \
-  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&            \
-   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&           \
-   __builtin_cpu_supports("avx512vnni"))
-#define TJ_FUSED 1
-#define TJ_FLOAT_ROWS 6
-#define TJ_FLOAT_VECTORS 4
-#define TJ_TILE_PANELS 3
-#define TJ_UNSIGNED 1
+  #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"))), \
+                               apply_to = function)
+  #define TJ_ISA avx512
+  #define TJ_AVAILABLE                                                                                       \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                              \
+     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&                             \
+     __builtin_cpu_supports("avx512vnni"))
+  #define TJ_FUSED 1
+  #define TJ_FLOAT_ROWS 6
+  #define TJ_FLOAT_VECTORS 4
+  #define TJ_TILE_PANELS 3
+  #define TJ_UNSIGNED 1
 
-#include "vector.h"
+  #include "vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const __m512i wide = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
@@ -45,7 +45,7 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
     for (int row = 0; row < 4; row++)
       for (int panel = 0; panel < panels; panel++)
         dot[row][panel] = _mm512_set1_epi32(left->start[first + (size_t)row]);
-#pragma clang loop unroll(full)
+  #pragma clang loop unroll(full)
     for (int step = 0; step < 8; step++) {
       __m512i b[3];
       for (int panel = 0; panel < panels; panel++)
@@ -62,9 +62,8 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
       const __m512 unit = _mm512_loadu_ps(right[(size_t)panel * groups].unit);
       for (int row = 0; row < 4; row++) {
         const __m512 left_unit = _mm512_set1_ps(left->unit[first + (size_t)row]);
-        const __m512 term =
-            is_huge ? _mm512_mul_ps(_mm512_cvtepi32_ps(dot[row][panel]), left_unit)
-                    : _mm512_sub_ps(_mm512_castsi512_ps(dot[row][panel]), left_unit);
+        const __m512 term = is_huge ? _mm512_mul_ps(_mm512_cvtepi32_ps(dot[row][panel]), left_unit)
+                                    : _mm512_sub_ps(_mm512_castsi512_ps(dot[row][panel]), left_unit);
         sum[row][panel] = _mm512_fmadd_ps(term, unit, sum[row][panel]);
       }
     }
@@ -83,13 +82,13 @@ static double dot_product_peak(size_t iterations) {
   for (size_t n = 0; n < iterations; n++)
     for (int i = 0; i < CHAINS; i++) {
       sum[i] = _mm512_dpbusd_epi32(sum[i], a, b);
-      __asm__ volatile("" : "+v"(sum[i]));  // or the compiler would multiply by `iterations`
+      __asm__ volatile("" : "+v"(sum[i])); // or the compiler would multiply by `iterations`
     }
   return 2.0 * 64 * CHAINS * (double)iterations;
 }
 
-#include "kernels_body.h"
-#pragma clang attribute pop
+  #include "kernels_body.h"
+  #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;
 #endif

@@ -1,27 +1,27 @@
 // Arm NEON with the dot product extension (Armv8.2 and later; every Apple silicon Mac, Graviton 2 and later): a
 // vector is four registers, and one instruction adds four products of signed bytes to each of four lanes.
 #if defined(__aarch64__)
-#include <arm_neon.h>
-#if defined(__linux__)
-#include <sys/auxv.h>
-#endif
+  #include <arm_neon.h>
+  #if defined(__linux__)
+    #include <sys/auxv.h>
+  #endif
 
-#include "CMXKernels.h"
+  #include "CMXKernels.h"
 
-#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
-#define TJ_ISA neon
-#if defined(__linux__)
-#define TJ_AVAILABLE ((getauxval(AT_HWCAP) & (1u << 20)) != 0) /* HWCAP_ASIMDDP */
-#else
-#define TJ_AVAILABLE 1
-#endif
-#define TJ_FUSED 1
-#define TJ_FLOAT_ROWS 5
-#define TJ_FLOAT_VECTORS 1
-#define TJ_TILE_PANELS 1
-#define TJ_UNSIGNED 0
+  #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+  #define TJ_ISA neon
+  #if defined(__linux__)
+    #define TJ_AVAILABLE ((getauxval(AT_HWCAP) & (1u << 20)) != 0) /* HWCAP_ASIMDDP */
+  #else
+    #define TJ_AVAILABLE 1
+  #endif
+  #define TJ_FUSED 1
+  #define TJ_FLOAT_ROWS 5
+  #define TJ_FLOAT_VECTORS 1
+  #define TJ_TILE_PANELS 1
+  #define TJ_UNSIGNED 0
 
-#include "vector.h"
+  #include "vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const uint8x16_t wide = vld1q_u8(table);
@@ -42,8 +42,7 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
   float32x4_t sum[4][4];
   for (int row = 0; row < 4; row++)
     for (int quarter = 0; quarter < 4; quarter++)
-      sum[row][quarter] =
-          resumes ? vld1q_f32(c + (size_t)row * stride + 4 * quarter) : vdupq_n_f32(0);
+      sum[row][quarter] = resumes ? vld1q_f32(c + (size_t)row * stride + 4 * quarter) : vdupq_n_f32(0);
   for (size_t group = 0; group < groups; group++, left++, right++) {
     int32x4_t dot[4][4];
     for (int row = 0; row < 4; row++)
@@ -62,9 +61,8 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
     for (int row = 0; row < 4; row++) {
       const float32x4_t left_unit = vdupq_n_f32(left->unit[first + (size_t)row]);
       for (int quarter = 0; quarter < 4; quarter++) {
-        const float32x4_t term =
-            is_huge ? vmulq_f32(vcvtq_f32_s32(dot[row][quarter]), left_unit)
-                    : vsubq_f32(vreinterpretq_f32_s32(dot[row][quarter]), left_unit);
+        const float32x4_t term = is_huge ? vmulq_f32(vcvtq_f32_s32(dot[row][quarter]), left_unit)
+                                         : vsubq_f32(vreinterpretq_f32_s32(dot[row][quarter]), left_unit);
         sum[row][quarter] = vfmaq_f32(sum[row][quarter], term, vld1q_f32(right->unit + 4 * quarter));
       }
     }
@@ -84,13 +82,13 @@ static double dot_product_peak(size_t iterations) {
   for (size_t n = 0; n < iterations; n++)
     for (int i = 0; i < CHAINS; i++) {
       sum[i] = vdotq_s32(sum[i], a, b);
-      __asm__ volatile("" : "+w"(sum[i]));  // or the compiler would multiply by `iterations`
+      __asm__ volatile("" : "+w"(sum[i])); // or the compiler would multiply by `iterations`
     }
   return 2.0 * 16 * CHAINS * (double)iterations;
 }
 
-#include "kernels_body.h"
-#pragma clang attribute pop
+  #include "kernels_body.h"
+  #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;
 #endif

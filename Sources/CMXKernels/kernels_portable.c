@@ -6,9 +6,9 @@
 #define TJ_ISA portable
 #define TJ_AVAILABLE 1
 #if defined(__aarch64__)
-#define TJ_FUSED 1
+  #define TJ_FUSED 1
 #else
-#define TJ_FUSED 0
+  #define TJ_FUSED 0
 #endif
 #define TJ_FLOAT_ROWS 2
 #define TJ_FLOAT_VECTORS 1
@@ -27,9 +27,7 @@ TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
 }
 
 /// The 16-bit halves of every lane, added.
-TJ_INLINE vint4 add_halves(vshort8 pairs) {
-  return (((vint4)pairs << 16) >> 16) + ((vint4)pairs >> 16);
-}
+TJ_INLINE vint4 add_halves(vshort8 pairs) { return (((vint4)pairs << 16) >> 16) + ((vint4)pairs >> 16); }
 
 /// The bytes 0 and 2 of every lane as its 16-bit halves, and the bytes 1 and 3.
 TJ_INLINE vshort8 even_bytes(vshort8 bytes) { return (bytes << 8) >> 8; }
@@ -98,8 +96,7 @@ TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_grou
     for (size_t row = 0; row < 4; row++) {
       const vint d = dot[row] + left->start[first + row];
       const vfloat left_unit = splat(left->unit[first + row]);
-      const vfloat term = is_huge ? __builtin_convertvector(d, vfloat) * left_unit
-                                  : as_float(d) - left_unit;
+      const vfloat term = is_huge ? __builtin_convertvector(d, vfloat) * left_unit : as_float(d) - left_unit;
       sum[row] = multiply_add_exactly(term, unit, sum[row]);
     }
   }
@@ -116,7 +113,7 @@ static double dot_product_peak(size_t iterations) {
   for (size_t n = 0; n < iterations; n++)
     for (int i = 0; i < CHAINS; i++) {
       vshort8 product = a * b;
-      __asm__ volatile("" : "+m"(a));  // or the compiler would hoist the product
+      __asm__ volatile("" : "+m"(a)); // or the compiler would hoist the product
       sum[i] += product;
     }
   __asm__ volatile("" : : "m"(sum));

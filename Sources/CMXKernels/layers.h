@@ -56,15 +56,15 @@ static void layer_norm(const float *x, const float *weight, const float *bias, f
 
 // With n = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - n mean(g n)).
 
-static void layer_norm_backward(const float *x, const float *weight, const float *mean,
-                                const float *rstd, const float *dy, float *dx, float *dweight,
-                                float *dbias, size_t rows, size_t columns) {
+static void layer_norm_backward(const float *x, const float *weight, const float *mean, const float *rstd,
+                                const float *dy, float *dx, float *dweight, float *dbias, size_t rows,
+                                size_t columns) {
   for (size_t row = 0; row < rows; row++, x += columns, dy += columns, dx += columns) {
     const float m = mean[row], r = rstd[row];
     vfloat sum = splat(0), product = splat(0);
     for (size_t i = 0; i < columns; i += TJ_LANES) {
       const size_t lanes = lanes_from(i, columns);
-      vfloat g = load_some(dy + i, lanes);  // zero beyond the row, and so are the products below
+      vfloat g = load_some(dy + i, lanes); // zero beyond the row, and so are the products below
       vfloat normal = (load_some(x + i, lanes) - m) * r;
       store_some(dweight + i, load_some(dweight + i, lanes) + g * normal, lanes);
       store_some(dbias + i, load_some(dbias + i, lanes) + g, lanes);
@@ -119,8 +119,7 @@ static double sum_of_squares(const float *x, size_t n) {
 // AdamW (Loshchilov and Hutter 2019), decoupled decay:
 // w -= lr wd w + lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 
-static void adamw(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v,
-                  size_t n) {
+static void adamw(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v, size_t n) {
   for (size_t i = 0; i < n; i += TJ_LANES) {
     const size_t lanes = lanes_from(i, n);
     vfloat g = load_some(gradient + i, lanes) * step->gradient_scale;

@@ -104,8 +104,8 @@ TJ_INLINE size_t count_losses_rows_as(const float *x, const float *ema, size_t r
     for (size_t row = 0; row < rows; row++) {
       vint largest = (vint)0;
       for (size_t i = column; i < columns && i < column + TJ_GROUP; i += TJ_LANES)
-        largest = maximum_int(
-            as_int(load_some(x + row * columns + i, lanes_from(i, columns))) & ~TJ_SIGN, largest);
+        largest =
+            maximum_int(as_int(load_some(x + row * columns + i, lanes_from(i, columns))) & ~TJ_SIGN, largest);
       const int32_t top = max_lanes_int(largest);
       if (top >= 0x7f800000) continue;
       const vfloat reciprocal = scale_reciprocal(scale_byte((vint)top, quantizer));
@@ -126,16 +126,15 @@ TJ_INLINE size_t count_losses_rows_as(const float *x, const float *ema, size_t r
 }
 
 TJ_INLINE size_t count_losses_columns_as(const float *x, const float *ema, size_t rows, size_t columns,
-                                         size_t first_row, const tj_quantizer *quantizer,
-                                         tj_losses *losses, const int format, const int rounding) {
+                                         size_t first_row, const tj_quantizer *quantizer, tj_losses *losses,
+                                         const int format, const int rounding) {
   for (size_t group = 0; group < rows; group += TJ_GROUP) {
     const size_t end = group + TJ_GROUP < rows ? group + TJ_GROUP : rows;
     for (size_t column = 0; column < columns; column += TJ_LANES) {
       const size_t lanes = lanes_from(column, columns);
       vint largest = (vint)0;
       for (size_t row = group; row < end; row++)
-        largest =
-            maximum_int(as_int(load_some(x + row * columns + column, lanes)) & ~TJ_SIGN, largest);
+        largest = maximum_int(as_int(load_some(x + row * columns + column, lanes)) & ~TJ_SIGN, largest);
       // A broken group counts as zeros: it is an error elsewhere.
       const vint sound = largest < 0x7f800000;
       const vfloat reciprocal = scale_reciprocal(scale_byte(largest & sound, quantizer));
@@ -149,8 +148,8 @@ TJ_INLINE size_t count_losses_columns_as(const float *x, const float *ema, size_
           noise = rounding_noise(words, row);
         }
         count_lanes(as_float(as_int(load_some(x + at, lanes)) & sound),
-                    rounding == TJ_EMA ? load_some(ema + at, lanes) : splat(0), noise, reciprocal,
-                    losses, format, rounding);
+                    rounding == TJ_EMA ? load_some(ema + at, lanes) : splat(0), noise, reciprocal, losses,
+                    format, rounding);
       }
     }
   }

@@ -21,9 +21,9 @@ TJ_INLINE size_t panels_of(size_t lanes) { return (lanes + TJ_LANES - 1) / TJ_LA
 /// Writes the 32 codes of one lane, a the first sixteen, into a block of 16 lanes.
 TJ_INLINE void store_lane(uint8_t *block, size_t lane, vuint a, vuint b) {
   const vbyte16 first = __builtin_convertvector(a, vbyte16), second = __builtin_convertvector(b, vbyte16);
-  veight eights = (veight)__builtin_shufflevector(
-      first, second, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
-      23, 24, 25, 26, 27, 28, 29, 30, 31);
+  veight eights =
+      (veight)__builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+                                      17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
   // Element 4 + b of each eight joins element b in one byte.
   eights |= eights >> 28;
   const vword4 codes = __builtin_convertvector(eights, vword4);
@@ -45,10 +45,9 @@ static void clear_lanes(size_t first, size_t groups, uint8_t *codes, uint8_t *sc
 
 /// One group of `length` <= 32 neighbouring columns: `rows` <= 8 rows of x, `stride` apart, which are the lanes
 /// from `lane` on. `row`, a multiple of 8, and `column` are x's place in the whole matrix, for the random bits.
-TJ_INLINE size_t pack_row_groups(const float *x, const float *ema, size_t stride, size_t rows,
-                                 size_t length, size_t row, size_t column,
-                                 const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales,
-                                 const int format, const int rounding) {
+TJ_INLINE size_t pack_row_groups(const float *x, const float *ema, size_t stride, size_t rows, size_t length,
+                                 size_t row, size_t column, const tj_quantizer *quantizer, uint8_t *codes,
+                                 uint8_t *scales, const int format, const int rounding) {
   const size_t first = length < TJ_LANES ? length : TJ_LANES, second = length - first;
   size_t broken_groups = 0;
   vuint words[2][4];
@@ -84,9 +83,9 @@ TJ_INLINE size_t pack_row_groups(const float *x, const float *ema, size_t stride
   return broken_groups;
 }
 
-TJ_INLINE size_t pack_rows_as(const float *x, const float *ema, size_t rows, size_t columns,
-                              size_t first_row, const tj_quantizer *quantizer, uint8_t *codes,
-                              uint8_t *scales, const int format, const int rounding) {
+TJ_INLINE size_t pack_rows_as(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                              const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales,
+                              const int format, const int rounding) {
   const size_t groups = groups_of(columns);
   size_t broken_groups = 0;
   for (size_t block = 0; block < rows; block += 8) {
@@ -101,14 +100,12 @@ TJ_INLINE size_t pack_rows_as(const float *x, const float *ema, size_t rows, siz
       const float *average = rounding == TJ_EMA ? ema + from : NULL;
       // The whole block as constants is straight code.
       if (count == 8 && length >= TJ_GROUP)
-        broken_groups += pack_row_groups(x + from, average, columns, 8, TJ_GROUP, row, column,
-                                         quantizer, codes + at * TJ_BLOCK, scales + at * TJ_LANES,
-                                         format, rounding);
+        broken_groups += pack_row_groups(x + from, average, columns, 8, TJ_GROUP, row, column, quantizer,
+                                         codes + at * TJ_BLOCK, scales + at * TJ_LANES, format, rounding);
       else
-        broken_groups +=
-            pack_row_groups(x + from, average, columns, count, length < TJ_GROUP ? length : TJ_GROUP,
-                            row, column, quantizer, codes + at * TJ_BLOCK, scales + at * TJ_LANES,
-                            format, rounding);
+        broken_groups += pack_row_groups(x + from, average, columns, count,
+                                         length < TJ_GROUP ? length : TJ_GROUP, row, column, quantizer,
+                                         codes + at * TJ_BLOCK, scales + at * TJ_LANES, format, rounding);
     }
   }
   if (rows % TJ_LANES) {
@@ -120,10 +117,9 @@ TJ_INLINE size_t pack_rows_as(const float *x, const float *ema, size_t rows, siz
 
 /// One group of up to 16 neighbouring columns: `rows` <= 32 rows of x, `stride` apart. `row` and `column`
 /// are x's place in the whole matrix, for the random bits. Lanes beyond `lanes` become zeros.
-TJ_INLINE size_t pack_column_group(const float *x, const float *ema, size_t stride, size_t rows,
-                                   size_t lanes, size_t row, size_t column,
-                                   const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales,
-                                   const int format, const int rounding) {
+TJ_INLINE size_t pack_column_group(const float *x, const float *ema, size_t stride, size_t rows, size_t lanes,
+                                   size_t row, size_t column, const tj_quantizer *quantizer, uint8_t *codes,
+                                   uint8_t *scales, const int format, const int rounding) {
   vint largest = (vint)0;
   for (size_t i = 0; i < rows; i++)
     largest = maximum_int(as_int(load_some(x + i * stride, lanes)) & ~TJ_SIGN, largest);
@@ -143,8 +139,7 @@ TJ_INLINE size_t pack_column_group(const float *x, const float *ema, size_t stri
       vint noise = (vint)0;
       if (rounding == TJ_EMA) average = load_some(ema + at, lanes);
       if (rounding == TJ_STOCHASTIC) noise = rounding_noise(words, i);
-      packed |= encode_lanes(load_some(x + at, lanes), average, noise, reciprocal, broken, format,
-                             rounding)
+      packed |= encode_lanes(load_some(x + at, lanes), average, noise, reciprocal, broken, format, rounding)
                 << (uint32_t)(i % 4 * 8 + i / 4 * 4);
     }
     memcpy(codes + t * 64, &packed, sizeof packed);
@@ -154,8 +149,7 @@ TJ_INLINE size_t pack_column_group(const float *x, const float *ema, size_t stri
 
 TJ_INLINE size_t pack_columns_as(const float *x, const float *ema, size_t rows, size_t columns,
                                  size_t first_row, size_t groups, const tj_quantizer *quantizer,
-                                 uint8_t *codes, uint8_t *scales, const int format,
-                                 const int rounding) {
+                                 uint8_t *codes, uint8_t *scales, const int format, const int rounding) {
   size_t broken_groups = 0;
   for (size_t start = 0; start < rows; start += TJ_GROUP) {
     const size_t count = rows - start < TJ_GROUP ? rows - start : TJ_GROUP;
@@ -166,14 +160,13 @@ TJ_INLINE size_t pack_columns_as(const float *x, const float *ema, size_t rows, 
       const float *average = rounding == TJ_EMA ? ema + from : NULL;
       // The whole block as constants is straight code.
       if (lanes >= TJ_LANES && count == TJ_GROUP)
-        broken_groups += pack_column_group(
-            x + from, average, columns, TJ_GROUP, TJ_LANES, first_row + start, column, quantizer,
-            codes + at * TJ_BLOCK, scales + at * TJ_LANES, format, rounding);
+        broken_groups +=
+            pack_column_group(x + from, average, columns, TJ_GROUP, TJ_LANES, first_row + start, column,
+                              quantizer, codes + at * TJ_BLOCK, scales + at * TJ_LANES, format, rounding);
       else
         broken_groups += pack_column_group(
-            x + from, average, columns, count, lanes < TJ_LANES ? lanes : TJ_LANES,
-            first_row + start, column, quantizer, codes + at * TJ_BLOCK, scales + at * TJ_LANES,
-            format, rounding);
+            x + from, average, columns, count, lanes < TJ_LANES ? lanes : TJ_LANES, first_row + start, column,
+            quantizer, codes + at * TJ_BLOCK, scales + at * TJ_LANES, format, rounding);
     }
   }
   return broken_groups;
@@ -212,8 +205,8 @@ TJ_INLINE void decode_block(const uint8_t *codes, const uint8_t *scales, int for
   for (size_t lane = 0; lane < TJ_LANES; lane++) {
     const vfloat unit = unit_of((vint)(int32_t)scales[lane], step_exponent(format));
     for (size_t half = 0; half < 2; half++) {
-      const vword4 words = {steps[4 * half][lane], steps[4 * half + 1][lane],
-                            steps[4 * half + 2][lane], steps[4 * half + 3][lane]};
+      const vword4 words = {steps[4 * half][lane], steps[4 * half + 1][lane], steps[4 * half + 2][lane],
+                            steps[4 * half + 3][lane]};
       const vint wide = __builtin_convertvector((vbyte16)words, vint);
       const vfloat magnitude = __builtin_convertvector(wide & 0x7f, vfloat) * unit;
       store(values[lane] + 16 * half, as_float(as_int(magnitude) | ((wide & 0x80) << 24)));
@@ -223,8 +216,8 @@ TJ_INLINE void decode_block(const uint8_t *codes, const uint8_t *scales, int for
 
 TJ_INLINE size_t repack_columns_as(const uint8_t *codes, const uint8_t *scales, int source_format,
                                    size_t rows, size_t columns, size_t first_row, size_t groups,
-                                   const tj_quantizer *quantizer, uint8_t *out_codes,
-                                   uint8_t *out_scales, const int format, const int rounding) {
+                                   const tj_quantizer *quantizer, uint8_t *out_codes, uint8_t *out_scales,
+                                   const int format, const int rounding) {
   size_t broken_groups = 0;
   const size_t source_groups = groups_of(columns);
   for (size_t start = 0; start < rows; start += TJ_GROUP) {
@@ -245,36 +238,33 @@ TJ_INLINE size_t repack_columns_as(const uint8_t *codes, const uint8_t *scales, 
         uint8_t *to_codes = out_codes + at * TJ_BLOCK, *to_scales = out_scales + at * TJ_LANES;
         // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
         if (lanes >= TJ_LANES && count == TJ_GROUP)
-          broken_groups += pack_column_group(source, NULL, TJ_GROUP, TJ_GROUP, TJ_LANES,
-                                             first_row + start, place, quantizer, to_codes,
-                                             to_scales, format, rounding);
-        else
-          broken_groups += pack_column_group(source, NULL, TJ_GROUP, count,
-                                             lanes < TJ_LANES ? lanes : TJ_LANES, first_row + start,
+          broken_groups += pack_column_group(source, NULL, TJ_GROUP, TJ_GROUP, TJ_LANES, first_row + start,
                                              place, quantizer, to_codes, to_scales, format, rounding);
+        else
+          broken_groups +=
+              pack_column_group(source, NULL, TJ_GROUP, count, lanes < TJ_LANES ? lanes : TJ_LANES,
+                                first_row + start, place, quantizer, to_codes, to_scales, format, rounding);
       }
     }
   }
   return broken_groups;
 }
 
-static size_t pack_rows(const float *x, const float *ema, size_t rows, size_t columns,
-                        size_t first_row, const tj_quantizer *quantizer, uint8_t *codes,
-                        uint8_t *scales) {
+static size_t pack_rows(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                        const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales) {
   TJ_SPECIALIZE(pack_rows_as, x, ema, rows, columns, first_row, quantizer, codes, scales)
 }
 
-static size_t pack_columns(const float *x, const float *ema, size_t rows, size_t columns,
-                           size_t first_row, size_t groups, const tj_quantizer *quantizer,
-                           uint8_t *codes, uint8_t *scales) {
+static size_t pack_columns(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                           size_t groups, const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales) {
   TJ_SPECIALIZE(pack_columns_as, x, ema, rows, columns, first_row, groups, quantizer, codes, scales)
 }
 
-static size_t repack_columns(const uint8_t *codes, const uint8_t *scales, int32_t source_format,
-                             size_t rows, size_t columns, size_t first_row, size_t groups,
-                             const tj_quantizer *quantizer, uint8_t *out_codes, uint8_t *out_scales) {
-  TJ_SPECIALIZE(repack_columns_as, codes, scales, source_format, rows, columns, first_row, groups,
-                quantizer, out_codes, out_scales)
+static size_t repack_columns(const uint8_t *codes, const uint8_t *scales, int32_t source_format, size_t rows,
+                             size_t columns, size_t first_row, size_t groups, const tj_quantizer *quantizer,
+                             uint8_t *out_codes, uint8_t *out_scales) {
+  TJ_SPECIALIZE(repack_columns_as, codes, scales, source_format, rows, columns, first_row, groups, quantizer,
+                out_codes, out_scales)
 }
 
 /// values [rows, columns] of a matrix packed along its rows.

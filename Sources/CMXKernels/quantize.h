@@ -55,9 +55,7 @@ TJ_INLINE vint scale_byte(vint maximum, const tj_quantizer *quantizer) {
 }
 
 /// S of a scale byte 0...253; byte 0 is subnormal.
-TJ_INLINE vfloat scale_value(vint byte) {
-  return as_float(choose_int(byte > 0, byte << 23, (vint)0x400000));
-}
+TJ_INLINE vfloat scale_value(vint byte) { return as_float(choose_int(byte > 0, byte << 23, (vint)0x400000)); }
 
 /// 1/S of a scale byte 0...253.
 TJ_INLINE vfloat scale_reciprocal(vint byte) { return as_float((254 - byte) << 23); }
@@ -91,8 +89,7 @@ TJ_INLINE grid_point round_to_grid(vfloat y, vfloat average, vint noise, const i
     per_step = as_float((255 - exponent) << 23);
     position = y * per_step;
     // Adding 1.5 * 2^23 leaves no bit for a fraction, and rounds ties to even steps, which have even codes.
-    if (rounding == TJ_NEAREST_EVEN)
-      return (grid_point){as_int(position + 0x1.8p23f) & 15, exponent};
+    if (rounding == TJ_NEAREST_EVEN) return (grid_point){as_int(position + 0x1.8p23f) & 15, exponent};
   } else {
     // Below the smallest magnitude 2^-2 the step is 2^-2 too, and the lower neighbour is 0.
     exponent = clamped_exponent(y, 125, 130);
@@ -131,14 +128,14 @@ TJ_INLINE vfloat grid_value(grid_point point, const int format) {
 
 /// The magnitude code 0...7 of a grid point: two codes a binade of E2M1, one of E3M0.
 TJ_INLINE vint grid_code(grid_point point, const int format) {
-  const vint code = format == TJ_E2M1 ? point.steps + 2 * (point.exponent - 127)
-                                      : point.steps + point.exponent - 125;
+  const vint code =
+      format == TJ_E2M1 ? point.steps + 2 * (point.exponent - 127) : point.steps + point.exponent - 125;
   return minimum_int(code, (vint)7);
 }
 
 /// How sixteen elements of groups of known scale round.
-TJ_INLINE grid_point round_lanes(vfloat x, vfloat ema, vint noise, vfloat reciprocal,
-                                 const int format, const int rounding) {
+TJ_INLINE grid_point round_lanes(vfloat x, vfloat ema, vint noise, vfloat reciprocal, const int format,
+                                 const int rounding) {
   vfloat average = splat(0);
   if (rounding == TJ_EMA) average = as_float(as_int(ema) ^ (as_int(x) & TJ_SIGN)) * reciprocal;
   vfloat y = as_float(as_int(x) & ~TJ_SIGN) * reciprocal;
@@ -161,9 +158,9 @@ TJ_INLINE vuint encode_lanes(vfloat x, vfloat ema, vint noise, vfloat reciprocal
   return (vuint)(code & ~broken);
 }
 
-TJ_INLINE size_t quantize_rows_as(const float *x, const float *ema, float *out, size_t rows,
-                                  size_t columns, size_t first_row, const tj_quantizer *quantizer,
-                                  const int format, const int rounding) {
+TJ_INLINE size_t quantize_rows_as(const float *x, const float *ema, float *out, size_t rows, size_t columns,
+                                  size_t first_row, const tj_quantizer *quantizer, const int format,
+                                  const int rounding) {
   size_t broken_groups = 0;
   for (size_t block = 0; block < rows; block += 8) {
     const size_t end = block + 8 < rows ? block + 8 : rows;
@@ -191,14 +188,13 @@ TJ_INLINE size_t quantize_rows_as(const float *x, const float *ema, float *out, 
         }
         vint magnitude_a = as_int(a) & ~TJ_SIGN, magnitude_b = as_int(b) & ~TJ_SIGN;
         // As integers, magnitudes are in order, and NaN is above infinity above all numbers.
-        const int32_t largest =
-            max_lanes_int(maximum_int(magnitude_a, magnitude_b));
+        const int32_t largest = max_lanes_int(maximum_int(magnitude_a, magnitude_b));
         const vint broken = (vint)largest >= 0x7f800000;
         broken_groups += largest >= 0x7f800000;
         const vint byte = scale_byte((vint)largest, quantizer);
         const vfloat scale = scale_value(byte), reciprocal = scale_reciprocal(byte);
-        store_some(out + at,
-                   quantize_lanes(a, ema_a, noise_a, scale, reciprocal, broken, format, rounding), first);
+        store_some(out + at, quantize_lanes(a, ema_a, noise_a, scale, reciprocal, broken, format, rounding),
+                   first);
         store_some(out + at + first,
                    quantize_lanes(b, ema_b, noise_b, scale, reciprocal, broken, format, rounding), second);
       }
@@ -228,7 +224,7 @@ TJ_INLINE size_t quantize_columns_as(const float *x, const float *ema, float *ou
       for (size_t row = group; row < end; row++) {
         const size_t at = row * columns + column;
         vfloat average = splat(0);
-      vint noise = (vint)0;
+        vint noise = (vint)0;
         if (rounding == TJ_EMA) average = load_some(ema + at, lanes);
         if (rounding == TJ_STOCHASTIC) {
           if ((row - group) % 8 == 0)
@@ -236,8 +232,8 @@ TJ_INLINE size_t quantize_columns_as(const float *x, const float *ema, float *ou
           noise = rounding_noise(words, row);
         }
         store_some(out + at,
-                   quantize_lanes(load_some(x + at, lanes), average, noise, scale, reciprocal, broken,
-                                  format, rounding),
+                   quantize_lanes(load_some(x + at, lanes), average, noise, scale, reciprocal, broken, format,
+                                  rounding),
                    lanes);
       }
     }
@@ -246,16 +242,16 @@ TJ_INLINE size_t quantize_columns_as(const float *x, const float *ema, float *ou
 }
 
 // The format and the rounding become constants, so that each of the sixteen loops is straight code.
-#define TJ_SPECIALIZE(function, ...)                                                              \
-  switch (quantizer->format * 4 + quantizer->rounding) {                                          \
-  case 0: return function(__VA_ARGS__, 0, TJ_NEAREST_EVEN);                                       \
-  case 1: return function(__VA_ARGS__, 0, TJ_NEAREST_AWAY);                                       \
-  case 2: return function(__VA_ARGS__, 0, TJ_STOCHASTIC);                                         \
-  case 3: return function(__VA_ARGS__, 0, TJ_EMA);                                                \
-  case 4: return function(__VA_ARGS__, 1, TJ_NEAREST_EVEN);                                       \
-  case 5: return function(__VA_ARGS__, 1, TJ_NEAREST_AWAY);                                       \
-  case 6: return function(__VA_ARGS__, 1, TJ_STOCHASTIC);                                         \
-  default: return function(__VA_ARGS__, 1, TJ_EMA);                                               \
+#define TJ_SPECIALIZE(function, ...)                                                                         \
+  switch (quantizer->format * 4 + quantizer->rounding) {                                                     \
+  case 0: return function(__VA_ARGS__, 0, TJ_NEAREST_EVEN);                                                  \
+  case 1: return function(__VA_ARGS__, 0, TJ_NEAREST_AWAY);                                                  \
+  case 2: return function(__VA_ARGS__, 0, TJ_STOCHASTIC);                                                    \
+  case 3: return function(__VA_ARGS__, 0, TJ_EMA);                                                           \
+  case 4: return function(__VA_ARGS__, 1, TJ_NEAREST_EVEN);                                                  \
+  case 5: return function(__VA_ARGS__, 1, TJ_NEAREST_AWAY);                                                  \
+  case 6: return function(__VA_ARGS__, 1, TJ_STOCHASTIC);                                                    \
+  default: return function(__VA_ARGS__, 1, TJ_EMA);                                                          \
   }
 
 static size_t quantize_rows(const float *x, const float *ema, float *out, size_t rows, size_t columns,
@@ -263,8 +259,8 @@ static size_t quantize_rows(const float *x, const float *ema, float *out, size_t
   TJ_SPECIALIZE(quantize_rows_as, x, ema, out, rows, columns, first_row, quantizer)
 }
 
-static size_t quantize_columns(const float *x, const float *ema, float *out, size_t rows,
-                               size_t columns, size_t first_row, const tj_quantizer *quantizer) {
+static size_t quantize_columns(const float *x, const float *ema, float *out, size_t rows, size_t columns,
+                               size_t first_row, const tj_quantizer *quantizer) {
   TJ_SPECIALIZE(quantize_columns_as, x, ema, out, rows, columns, first_row, quantizer)
 }
 

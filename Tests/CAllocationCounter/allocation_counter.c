@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OWN_ALLOCATOR 1
-#endif
+  #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
+    #define HAS_OWN_ALLOCATOR 1
+  #endif
 #endif
 
 static atomic_bool is_counting;
@@ -18,7 +18,7 @@ static _Thread_local bool is_counting_thread;
 static _Thread_local allocation_counts thread_counts;
 
 #if defined(__GLIBC__) && !defined(HAS_OWN_ALLOCATOR)
-#include <malloc.h>
+  #include <malloc.h>
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t items, size_t size);
@@ -30,10 +30,8 @@ bool allocation_counter_is_available(void) { return true; }
 
 static void raise_to(_Atomic int64_t *maximum, int64_t value) {
   int64_t current = atomic_load_explicit(maximum, memory_order_relaxed);
-  while (value > current &&
-         !atomic_compare_exchange_weak_explicit(
-             maximum, &current, value, memory_order_relaxed, memory_order_relaxed)) {
-  }
+  while (value > current && !atomic_compare_exchange_weak_explicit(
+                                maximum, &current, value, memory_order_relaxed, memory_order_relaxed)) {}
 }
 
 static bool counts_anything(void) {
@@ -79,8 +77,8 @@ static void *noted(void *block, size_t size) {
   return block;
 }
 
-// A call of one of these stands in the stack under its name, which shows who called the allocator.
-#define INTERPOSED __attribute__((disable_tail_calls))
+  // A call of one of these stands in the stack under its name, which shows who called the allocator.
+  #define INTERPOSED __attribute__((disable_tail_calls))
 
 INTERPOSED void *malloc(size_t size) { return noted(__libc_malloc(size), size); }
 
@@ -150,9 +148,8 @@ int64_t allocation_counter_largest(void) { return atomic_load(&largest); }
 int64_t allocation_counter_live_peak(void) { return atomic_load(&live_peak); }
 
 allocation_counts allocation_counter_read(void) {
-  return (allocation_counts){
-      atomic_load(&count), atomic_load(&bytes), atomic_load(&largest), atomic_load(&live),
-      atomic_load(&live_peak)};
+  return (allocation_counts){atomic_load(&count), atomic_load(&bytes), atomic_load(&largest),
+                             atomic_load(&live), atomic_load(&live_peak)};
 }
 
 void allocation_counter_thread_start(void) {

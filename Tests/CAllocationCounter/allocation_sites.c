@@ -1,11 +1,11 @@
-#define _GNU_SOURCE  // dladdr
+#define _GNU_SOURCE // dladdr
 #include "allocation_sites.h"
 
 #include <stdatomic.h>
 
 #if defined(__GLIBC__)
-#include <dlfcn.h>
-#include <execinfo.h>
+  #include <dlfcn.h>
+  #include <execinfo.h>
 
 static allocation_site sites[allocation_site_capacity];
 static _Atomic int site_count;
@@ -40,8 +40,7 @@ const allocation_site *allocation_site_at(int index) { return &sites[index]; }
 allocation_place allocation_place_of(void *address) {
   Dl_info info;
   if (dladdr(address, &info) == 0) return (allocation_place){NULL, NULL, (uintptr_t)address};
-  return (allocation_place){
-      info.dli_fname, info.dli_sname, (uintptr_t)address - (uintptr_t)info.dli_fbase};
+  return (allocation_place){info.dli_fname, info.dli_sname, (uintptr_t)address - (uintptr_t)info.dli_fbase};
 }
 
 #else

@@ -82,7 +82,7 @@ static void check_elements(void) {
                          .correction2 = 22.366272f,
                          .gradient_scale = 0.7f};
   float *weight = filled(n, kind), *m = filled(n, kind), *v = filled(n, kind);
-  if (kind != EXTREME)  // there, roots of negative numbers
+  if (kind != EXTREME) // there, roots of negative numbers
     for (size_t i = 0; i < n; i++) v[i] *= v[i];
   CALL(adamw, &step, x, weight, m, v, n);
   record_floats("weight", weight, n);

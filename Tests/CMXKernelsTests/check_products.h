@@ -5,11 +5,19 @@
 #include "check_quantizers.h"
 
 static struct {
-  size_t rows, columns, groups, split;  // the sums over the groups from `split` on resume
+  size_t rows, columns, groups, split; // the sums over the groups from `split` on resume
   int left_format, right_format, has_bias, resumes, scales, codes;
 } shape;
 
-enum { ORDINARY_SCALES, LISTED_SCALES, LISTED_AND_NAN_SCALES, ANY_SCALES, SMALL_SCALES, LARGE_SCALES, SCALES };
+enum {
+  ORDINARY_SCALES,
+  LISTED_SCALES,
+  LISTED_AND_NAN_SCALES,
+  ANY_SCALES,
+  SMALL_SCALES,
+  LARGE_SCALES,
+  SCALES
+};
 enum { ANY_CODES, LARGEST_CODES, SPARSE_CODES, CODES };
 
 static void fill_codes(packed matrix) {
@@ -27,8 +35,8 @@ static void fill_codes(packed matrix) {
     case LISTED_SCALES: byte = list[draw_below(sizeof list)]; break;
     case LISTED_AND_NAN_SCALES: byte = draw_below(9) == 0 ? 255 : list[draw_below(sizeof list)]; break;
     case ANY_SCALES: byte = draw_below(255); break;
-    case SMALL_SCALES: byte = draw_below(70); break;  // products of two are subnormal
-    default: byte = 225 + draw_below(9); break;       // about the largest that take the plain way
+    case SMALL_SCALES: byte = draw_below(70); break; // products of two are subnormal
+    default: byte = 225 + draw_below(9); break;      // about the largest that take the plain way
     }
     matrix.scales[i] = (uint8_t)byte;
   }
@@ -84,9 +92,8 @@ static void check_product(void) {
     const size_t end = first < shape.split ? shape.split : shape.groups, groups = end - first;
     tj_left_group *left_groups = guarded(groups * sizeof *left_groups);
     tj_right_group *right_groups = guarded(panels * groups * sizeof *right_groups);
-    const int32_t is_huge =
-        CALL(expand_left, left.codes + first * BLOCK, left.scales + first * LANES, groups,
-             shape.left_format, shape.right_format, left_groups);
+    const int32_t is_huge = CALL(expand_left, left.codes + first * BLOCK, left.scales + first * LANES, groups,
+                                 shape.left_format, shape.right_format, left_groups);
     record_count("is_huge", (size_t)is_huge);
     for (size_t panel = 0; panel < panels; panel++) {
       const size_t block = panel * shape.groups + first;

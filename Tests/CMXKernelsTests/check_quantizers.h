@@ -4,7 +4,7 @@
 
 #include "harness.h"
 
-static size_t rows, columns;  // of the matrix at hand
+static size_t rows, columns; // of the matrix at hand
 static data_kind kind;
 static tj_quantizer quantizer, source_quantizer;
 
@@ -45,8 +45,7 @@ static void check_quantize(void) {
   for (int axis = 0; axis < 2; axis++) {
     float *out = guarded_floats(n), *in_place = copy_of(x, n);
     size_t broken, again;
-#define QUANTIZE(...) \
-  (axis == 0 ? CALL(quantize_rows, __VA_ARGS__) : CALL(quantize_columns, __VA_ARGS__))
+#define QUANTIZE(...) (axis == 0 ? CALL(quantize_rows, __VA_ARGS__) : CALL(quantize_columns, __VA_ARGS__))
     broken = QUANTIZE(x, ema, out, rows, columns, 0, &quantizer);
     record_count("broken groups", broken);
     record_floats("out", out, n);
@@ -56,8 +55,8 @@ static void check_quantize(void) {
     if (cut < rows) {
       float *sliced = guarded_floats(n);
       again = QUANTIZE(x, ema, sliced, cut, columns, 0, &quantizer);
-      again += QUANTIZE(x + cut * columns, ema_cut, sliced + cut * columns, rows - cut, columns, cut,
-                        &quantizer);
+      again +=
+          QUANTIZE(x + cut * columns, ema_cut, sliced + cut * columns, rows - cut, columns, cut, &quantizer);
       expect_floats("in slices", sliced, out, n);
       expect_count("broken groups in slices", again, broken);
     }
@@ -71,15 +70,14 @@ static void check_quantize(void) {
   }
 
   const packed by_rows = packed_matrix(rows, columns);
-  const size_t broken =
-      CALL(pack_rows, x, ema, rows, columns, 0, &quantizer, by_rows.codes, by_rows.scales);
+  const size_t broken = CALL(pack_rows, x, ema, rows, columns, 0, &quantizer, by_rows.codes, by_rows.scales);
   record_count("broken groups", broken);
   record_packed(by_rows);
   if (cut < rows) {
     const packed sliced = packed_matrix(rows, columns);
     size_t again = CALL(pack_rows, x, ema, cut, columns, 0, &quantizer, sliced.codes, sliced.scales);
-    again += CALL(pack_rows, x + cut * columns, ema_cut, rows - cut, columns, cut, &quantizer,
-                  sliced.codes, sliced.scales);
+    again += CALL(pack_rows, x + cut * columns, ema_cut, rows - cut, columns, cut, &quantizer, sliced.codes,
+                  sliced.scales);
     expect_packed("in slices", sliced, by_rows);
     expect_count("broken groups in slices", again, broken);
   }
@@ -160,7 +158,7 @@ static void check_quantizers(void) {
                      kind_names[kind], format, rounding, rule);
             is_at_end = (int)(kind + (unsigned)rule) % 2;
             run_on_every_table(check_quantize);
-            if (rounding == MOVING_AVERAGE) continue;  // packed matrices have no averages
+            if (rounding == MOVING_AVERAGE) continue; // packed matrices have no averages
             source_quantizer = make_quantizer((format + rule) % FORMATS, NEAREST_EVEN, rule);
             run_on_every_table(check_repack);
           }

@@ -28,9 +28,9 @@ static size_t panels_of(size_t lanes) { return (lanes + LANES - 1) / LANES; }
 
 // MARK: - What is being done, for the line that says what went wrong
 
-static const tj_kernels *table;  // whose kernels run
-static const char *kernel = "";  // the last one called
-static char setting[256];        // shapes and parameters
+static const tj_kernels *table; // whose kernels run
+static const char *kernel = ""; // the last one called
+static char setting[256];       // shapes and parameters
 
 #define CALL(name, ...) (kernel = #name, table->name(__VA_ARGS__))
 
@@ -55,7 +55,7 @@ __attribute__((noreturn)) static void fail(const char *format, ...) {
 /// Only what is allowed in a signal handler.
 static void report_fault(int number) {
   (void)number;
-  const char *parts[] = {table ? table->name : "start", ", ", kernel, ", ", setting,
+  const char *parts[] = {table ? table->name : "start",     ", ", kernel, ", ", setting,
                          ": touched memory out of bounds\n"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0) break;
@@ -64,15 +64,14 @@ static void report_fault(int number) {
 
 // MARK: - Guarded memory
 
-enum { SLOTS = 32, SLOT_BYTES = 1 << 20 };  // whole pages of every size in use
+enum { SLOTS = 32, SLOT_BYTES = 1 << 20 }; // whole pages of every size in use
 static char *slots[SLOTS];
 static size_t slots_in_use;
-static int is_at_end;  // whether memory ends at a guard, or begins at one
+static int is_at_end; // whether memory ends at a guard, or begins at one
 
 static void map_slots(void) {
   const size_t guard = (size_t)sysconf(_SC_PAGESIZE), stride = SLOT_BYTES + guard;
-  char *start =
-      mmap(NULL, SLOTS * stride + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *start = mmap(NULL, SLOTS * stride + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED) fail("no memory");
   for (size_t i = 0; i < SLOTS; i++) {
     slots[i] = start + guard + i * stride;
@@ -126,13 +125,13 @@ static float draw_extreme(void) {
   const uint32_t sign = draw() & 0x80000000;
   uint32_t bits = 0;
   switch (draw_below(8)) {
-  case 0: bits = draw_below(0x7f800000); break;  // any
-  case 1: bits = draw_below(0x800000); break;    // subnormal
+  case 0: bits = draw_below(0x7f800000); break; // any
+  case 1: bits = draw_below(0x800000); break;   // subnormal
   case 2: bits = 0; break;
-  case 3: bits = 0x7f61b1e6; break;              // 3e38
-  case 4: bits = 0x7f7fffff; break;              // the largest
-  case 5: bits = 0x00800000; break;              // the smallest normal
-  case 6: bits = draw_below(255) << 23; break;   // a power of two
+  case 3: bits = 0x7f61b1e6; break;            // 3e38
+  case 4: bits = 0x7f7fffff; break;            // the largest
+  case 5: bits = 0x00800000; break;            // the smallest normal
+  case 6: bits = draw_below(255) << 23; break; // a power of two
   default: return draw_ordinary();
   }
   return float_of(bits | sign);
@@ -180,9 +179,7 @@ static float *filled(size_t n, data_kind kind) {
   return x;
 }
 
-static float *copy_of(const float *x, size_t n) {
-  return memcpy(guarded_floats(n), x, n * sizeof *x);
-}
+static float *copy_of(const float *x, size_t n) { return memcpy(guarded_floats(n), x, n * sizeof *x); }
 
 // MARK: - Comparisons
 

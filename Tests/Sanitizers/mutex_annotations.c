@@ -5,7 +5,7 @@
 // that the one who waits comes after the one who unlocks, nor the other way round. Suppressions would have to
 // cover all that is ever passed on under a lock. These two stand in front of the library's functions and
 // say what happens there, no more.
-#define _GNU_SOURCE  // RTLD_NEXT
+#define _GNU_SOURCE // RTLD_NEXT
 
 #include <dlfcn.h>
 #include <stdint.h>

@@ -23,16 +23,14 @@ struct tj_image_header {
   int64_t piece;
 };
 
-int tj_jpeg_header(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
+int tj_jpeg_header(const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
 
 // The pixels of a JPEG file at a `reduction`-th (1, 2, 4, 8) of its width and height, rounded up: as many values as
 // the header says a pixel, `capacity` in all.
-int tj_jpeg_decode(
-    const uint8_t *bytes, size_t count, int reduction, uint8_t *pixels, size_t capacity, char *message);
+int tj_jpeg_decode(const uint8_t *bytes, size_t count, int reduction, uint8_t *pixels, size_t capacity,
+                   char *message);
 
-int tj_png_header(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
+int tj_png_header(const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
 
 // The pixels of a PNG file, `capacity` values in all: palettes become colours, of 16 bits the upper 8 are kept,
 // transparency is left out, and no gamma is applied.
@@ -41,8 +39,7 @@ int tj_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t ca
 // Whether libtiff is there; it is looked for at the first call, as libheif is.
 int tj_tiff_is_available(void);
 
-int tj_tiff_header(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
+int tj_tiff_header(const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
 
 // The pixels of the first image of a TIFF file as stored, `capacity` values in all.
 int tj_tiff_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t capacity, char *message);
@@ -50,8 +47,7 @@ int tj_tiff_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t c
 // Whether libheif is there and has a decoder for AV1 (AVIF) or HEVC (HEIC).
 int tj_heif_is_available(int is_avif);
 
-int tj_heif_header(
-    const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
+int tj_heif_header(const uint8_t *bytes, size_t count, struct tj_image_header *header, char *message);
 
 // The pixels of the primary image of an HEIF file, upright, 3 values each, `capacity` in all.
 int tj_heif_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, size_t capacity, char *message);

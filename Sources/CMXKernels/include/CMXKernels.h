@@ -13,24 +13,24 @@
 /// How a matrix is quantized. The scale of a group whose largest magnitude has biased exponent E and
 /// 23-bit fraction F is the byte max(0, E - maximum_exponent + (F > fraction_threshold)).
 typedef struct {
-  int32_t format;              // 0 E2M1, 1 E3M0
-  int32_t rounding;            // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
-  int32_t maximum_exponent;    // emax of the format
-  int32_t fraction_threshold;  // the scale rule; 0x7fffff: never above
-  uint32_t key[2];             // Philox key
-  uint32_t stream[2];          // Philox counter words 2 and 3
+  int32_t format;             // 0 E2M1, 1 E3M0
+  int32_t rounding;           // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
+  int32_t maximum_exponent;   // emax of the format
+  int32_t fraction_threshold; // the scale rule; 0x7fffff: never above
+  uint32_t key[2];            // Philox key
+  uint32_t stream[2];         // Philox counter words 2 and 3
 } tj_quantizer;
 
 /// One head of attention.
 typedef struct {
   const float *q, *k, *v;
-  size_t stride;         // numbers between two tokens of q, k and v
-  size_t output_stride;  // and of o
-  size_t tokens, width;  // width: numbers of a token in this head
-  float scale;           // factor on the scores
-  const float *bias;     // tokens x tokens numbers added to the scaled scores; null for none
-  const float *mask;     // the same once more; null for none
-  float *d_bias;         // where the backward pass adds the gradient of the bias; null for nowhere
+  size_t stride;        // numbers between two tokens of q, k and v
+  size_t output_stride; // and of o
+  size_t tokens, width; // width: numbers of a token in this head
+  float scale;          // factor on the scores
+  const float *bias;    // tokens x tokens numbers added to the scaled scores; null for none
+  const float *mask;    // the same once more; null for none
+  float *d_bias;        // where the backward pass adds the gradient of the bias; null for nowhere
 } tj_attention;
 
 /// One step of AdamW with the bias corrections already folded in.
@@ -47,28 +47,28 @@ typedef struct {
 
 /// Q-Ramping's counters, in the layout of the weights.
 typedef struct {
-  const float *period;  // an element takes a step once it has waited for so many gradients
-  float *sum;           // of the gradients it waits with
-  float *count;         // of them
+  const float *period; // an element takes a step once it has waited for so many gradients
+  float *sum;          // of the gradients it waits with
+  float *count;        // of them
 } tj_ramping;
 
 /// How far weights w and their quantized values q have come since a beginning, element by element.
 typedef struct {
-  float *w_before, *q_before;  // the values of the step before
-  float *w_path, *q_path;      // sums of |change|
+  float *w_before, *q_before; // the values of the step before
+  float *w_path, *q_path;     // sums of |change|
 } tj_track;
 
 /// The movement of one step, summed over elements.
 typedef struct {
-  double change, magnitude;      // squares of w - w_before, and of w_before
-  double q_change, q_magnitude;  // the same of q
-  uint64_t flips;                // elements whose q has changed
+  double change, magnitude;     // squares of w - w_before, and of w_before
+  double q_change, q_magnitude; // the same of q
+  uint64_t flips;               // elements whose q has changed
 } tj_movement;
 
 /// What a quantizer loses.
 typedef struct {
-  size_t saturated;    // elements above the largest magnitude of their group's grid
-  size_t underflowed;  // elements other than zero that become zero
+  size_t saturated;   // elements above the largest magnitude of their group's grid
+  size_t underflowed; // elements other than zero that become zero
 } tj_losses;
 
 // Packed matrices. Lanes are what the groups lie along: rows, or columns. Sixteen neighbouring lanes are a
@@ -79,9 +79,9 @@ typedef struct {
 
 /// One group of a panel as the left operand: signed bytes in units of the format's smallest step.
 typedef struct {
-  int8_t codes[8][16][4];  // [element / 4][lane][element % 4]
-  int32_t start[16];       // what the integer sum of a lane starts with
-  float unit[16];          // what is then taken off, or multiplied with where the panel is huge; see gemm.h
+  int8_t codes[8][16][4]; // [element / 4][lane][element % 4]
+  int32_t start[16];      // what the integer sum of a lane starts with
+  float unit[16];         // what is then taken off, or multiplied with where the panel is huge; see gemm.h
 } tj_left_group;
 
 /// One group of a panel as the right operand: bytes, signed or with an offset, and scales in units.
@@ -93,12 +93,12 @@ typedef struct {
 /// Where the product of a left panel with neighbouring right panels goes.
 typedef struct {
   float *c;
-  size_t stride;       // numbers between two rows of c
-  size_t rows;         // 1...16
-  size_t columns;      // how many numbers of each row are written; the right panels must cover them
-  const float *bias;   // added to every row at the end; null for none
-  int32_t resumes;     // whether the sums go on from what c holds, or start at +0
-  int32_t is_huge;     // what expand_left returned
+  size_t stride;     // numbers between two rows of c
+  size_t rows;       // 1...16
+  size_t columns;    // how many numbers of each row are written; the right panels must cover them
+  const float *bias; // added to every row at the end; null for none
+  int32_t resumes;   // whether the sums go on from what c holds, or start at +0
+  int32_t is_huge;   // what expand_left returned
   int32_t left_format, right_format;
 } tj_product;
 
@@ -109,19 +109,17 @@ typedef struct {
   /// Quantizes rows x columns numbers whose groups lie along rows into the panels of a packed matrix;
   /// `first_row`, a multiple of 16, is the row's number there. Returns the number of groups that hold a
   /// NaN or an infinity (scale byte 255, codes 0). ema may be null but for rounding 3.
-  size_t (*pack_rows)(const float *x, const float *ema, size_t rows, size_t columns,
-                      size_t first_row, const tj_quantizer *quantizer, uint8_t *codes,
-                      uint8_t *scales);
+  size_t (*pack_rows)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                      const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales);
   /// The same with groups along columns; `first_row` is a multiple of 32, and the packed matrix has
   /// `groups` groups a panel.
-  size_t (*pack_columns)(const float *x, const float *ema, size_t rows, size_t columns,
-                         size_t first_row, size_t groups, const tj_quantizer *quantizer,
-                         uint8_t *codes, uint8_t *scales);
+  size_t (*pack_columns)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
+                         size_t groups, const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales);
   /// Quantizes rows first_row ... first_row + rows of a matrix packed along its rows again, along its
   /// columns: what pack_columns makes of its values.
-  size_t (*repack_columns)(const uint8_t *codes, const uint8_t *scales, int32_t source_format,
-                           size_t rows, size_t columns, size_t first_row, size_t groups,
-                           const tj_quantizer *quantizer, uint8_t *out_codes, uint8_t *out_scales);
+  size_t (*repack_columns)(const uint8_t *codes, const uint8_t *scales, int32_t source_format, size_t rows,
+                           size_t columns, size_t first_row, size_t groups, const tj_quantizer *quantizer,
+                           uint8_t *out_codes, uint8_t *out_scales);
   /// The values of those rows of a matrix packed along its rows.
   void (*unpack_rows)(const uint8_t *codes, const uint8_t *scales, int32_t format, size_t rows,
                       size_t columns, size_t first_row, float *values);
@@ -145,8 +143,8 @@ typedef struct {
   size_t (*quantize_rows)(const float *x, const float *ema, float *out, size_t rows, size_t columns,
                           size_t first_row, const tj_quantizer *quantizer);
   /// The same with groups along a column; `first_row` is a multiple of 32.
-  size_t (*quantize_columns)(const float *x, const float *ema, float *out, size_t rows,
-                             size_t columns, size_t first_row, const tj_quantizer *quantizer);
+  size_t (*quantize_columns)(const float *x, const float *ema, float *out, size_t rows, size_t columns,
+                             size_t first_row, const tj_quantizer *quantizer);
 
   /// y = x * Phi(x), elementwise, n elements.
   void (*gelu)(const float *x, float *y, size_t n);
@@ -157,15 +155,15 @@ typedef struct {
   void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, float *y,
                      float *mean, float *rstd, size_t rows, size_t columns);
   /// dx += the gradient by x; dweight and dbias += sums over the rows.
-  void (*layer_norm_backward)(const float *x, const float *weight, const float *mean,
-                              const float *rstd, const float *dy, float *dx, float *dweight,
-                              float *dbias, size_t rows, size_t columns);
+  void (*layer_norm_backward)(const float *x, const float *weight, const float *mean, const float *rstd,
+                              const float *dy, float *dx, float *dweight, float *dbias, size_t rows,
+                              size_t columns);
 
   /// o = softmax(scale q k^T + bias + mask) v of one head.
   void (*attention)(const tj_attention *head, float *o, float *scratch);
   /// The gradients of q, k and v, `stride` apart like them, given that of o.
-  void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk,
-                             float *dv, float *scratch);
+  void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk, float *dv,
+                             float *scratch);
   /// Numbers of scratch that the two take.
   size_t (*attention_scratch)(size_t tokens, size_t width);
 
@@ -179,14 +177,13 @@ typedef struct {
   double (*sum_of_squares)(const float *x, size_t n);
 
   /// One AdamW step on n elements.
-  void (*adamw)(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v,
-                size_t n);
+  void (*adamw)(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v, size_t n);
 
   /// average = beta average + (1 - beta) w, n elements.
   void (*moving_average)(float beta, const float *w, float *average, size_t n);
   /// One AdamW step on n elements, of which each waits for as many gradients as its period says.
-  void (*ramping_adamw)(const tj_adamw *step, const tj_ramping *ramping, const float *gradient,
-                        float *weight, float *m, float *v, size_t n);
+  void (*ramping_adamw)(const tj_adamw *step, const tj_ramping *ramping, const float *gradient, float *weight,
+                        float *m, float *v, size_t n);
   /// y += scale (a - b), n elements.
   void (*add_scaled_difference)(float *y, float scale, const float *a, const float *b, size_t n);
   /// Takes one step of n weights into account.

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 // A Swift closure of type (Int) -> Void.
-typedef __attribute__((swiftcall)) void tj_body(
-    intptr_t index, __attribute__((swift_context)) void *captures);
+typedef __attribute__((swiftcall)) void tj_body(intptr_t index,
+                                                __attribute__((swift_context)) void *captures);
 
 // Calls body(i) once for every i in 0 ..< count, on as many threads as there are at hand, and returns when all
 // have returned. Swift declares it as (Int, (Int) -> Void) -> Void: the closure is its last two arguments.
