@@ -1,26 +1,33 @@
-// The list of instruction sets. A new one is one file that includes kernels_body.h and one line here.
+// The list of instruction sets. A new one is one file and one line here: a file that includes kernels_body.h has all
+// kernels; one that has a base replaces single ones.
 #include "CMXKernels.h"
 
 #if defined(__x86_64__)
-extern const tj_kernels tj_kernels_avx512;
-extern const tj_kernels tj_kernels_avx2;
+extern const tj_instruction_set tj_set_avx512;
+extern const tj_instruction_set tj_set_avx2;
 #elif defined(__aarch64__)
-extern const tj_kernels tj_kernels_neon;
+extern const tj_instruction_set tj_set_neon;
 #endif
-extern const tj_kernels tj_kernels_portable;
+extern const tj_instruction_set tj_set_portable;
 
-static const tj_kernels *const list[] = {
+static const tj_instruction_set *const list[] = {
 #if defined(__x86_64__)
-    &tj_kernels_avx512,
-    &tj_kernels_avx2,
+    &tj_set_avx512,
+    &tj_set_avx2,
 #elif defined(__aarch64__)
-    &tj_kernels_neon,
+    &tj_set_neon,
 #endif
-    &tj_kernels_portable,
+    &tj_set_portable,
 };
 
-const tj_kernels *tj_kernels_at(size_t index) {
+const tj_instruction_set *tj_instruction_set_at(size_t index) {
   return index < sizeof list / sizeof *list ? list[index] : NULL;
+}
+
+void tj_fill(const tj_instruction_set *set, tj_kernels *kernels) {
+  if (set->base) tj_fill(set->base, kernels);
+  set->replace(kernels);
+  kernels->name = set->name;
 }
 
 int tj_is_optimized(void) {

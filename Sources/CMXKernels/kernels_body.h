@@ -16,35 +16,37 @@
 
 static int is_available(void) { return TJ_AVAILABLE; }
 
-extern const tj_kernels TJ_JOIN(tj_kernels_, TJ_ISA);
-const tj_kernels TJ_JOIN(tj_kernels_, TJ_ISA) = {
-    .name = TJ_TEXT(TJ_ISA),
-    .is_available = is_available,
-    .pack_rows = pack_rows,
-    .pack_columns = pack_columns,
-    .repack_columns = repack_columns,
-    .unpack_rows = unpack_rows,
-    .expand_left = expand_left,
-    .expand_right = expand_right,
-    .multiply = multiply,
-    .dot_product_peak = dot_product_peak,
-    .quantize_rows = quantize_rows,
-    .quantize_columns = quantize_columns,
-    .gelu = gelu,
-    .gelu_backward = gelu_backward,
-    .layer_norm = layer_norm,
-    .layer_norm_backward = layer_norm_backward,
-    .attention = attention,
-    .attention_backward = attention_backward,
-    .attention_scratch = attention_scratch,
-    .broadcast_row = broadcast_row,
-    .add_column_sums = add_column_sums,
-    .add_scaled = add_scaled,
-    .sum_of_squares = sum_of_squares,
-    .adamw = adamw,
-    .moving_average = moving_average,
-    .ramping_adamw = ramping_adamw,
-    .add_scaled_difference = add_scaled_difference,
-    .track_movement = track_movement,
-    .count_losses = count_losses,
-};
+static void replace(tj_kernels *kernels) {
+  *kernels = (tj_kernels){
+      .pack_rows = pack_rows,
+      .pack_columns = pack_columns,
+      .repack_columns = repack_columns,
+      .unpack_rows = unpack_rows,
+      .expand_left = expand_left,
+      .expand_right = expand_right,
+      .multiply = multiply,
+      .dot_product_peak = dot_product_peak,
+      .quantize_rows = quantize_rows,
+      .quantize_columns = quantize_columns,
+      .gelu = gelu,
+      .gelu_backward = gelu_backward,
+      .layer_norm = layer_norm,
+      .layer_norm_backward = layer_norm_backward,
+      .attention = attention,
+      .attention_backward = attention_backward,
+      .attention_scratch = attention_scratch,
+      .broadcast_row = broadcast_row,
+      .add_column_sums = add_column_sums,
+      .add_scaled = add_scaled,
+      .sum_of_squares = sum_of_squares,
+      .adamw = adamw,
+      .moving_average = moving_average,
+      .ramping_adamw = ramping_adamw,
+      .add_scaled_difference = add_scaled_difference,
+      .track_movement = track_movement,
+      .count_losses = count_losses,
+  };
+}
+
+extern const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA);
+const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL, replace};

@@ -10,15 +10,35 @@
 #include "check_products.h"
 #include "check_quantizers.h"
 
+static void own_gelu(const float *x, float *y, size_t n) { memcpy(y, x, n * sizeof *y); }
+static void replace_gelu(tj_kernels *kernels) { kernels->gelu = own_gelu; }
+
+/// A set with a base has the base's kernels but for those that it replaces.
+static void check_inheritance(const tj_instruction_set *base) {
+  const tj_instruction_set set = {"own", base->is_available, base, replace_gelu};
+  tj_kernels kernels, whole;
+  tj_fill(&set, &kernels);
+  tj_fill(base, &whole);
+  const int is_own = kernels.gelu == own_gelu && kernels.adamw == whole.adamw && whole.gelu != own_gelu;
+  if (!is_own || kernels.multiply != whole.multiply || strcmp(kernels.name, "own"))
+    fail("a set does not take over its base's kernels");
+}
+
 int main(void) {
   const struct sigaction action = {.sa_handler = report_fault};
   sigaction(SIGSEGV, &action, NULL);
   sigaction(SIGBUS, &action, NULL);
   map_slots();
 
-  const tj_kernels *kernels;
-  for (size_t i = 0; (kernels = tj_kernels_at(i)); i++)
-    if (kernels->is_available() && table_count < TABLES) results[table_count++].kernels = kernels;
+  static tj_kernels tables[TABLES];
+  const tj_instruction_set *set;
+  for (size_t i = 0; (set = tj_instruction_set_at(i)); i++)
+    if (set->is_available() && table_count < TABLES) {
+      tj_fill(set, &tables[table_count]);
+      results[table_count].kernels = &tables[table_count];
+      table_count++;
+      check_inheritance(set);
+    }
   if (table_count == 0) fail("no kernels");
   if (table_count == 1)
     puts("only the portable kernels are available: they are held to themselves and to the definition");

@@ -104,7 +104,6 @@ typedef struct {
 
 typedef struct {
   const char *name;
-  int (*is_available)(void);
 
   /// Quantizes rows x columns numbers whose groups lie along rows into the panels of a packed matrix;
   /// `first_row`, a multiple of 16, is the row's number there. Returns the number of groups that hold a
@@ -198,7 +197,20 @@ typedef struct {
 /// 1 where the compiler optimized the kernels, 0 in a debug build.
 int tj_is_optimized(void);
 
-/// The tables compiled into this build, best first; null from the first index beyond them.
-const tj_kernels *tj_kernels_at(size_t index);
+/// An instruction set: a whole table of kernels, or another set's of which it replaces some.
+typedef struct tj_instruction_set {
+  const char *name;
+  int (*is_available)(void);
+  /// The set whose kernels it takes over, available wherever it is; null for one that has all itself.
+  const struct tj_instruction_set *base;
+  /// Puts its own kernels into a table.
+  void (*replace)(tj_kernels *kernels);
+} tj_instruction_set;
+
+/// The kernels of a set: those of its base, and its own.
+void tj_fill(const tj_instruction_set *set, tj_kernels *kernels);
+
+/// The sets compiled into this build, best first; null from the first index beyond them.
+const tj_instruction_set *tj_instruction_set_at(size_t index);
 
 #endif

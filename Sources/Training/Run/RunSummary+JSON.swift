@@ -59,7 +59,7 @@ extension RunSummary: Decodable {
 extension RunSummary {
   private typealias Path<Value> = WritableKeyPath<RunSummary, Value> & Sendable
 
-  private static func member<Value: Decodable>(
+  private static func member<Value: Decodable & Sendable>(
     _ key: String, _ path: Path<Value>, allows: @escaping @Sendable (Value) -> Bool = { _ in true },
     _ add: @escaping @Sendable (inout JSONLine, String, Value) -> Void
   ) -> Member {
@@ -73,7 +73,7 @@ extension RunSummary {
   }
 
   /// A member that summaries of earlier versions, or of some runs, do not have.
-  private static func optional<Value: Decodable>(
+  private static func optional<Value: Decodable & Sendable>(
     _ key: String, _ path: Path<Value?>,
     allows: @escaping @Sendable (Value) -> Bool = { _ in true },
     _ add: @escaping @Sendable (inout JSONLine, String, Value) -> Void

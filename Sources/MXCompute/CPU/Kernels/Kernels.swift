@@ -14,7 +14,7 @@ import MXFormats
 ///
 /// Every kernel works on the slice it is given, on the calling thread; `CPU` slices.
 package struct Kernels: Sendable {
-  // Sound: the tables are constants of the C library.
+  // Sound: a table is filled before anybody has it, and never again.
   nonisolated(unsafe) let table: UnsafePointer<tj_kernels>
 
   /// The instruction set's name, as `TETRAJET_ISA` takes it.
@@ -23,8 +23,16 @@ package struct Kernels: Sendable {
   /// The instruction sets of this build that this processor has, best first.
   package static let available: [Kernels] = {
     var result: [Kernels] = []
-    while let table = tj_kernels_at(result.count) { result.append(Kernels(table: table)) }
-    return result.filter { $0.table.pointee.is_available() != 0 }
+    var index = 0
+    while let set = tj_instruction_set_at(index) {
+      index += 1
+      if set.pointee.is_available() == 0 { continue }
+      // It lasts as long as the process.
+      let table = UnsafeMutablePointer<tj_kernels>.allocate(capacity: 1)
+      tj_fill(set, table)
+      result.append(Kernels(table: table))
+    }
+    return result
   }()
 
   /// The set that `TETRAJET_ISA` names, or the best one there is.
