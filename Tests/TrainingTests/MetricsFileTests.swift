@@ -98,15 +98,16 @@ struct MetricsFileTests {
     }
   }
 
-  @Test("the article on reports has every key of the list, with its title and its tag")
+  @Test("the article on reports has every key of the list, with its title, direction and tag")
   func article() throws {
     let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../Documentation/Reports.md").standardized.path
     let text = String(decoding: try readFile(path), as: UTF8.self)
     for metric in Metric.allCases {
       let tag = metric.tag.map { "`\($0)`" } ?? ""
+      let better = metric.better?.rawValue ?? ""
       #expect(
-        text.contains("\n| `\(metric.rawValue)` | \(metric.title) | \(tag) |\n"),
+        text.contains("\n| `\(metric.rawValue)` | \(metric.title) | \(better) | \(tag) |\n"),
         "\(metric.rawValue)")
     }
   }

@@ -112,7 +112,7 @@ package enum Metric: String, CaseIterable, Sendable {
   }
 
   /// Which of two numbers is the better one.
-  package enum Direction: Sendable {
+  package enum Direction: String, Sendable {
     /// The higher, as of an accuracy; the lower, as of a loss.
     case higher, lower
   }

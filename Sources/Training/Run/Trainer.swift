@@ -40,7 +40,8 @@ package struct Trainer {
   ///   - isNumbered: whether a folder that is there already means the next name: `output-2`, `output-3` and so on.
   ///   - earlierRun: the folder of a run whose recipe it is, whose images may lie where it says.
   ///   - request: through which the run can be asked to stop, or to save.
-  ///   - extraRemedies: remedies beside those of the recipe's method.
+  ///   - extraRemedies: remedies beside those of the recipe's method; made once more in the dry run that finds the run's
+  ///     memory (`TrainingMemory`).
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
   ///   data has been found.
   package init(
