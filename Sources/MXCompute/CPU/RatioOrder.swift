@@ -11,24 +11,24 @@ struct RatioOrder {
     (self.track, self.ranges) = (track, ranges)
   }
 
-  /// The numbers at some places of the sorted ones.
+  /// The numbers at some places of the sorted ones, at most a hundred.
   func values(_ places: [Int]) -> [Float] {
-    var upper = [Int](repeating: 0, count: Self.halves)
+    var upper = [UInt32](repeating: 0, count: Self.halves)
     forEach { upper[Int($0 >> 16)] += 1 }
     let found = places.map { Self.bucket(of: $0, in: upper) }
     // Which of the counts below belongs to an upper half.
-    var slots = [Int](repeating: -1, count: Self.halves)
-    var lower: [[Int]] = []
+    var slots = [Int8](repeating: -1, count: Self.halves)
+    var lower: [[UInt32]] = []
     for (half, _) in found where slots[half] < 0 {
-      slots[half] = lower.count
-      lower.append([Int](repeating: 0, count: Self.halves))
+      slots[half] = Int8(lower.count)
+      lower.append([UInt32](repeating: 0, count: Self.halves))
     }
     forEach { bits in
       let slot = slots[Int(bits >> 16)]
-      if slot >= 0 { lower[slot][Int(bits & 0xFFFF)] += 1 }
+      if slot >= 0 { lower[Int(slot)][Int(bits & 0xFFFF)] += 1 }
     }
     return found.map { half, place in
-      let (rest, _) = Self.bucket(of: place, in: lower[slots[half]])
+      let (rest, _) = Self.bucket(of: place, in: lower[Int(slots[half])])
       return Float(bitPattern: UInt32(half) << 16 | UInt32(rest))
     }
   }
@@ -40,11 +40,11 @@ struct RatioOrder {
   }
 
   /// The first of the counted buckets that reaches beyond a place, and the place within it.
-  private static func bucket(of place: Int, in counts: [Int]) -> (bucket: Int, place: Int) {
+  private static func bucket(of place: Int, in counts: [UInt32]) -> (bucket: Int, place: Int) {
     var left = place
     for (bucket, count) in counts.enumerated() {
       if left < count { return (bucket, left) }
-      left -= count
+      left -= Int(count)
     }
     preconditionFailure("place \(place) of fewer ratios")
   }
