@@ -1,3 +1,6 @@
+import ImageData
+import MXRuntime
+import TestSupport
 import Testing
 import Training
 
@@ -64,5 +67,25 @@ struct RunMemoryTests {
     }
     // Step 99 lies in the last window.
     #expect(beside.contains(RunMoment(kind: .trial, isTested: true, hasWindow: true)))
+  }
+
+  @Test("what remedies keep is a part where there are any, by their names, and none else")
+  func parts() throws {
+    func parts(_ method: String) throws -> [String: Double] {
+      var recipe = Recipe.digits
+      recipe.method = Method(rawValue: method)!
+      recipe.linear = recipe.method.linearRecipe
+      recipe.model.classes = 10
+      let memory = try RunMemory(
+        recipe, ImageDatasets.open("digits"), cpu, limit: .ofProcess())
+      return Dictionary(
+        uniqueKeysWithValues: memory.largestParts.map { ($0.name, $0.mebibytes) })
+    }
+    let (plain, averaged) = (try parts("tetrajet"), try parts("tetrajet+qema"))
+    #expect(!plain.keys.contains { $0.hasPrefix("what ") })
+    // One of the four buffers of weights, gradients and moments.
+    let weights = try #require(averaged["weights, gradients and moments"])
+    #expect(abs(try #require(averaged["what qema keeps"]) - weights / 4) < 0.01)
+    #expect(abs(try #require(plain["weights, gradients and moments"]) - weights) < 0.01)
   }
 }

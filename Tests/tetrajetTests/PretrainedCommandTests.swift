@@ -205,6 +205,22 @@ struct PretrainedCommandTests {
     }
   }
 
+  @Test("A DeiT-III is known by its factors and by its class token's lack of a position")
+  func otherFamily() throws {
+    try withTemporaryFolder { folder in
+      var shape = Self.shape
+      shape.architecture = .deit3
+      let (file, run) = ("\(folder)/in.safetensors", "\(folder)/run")
+      try Self.write(file, try Self.tensors(shape))
+      let result = try start(file, run)
+      #expect(result.status == 0 && result.errors.contains("architecture deit3"), "\(result)")
+      #expect(try Checkpoint(path: run).recipe.model.architecture == .deit3)
+      let folded = try start(file, "\(folder)/vit", ["--set", "model.architecture=vit"])
+      #expect(
+        folded.status == 0 && folded.errors.contains("LayerScale: 4 multiplied into"), "\(folded)")
+    }
+  }
+
   @Test("A folder of Hugging Face's gives its model and what its config.json says")
   func hubFolder() throws {
     try withTemporaryFolder { folder in

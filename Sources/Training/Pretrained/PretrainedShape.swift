@@ -31,7 +31,7 @@ package struct PretrainedShape {
     } else {
       found = try FoundSizes(read: file, named: own) {
         let hub = HubConfiguration(beside: file.file.path)
-        try hub?.check(beside: file.file.path)
+        try hub?.check()
         return hub?.sizes
       }
     }
@@ -49,45 +49,45 @@ package struct PretrainedShape {
 }
 
 /// What `config.json` of Hugging Face's transformers says beside `model.safetensors`.
-struct HubConfiguration: Decodable {
-  private let heads, imageSize: Int?
-  private let normEpsilon: Double?
-  private let activation: String?
+struct HubConfiguration {
+  private let path: String
+  private let members: Members
+
+  /// What the file has of what we ask; a member of another type is none.
+  private struct Members: Decodable {
+    let heads, imageSize: Int?
+    let normEpsilon: Double?
+    let activation: String?
+
+    init(from decoder: any Decoder) throws {
+      let members = try decoder.container(keyedBy: MemberName.self)
+      heads = try? members.decode(Int.self, forKey: "num_attention_heads")
+      imageSize = try? members.decode(Int.self, forKey: "image_size")
+      normEpsilon = try? members.decode(Double.self, forKey: "layer_norm_eps")
+      activation = try? members.decode(String.self, forKey: "hidden_act")
+    }
+  }
 
   /// The configuration beside a file of weights; nil where there is none that can be read.
   init?(beside file: String) {
-    guard let path = Self.path(beside: file),
-      let own = try? readJSON(path, as: Self.self, limit: 1 << 22)
-    else { return nil }
-    self = own
-  }
-
-  /// Members of another type than ours are none.
-  init(from decoder: any Decoder) throws {
-    let members = try decoder.container(keyedBy: MemberName.self)
-    heads = try? members.decode(Int.self, forKey: "num_attention_heads")
-    imageSize = try? members.decode(Int.self, forKey: "image_size")
-    normEpsilon = try? members.decode(Double.self, forKey: "layer_norm_eps")
-    activation = try? members.decode(String.self, forKey: "hidden_act")
-  }
-
-  private static func path(beside file: String) -> String? {
     let url = URL(fileURLWithPath: file)
     guard url.lastPathComponent == "model.safetensors" else { return nil }
-    return url.deletingLastPathComponent().appendingPathComponent("config.json").path
+    path = url.deletingLastPathComponent().appendingPathComponent("config.json").path
+    guard let members = try? readJSON(path, as: Members.self, limit: 1 << 22) else { return nil }
+    self.members = members
   }
 
   /// What it says of the model's sizes.
   var sizes: HubSizes {
     func positive(_ size: Int?) -> Int? { size.flatMap { $0 > 0 ? $0 : nil } }
     return HubSizes(
-      heads: positive(heads), imageSize: positive(imageSize),
-      normEpsilon: normEpsilon.map { Float($0) })
+      heads: positive(members.heads), imageSize: positive(members.imageSize),
+      normEpsilon: members.normEpsilon.map { Float($0) })
   }
 
   /// Refuses activations that are not GELU.
-  func check(beside file: String) throws {
-    guard let activation, activation != "gelu", let path = Self.path(beside: file) else { return }
+  func check() throws {
+    guard let activation = members.activation, activation != "gelu" else { return }
     throw PretrainedError.otherFunction(
       path: path, tensor: "hidden_act", why: "has '\(activation)' for an activation instead of GELU"
     )

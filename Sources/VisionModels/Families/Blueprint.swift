@@ -26,20 +26,6 @@ extension ModelConfiguration {
   /// Whether patches are normalized before the first block.
   package var normalizesPatches: Bool { blueprint.embedding.normEpsilon != nil }
 
-  /// The numbers of an image that a block puts out.
-  ///
-  /// - Parameter block: from 1, through all stages.
-  package func featureCount(block: Int) -> Int {
-    var left = block
-    let stages = blueprint.stages
-    let stage = stages.first {
-      left -= $0.blocks.count
-      return left <= 0
-    }
-    let last = stage ?? stages[stages.count - 1]
-    return last.tokens * last.width
-  }
-
   /// One kind of quantized linear layer, of which a stage has one in each block.
   package struct LayerShape: Equatable, Sendable {
     /// "qkv", "proj", "fc1" or "fc2"; behind "stage 1" and so on where there are several.

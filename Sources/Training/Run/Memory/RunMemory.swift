@@ -88,10 +88,14 @@ package struct RunMemory: Sendable {
     func add(_ name: String, _ bytes: Int) {
       if bytes > 0 { parts.append((name, Double(bytes) / 1_048_576)) }
     }
-    add("weights, gradients and moments", model.state)
+    // What is less than a buffer are the optimizer's sums.
+    let own = stepMemory.state - model.state - average
+    let kept = own < buffer ? 0 : own
+    let names = recipe.method.remedies.map(\.rawValue)
+    add("weights, gradients and moments", model.state + own - kept)
     add(
-      "what \(recipe.method.remedies.map(\.rawValue).joined(separator: " and ")) keeps",
-      stepMemory.state - model.state - average)
+      names.isEmpty
+        ? "what remedies keep" : "what \(names.joined(separator: " and ")) keeps", kept)
     add("the average of the weights", average)
     add(
       "sums of micro-batches",

@@ -44,6 +44,7 @@ struct TrainingMemory {
         return TrainingMemory(state, scratch, trial: trial, statistics: 0, window: 0)
       }
       before = ledger.bytes
+      ledger.forgetPeak()
       let recorder = OscillationRecorder(
         recipe.statistics, training,
         batch: images > 0 ? Batch(placesFor: images, of: recipe.model) : nil, stepsPerEpoch: 4,
@@ -53,9 +54,10 @@ struct TrainingMemory {
       try recorder.afterStep(0)
       let stacks = ModelMemory.Stacks(recorder.workspace)
       let lasting = fixed + stacks.kept + stacks.scratch
-      let open = withExtendedLifetime(recorder) { ledger.bytes - before }
+      // The outputs of two steps are there at once.
       return TrainingMemory(
-        state, scratch, trial: trial, statistics: lasting, window: open - lasting)
+        state, scratch, trial: trial, statistics: lasting,
+        window: ledger.peak - before - lasting)
     }
   }
 

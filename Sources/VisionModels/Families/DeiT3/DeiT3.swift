@@ -5,10 +5,10 @@ package enum DeiT3: ModelFamily {
   package static let title = "DeiT-III"
   package static let normEpsilon = ViT.normEpsilon
   package static let sizes = ViT.sizes
-  package static let presets = [
+  package static let presets: [(name: String, configuration: ModelConfiguration)] = [
     ("deit3_small_patch16_224", ModelConfiguration(architecture: .deit3, width: 384, heads: 6)),
     ("deit3_base_patch16_224", ModelConfiguration(architecture: .deit3, width: 768, heads: 12)),
-  ].map { (name: $0.0, configuration: $0.1) }
+  ]
 
   package static func validate(_ shape: ModelConfiguration) throws { try ViT.validate(shape) }
 

@@ -9,10 +9,10 @@ package enum Swin: ModelFamily {
     ModelSize("stage_heads", "num_heads", .integers(\.stageHeads)),
     ModelSize("window_size", "window_size", .integer(\.windowSize)),
   ]
-  package static let presets = [
-    ("swin_tiny_patch4_window7_224", ModelConfiguration.swin()),
-    ("swin_small_patch4_window7_224", ModelConfiguration.swin(depths: [2, 2, 18, 2])),
-  ].map { (name: $0.0, configuration: $0.1) }
+  package static let presets: [(name: String, configuration: ModelConfiguration)] = [
+    ("swin_tiny_patch4_window7_224", .swin()),
+    ("swin_small_patch4_window7_224", .swin(depths: [2, 2, 18, 2])),
+  ]
 
   package static func blueprint(_ shape: ModelConfiguration) -> Blueprint {
     let epsilon = shape.normEpsilon

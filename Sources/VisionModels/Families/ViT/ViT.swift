@@ -7,11 +7,11 @@ package enum ViT: ModelFamily {
     ModelSize("depth", "depth", .integer(\.depth)),
     ModelSize("heads", "num_heads", .integer(\.heads)),
   ]
-  package static let presets = [
+  package static let presets: [(name: String, configuration: ModelConfiguration)] = [
     ("deit_tiny_patch16_224", ModelConfiguration(width: 192, heads: 3)),
     ("deit_small_patch16_224", ModelConfiguration(width: 384, heads: 6)),
     ("deit_base_patch16_224", ModelConfiguration(width: 768, heads: 12)),
-  ].map { (name: $0.0, configuration: $0.1) }
+  ]
 
   package static func validate(_ shape: ModelConfiguration) throws {
     guard shape.width.isMultiple(of: shape.heads) else {
