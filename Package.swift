@@ -183,7 +183,7 @@ for target in package.targets where target.type != .system {
   if ["CMXKernels", "CParallelFor", "CDigits", "CImageDecoding", "CAllocationCounter"]
     .contains(target.name)
   {
-    target.cSettings = cSettings
+    target.cSettings = cSettings + (target.name == "CMXKernels" ? [.headerSearchPath(".")] : [])
   } else {
     target.swiftSettings = swiftSettings
   }

@@ -1,7 +1,7 @@
 import MXFormats
 import MXRuntime
 
-/// A matrix of real 4-bit numbers: E2M1 or E3M0 codes and an E8M0 scale a group of 32, in memory of its own,
+/// A matrix of real 4-bit numbers: E2M1 or E3M0 codes and an E8M0 scale a group, in memory of its own,
 /// ready to be multiplied. 4.25 bits an element.
 ///
 /// It has one owner and cannot be copied by accident. Quantizers and products run on the threads of a `CPU`, and agree to
@@ -24,16 +24,17 @@ public struct MXMatrix: ~Copyable {
   public var rows: Int { axis == .rows ? view.lanes : view.length }
   /// Columns of the original matrix.
   public var columns: Int { axis == .rows ? view.length : view.lanes }
-  /// The format of the codes.
-  public var format: ElementFormat { view.format }
+  /// The format of codes, groups and scales.
+  public var format: BlockFormat { view.format }
   /// Bytes of codes and scales, with what fills up the last panel and group.
   public var byteCount: Int { buffer.count }
 
   /// A matrix of zeros.
-  public init(rows: Int, columns: Int, axis: GroupAxis, format: ElementFormat = .e2m1) {
+  public init(rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat = .mxfp4) {
     precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
-    buffer = AlignedBuffer(count: MXMatrixView.byteCount(lanes: lanes, length: length))
+    buffer = AlignedBuffer(
+      count: MXMatrixView.byteCount(lanes: lanes, length: length, format: format))
     view = MXMatrixView(buffer.base, lanes: lanes, length: length, format: format)
     self.axis = axis
   }
@@ -51,7 +52,7 @@ public struct MXMatrix: ~Copyable {
   /// - Throws: `NonFiniteGroups` where there are numbers that have no scale.
   public init(
     quantizing values: Span<Float>, rows: Int, columns: Int, axis: GroupAxis = .rows,
-    format: ElementFormat = .e2m1, scaleRule: ScaleRule = .truncationFree, on cpu: CPU
+    format: BlockFormat = .mxfp4, scaleRule: ScaleRule = .truncationFree, on cpu: CPU
   ) throws(NonFiniteGroups) {
     try self.init(
       quantizing: values, rows: rows, columns: columns, axis: axis,
@@ -126,7 +127,7 @@ public struct MXMatrix: ~Copyable {
     view.write(matrix)
   }
 
-  /// The codes, `rows` × `columns`, and the scales, one a group of 32, laid out plainly. `PackedMatrix(packing:)` makes the
+  /// The codes, `rows` × `columns`, and the scales, one a group, laid out plainly. `PackedMatrix(packing:)` makes the
   /// published layout of it.
   public var quantized: QuantizedMatrix { view.quantized(axis: axis) }
 

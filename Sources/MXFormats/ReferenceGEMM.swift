@@ -5,18 +5,21 @@
 /// ascending order:
 /// 1. d = Σ a·b of the group's elements, each in units of its format's smallest step 2^u (E2M1: u = −1,
 ///    codes doubled, |d| ≤ 4608; E3M0: u = −2, |d| ≤ 2¹⁷): an integer, so its own order does not matter;
-/// 2. t = d · 2^(s_A + u_A), rounded once (exact but for overflow);
-/// 3. accumulator = fma(t, 2^(s_B + u_B), accumulator): one rounding.
+/// 2. t = d · S_A·2^u_A, rounded once;
+/// 3. accumulator = fma(t, S_B·2^u_B, accumulator): one rounding.
 ///
-/// Steps 2 and 3 are exact products of an integer of at most 18 bits and powers of two, so the only rounding of
-/// an ordinary sum is the addition. A NaN scale makes every output it touches NaN.
+/// Where scales are powers of two, steps 2 and 3 multiply an integer of at most 18 bits exactly (but for overflow), so
+/// the only rounding of an ordinary sum is the addition. A NaN scale makes every output it touches NaN.
 ///
 /// - Complexity: O(M · N · K).
 public func referenceProduct(_ a: QuantizedMatrix, _ b: QuantizedMatrix) -> [Float] {
   precondition(a.axis == .rows && b.axis == .rows, "both operands must be grouped along rows")
   precondition(a.columns == b.columns, "contraction of \(a.columns) with \(b.columns)")
-  let size = GroupAxis.groupSize
-  let groups = a.axis.scaleShape(rows: a.rows, columns: a.columns).columns
+  precondition(
+    a.format.groupSize == b.format.groupSize,
+    "groups of \(a.format.groupSize) with groups of \(b.format.groupSize)")
+  let size = a.format.groupSize
+  let groups = a.format.groups(a.columns)
   let (left, right) = (a.steps, b.steps)
   var result = [Float](repeating: 0, count: a.rows * b.rows)
   for i in 0..<a.rows {
@@ -38,12 +41,11 @@ public func referenceProduct(_ a: QuantizedMatrix, _ b: QuantizedMatrix) -> [Flo
 extension QuantizedMatrix {
   /// The elements in units of the format's smallest step.
   fileprivate var steps: [Int32] {
-    codes.map { Int32(format.value(of: $0) / E8M0.power(format.stepExponent)) }
+    codes.map { Int32(format.elements.value(of: $0) / E8M0.power(format.elements.stepExponent)) }
   }
 
-  /// A group's scale times the format's smallest step; exact for every scale.
+  /// A group's scale times the format's smallest step, a power of two; exact for every E8M0 scale.
   fileprivate func unit(row: Int, column: Int) -> Float {
-    let scale = scale(row: row, column: column)
-    return scale.isNaN ? .nan : E8M0.power(scale.exponent + format.stepExponent)
+    scale(row: row, column: column) * E8M0.power(format.elements.stepExponent)
   }
 }

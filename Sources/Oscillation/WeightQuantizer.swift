@@ -42,9 +42,11 @@ package struct WeightQuantizer: Sendable {
       return end..<end + own.count
     }
     var groups = 0
+    let format = recipe.format
     tensors = entries.map { entry in
       let tensor = QuantizedTensor(
-        offset: entry.offset, scaleOffset: groups, rows: entry.shape[0], columns: entry.shape[1])
+        offset: entry.offset, scaleOffset: groups, rows: entry.shape[0], columns: entry.shape[1],
+        format: format)
       groups += tensor.rows * tensor.groups
       return tensor
     }
@@ -95,7 +97,7 @@ package struct WeightQuantizer: Sendable {
         let (row, column) = index.quotientAndRemainder(dividingBy: tensor.columns)
         return Location(
           name: entry.name, row: row, column: column, place: tensor.offset + index,
-          scale: tensor.scaleOffset + row * tensor.groups + column / GroupAxis.groupSize)
+          scale: tensor.scalePlace(row: row, column: column))
       }
       index -= entry.count
     }

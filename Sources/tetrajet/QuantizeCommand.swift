@@ -13,7 +13,7 @@ enum FormatName: String, ExpressibleByArgument, CaseIterable {
   case mxfp4
   case e3m0
 
-  var format: ElementFormat { self == .mxfp4 ? .e2m1 : .e3m0 }
+  var format: BlockFormat { self == .mxfp4 ? .mxfp4 : .mxe3m0 }
 }
 
 struct QuantizeCommand: ParsableCommand {

@@ -90,15 +90,16 @@ static void check_product(void) {
 
   for (size_t first = 0; first < shape.groups;) {
     const size_t end = first < shape.split ? shape.split : shape.groups, groups = end - first;
-    tj_left_group *left_groups = guarded(groups * sizeof *left_groups);
-    tj_right_group *right_groups = guarded(panels * groups * sizeof *right_groups);
+    const size_t right_bytes = groups * table->right_group_bytes;
+    uint8_t *left_groups = guarded(groups * table->left_group_bytes);
+    uint8_t *right_groups = guarded(panels * right_bytes);
     const int32_t is_huge = CALL(expand_left, left.codes + first * BLOCK, left.scales + first * LANES, groups,
                                  shape.left_format, shape.right_format, left_groups);
     record_count("is_huge", (size_t)is_huge);
     for (size_t panel = 0; panel < panels; panel++) {
       const size_t block = panel * shape.groups + first;
       CALL(expand_right, right.codes + block * BLOCK, right.scales + block * LANES, groups,
-           shape.right_format, right_groups + panel * groups);
+           shape.right_format, right_groups + panel * right_bytes);
     }
     const tj_product product = {.c = c,
                                 .stride = stride,

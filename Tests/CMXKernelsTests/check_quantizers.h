@@ -36,33 +36,62 @@ static float *averages_of(const float *x) {
   return averages;
 }
 
+/// The rows from `first` on, `count` of them, of the matrix at hand.
+static tj_slice slice_of(const float *x, const float *ema, size_t first, size_t count) {
+  return (tj_slice){x + first * columns, ema ? ema + first * columns : NULL, count, columns, first};
+}
+
+static tj_sink into_packed(packed matrix, size_t length) {
+  return (tj_sink){
+      .kind = TJ_CODES, .codes = matrix.codes, .scales = matrix.scales, .groups = groups_of(length)};
+}
+
+enum { ALONG_ROWS, ALONG_COLUMNS };
+
+static size_t quantize(int axis, tj_slice slice, tj_sink sink) {
+  return axis == ALONG_ROWS ? CALL(quantize_rows, &slice, &quantizer, &sink)
+                            : CALL(quantize_columns, &slice, &quantizer, &sink);
+}
+
+/// Quantizes the matrix at hand in one call, or in two that meet at row `cut`.
+static size_t quantize_into(int axis, const float *x, const float *ema, tj_sink sink, size_t cut) {
+  size_t broken = quantize(axis, slice_of(x, ema, 0, cut), sink);
+  if (cut == rows) return broken;
+  if (sink.kind == TJ_VALUES) sink.values += cut * columns;
+  return broken + quantize(axis, slice_of(x, ema, cut, rows - cut), sink);
+}
+
+static void dequantize(packed source, int format, size_t first, float *values) {
+  const tj_packed slice = {source.codes, source.scales, format, rows - first, columns, first};
+  CALL(dequantize_rows, &slice, values);
+}
+
 static void check_quantize(void) {
   const size_t n = rows * columns, cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
   const float *x = filled(n, kind);
   const float *ema = quantizer.rounding == MOVING_AVERAGE ? averages_of(x) : NULL;
-  const float *ema_cut = ema ? ema + cut * columns : NULL;
   float *along_rows = NULL;
-  for (int axis = 0; axis < 2; axis++) {
-    float *out = guarded_floats(n), *in_place = copy_of(x, n);
+  for (int axis = ALONG_ROWS; axis <= ALONG_COLUMNS; axis++) {
+    tj_sink sink = {.kind = TJ_VALUES};
+    float *out = sink.values = guarded_floats(n), *in_place = copy_of(x, n);
     size_t broken, again;
-#define QUANTIZE(...) (axis == 0 ? CALL(quantize_rows, __VA_ARGS__) : CALL(quantize_columns, __VA_ARGS__))
-    broken = QUANTIZE(x, ema, out, rows, columns, 0, &quantizer);
+    broken = quantize_into(axis, x, ema, sink, rows);
     record_count("broken groups", broken);
     record_floats("out", out, n);
-    again = QUANTIZE(in_place, ema, in_place, rows, columns, 0, &quantizer);
+    sink.values = in_place;
+    again = quantize_into(axis, in_place, ema, sink, rows);
     expect_floats("in place", in_place, out, n);
     expect_count("broken groups in place", again, broken);
     if (cut < rows) {
-      float *sliced = guarded_floats(n);
-      again = QUANTIZE(x, ema, sliced, cut, columns, 0, &quantizer);
-      again +=
-          QUANTIZE(x + cut * columns, ema_cut, sliced + cut * columns, rows - cut, columns, cut, &quantizer);
+      float *sliced = sink.values = guarded_floats(n);
+      again = quantize_into(axis, x, ema, sink, cut);
       expect_floats("in slices", sliced, out, n);
       expect_count("broken groups in slices", again, broken);
     }
-    if (axis == 0) along_rows = out;
+    if (axis == ALONG_ROWS) along_rows = out;
     tj_losses losses = {0};
-    CALL(count_losses, x, ema, rows, columns, 0, axis, &quantizer, &losses);
+    again = quantize_into(axis, x, ema, (tj_sink){.kind = TJ_COUNTS, .losses = &losses}, rows);
+    expect_count("broken groups counted", again, broken);
     record_count("saturated", losses.saturated);
     size_t zeros = 0;
     for (size_t i = 0; i < n; i++) zeros += out[i] == 0 && x[i] != 0;
@@ -70,64 +99,64 @@ static void check_quantize(void) {
   }
 
   const packed by_rows = packed_matrix(rows, columns);
-  const size_t broken = CALL(pack_rows, x, ema, rows, columns, 0, &quantizer, by_rows.codes, by_rows.scales);
+  const size_t broken = quantize_into(ALONG_ROWS, x, ema, into_packed(by_rows, columns), rows);
   record_count("broken groups", broken);
   record_packed(by_rows);
   if (cut < rows) {
     const packed sliced = packed_matrix(rows, columns);
-    size_t again = CALL(pack_rows, x, ema, cut, columns, 0, &quantizer, sliced.codes, sliced.scales);
-    again += CALL(pack_rows, x + cut * columns, ema_cut, rows - cut, columns, cut, &quantizer, sliced.codes,
-                  sliced.scales);
+    const size_t again = quantize_into(ALONG_ROWS, x, ema, into_packed(sliced, columns), cut);
     expect_packed("in slices", sliced, by_rows);
     expect_count("broken groups in slices", again, broken);
   }
 
   float *values = guarded_floats(n);
-  CALL(unpack_rows, by_rows.codes, by_rows.scales, quantizer.format, rows, columns, 0, values);
+  dequantize(by_rows, quantizer.format, 0, values);
   record_floats("values", values, n);
   expect_floats("what quantize_rows gives", values, along_rows, n);
   if (rows > LANES) {
     float *slice = guarded_floats(n - LANES * columns);
-    CALL(unpack_rows, by_rows.codes, by_rows.scales, quantizer.format, rows - LANES, columns, LANES, slice);
+    dequantize(by_rows, quantizer.format, LANES, slice);
     expect_floats("in slices", slice, values + LANES * columns, n - LANES * columns);
   }
 
   const packed by_columns = packed_matrix(columns, rows);
-  record_count("broken groups", CALL(pack_columns, x, ema, rows, columns, 0, groups_of(rows), &quantizer,
-                                     by_columns.codes, by_columns.scales));
+  record_count("broken groups", quantize_into(ALONG_COLUMNS, x, ema, into_packed(by_columns, rows), rows));
   record_packed(by_columns);
   if (cut < rows) {
     const packed sliced = packed_matrix(columns, rows);
-    CALL(pack_columns, x, ema, cut, columns, 0, groups_of(rows), &quantizer, sliced.codes, sliced.scales);
-    CALL(pack_columns, x + cut * columns, ema_cut, rows - cut, columns, cut, groups_of(rows), &quantizer,
-         sliced.codes, sliced.scales);
+    quantize_into(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), cut);
     expect_packed("in slices", sliced, by_columns);
   }
 }
 
-static void check_repack(void) {
+/// Quantizes rows of the packed matrix again, along their columns.
+static size_t requantize(packed source, packed out, size_t first, size_t count) {
+  const tj_packed slice = {source.codes, source.scales, source_quantizer.format, count, columns, first};
+  const tj_sink sink = into_packed(out, rows);
+  return CALL(requantize_columns, &slice, &quantizer, &sink);
+}
+
+static void check_requantize(void) {
   const size_t n = rows * columns, cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
   const float *x = filled(n, kind);
   float *values = guarded_floats(n);
   const packed source = packed_matrix(rows, columns);
-  CALL(pack_rows, x, NULL, rows, columns, 0, &source_quantizer, source.codes, source.scales);
-  CALL(unpack_rows, source.codes, source.scales, source_quantizer.format, rows, columns, 0, values);
-  const packed repacked = packed_matrix(columns, rows), direct = packed_matrix(columns, rows);
-  const size_t expected_broken = CALL(pack_columns, values, NULL, rows, columns, 0, groups_of(rows),
-                                      &quantizer, direct.codes, direct.scales);
-  size_t broken = CALL(repack_columns, source.codes, source.scales, source_quantizer.format, rows, columns, 0,
-                       groups_of(rows), &quantizer, repacked.codes, repacked.scales);
+  const tj_slice slice = slice_of(x, NULL, 0, rows);
+  const tj_sink sink = into_packed(source, columns);
+  CALL(quantize_rows, &slice, &source_quantizer, &sink);
+  dequantize(source, source_quantizer.format, 0, values);
+  const packed again = packed_matrix(columns, rows), direct = packed_matrix(columns, rows);
+  const size_t expected = quantize_into(ALONG_COLUMNS, values, NULL, into_packed(direct, rows), rows);
+  const size_t broken = requantize(source, again, 0, rows);
   record_count("broken groups", broken);
-  record_packed(repacked);
-  expect_packed("what pack_columns makes of the values", repacked, direct);
-  expect_count("broken groups", broken, expected_broken);
+  record_packed(again);
+  expect_packed("what quantize_columns makes of the values", again, direct);
+  expect_count("broken groups", broken, expected);
   if (cut < rows) {
     const packed sliced = packed_matrix(columns, rows);
-    CALL(repack_columns, source.codes, source.scales, source_quantizer.format, cut, columns, 0,
-         groups_of(rows), &quantizer, sliced.codes, sliced.scales);
-    CALL(repack_columns, source.codes, source.scales, source_quantizer.format, rows - cut, columns, cut,
-         groups_of(rows), &quantizer, sliced.codes, sliced.scales);
-    expect_packed("in slices", sliced, repacked);
+    requantize(source, sliced, 0, cut);
+    requantize(source, sliced, cut, rows - cut);
+    expect_packed("in slices", sliced, again);
   }
 }
 
@@ -137,7 +166,6 @@ static tj_quantizer make_quantizer(int format, int rounding, int rule) {
                                                      {0, 0, 0x3fffff, 0x7fffff, 0x680000}};
   return (tj_quantizer){.format = format,
                         .rounding = rounding,
-                        .maximum_exponent = format == E2M1 ? 2 : 4,
                         .fraction_threshold = thresholds[format][rule],
                         .key = {0x12345678, 0x9abcdef0},
                         .stream = {(uint32_t)rule, 0xfedcba98}};
@@ -160,7 +188,7 @@ static void check_quantizers(void) {
             run_on_every_table(check_quantize);
             if (rounding == MOVING_AVERAGE) continue; // packed matrices have no averages
             source_quantizer = make_quantizer((format + rule) % FORMATS, NEAREST_EVEN, rule);
-            run_on_every_table(check_repack);
+            run_on_every_table(check_requantize);
           }
 }
 

@@ -22,7 +22,7 @@ struct KernelTests {
         let ema = zip(values, random.normals(rows * columns)).map { $0 + 0.05 * $1 * $0 }
         let x = Owned(values, rows: rows, columns: columns)
         let averages = Owned(ema, rows: rows, columns: columns)
-        for format in ElementFormat.allCases {
+        for format in BlockFormat.allCases {
           for rule in ScaleRule.allCases {
             for rounding in Rounding.allCases {
               for axis in GroupAxis.allCases {
@@ -33,10 +33,11 @@ struct KernelTests {
                   randomBits: { stream.roundingBits(row: $0, column: $1) }
                 ).values
                 let out = Owned(rows: rows, columns: columns)
-                let broken = kernels.fakeQuantize(
-                  x.matrix, ema: averages.buffer.base, into: out.matrix, firstRow: 0, axis: axis,
-                  QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding),
-                  random: stream)
+                let broken = kernels.round(
+                  QuantizerSlice(
+                    x.matrix, averages: averages.matrix, firstRow: 0, axis: axis,
+                    QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding),
+                    random: stream), into: out.matrix)
                 #expect(broken == 0)
                 #expect(
                   out.values.map(\.bitPattern) == expected.map(\.bitPattern),
@@ -50,6 +51,14 @@ struct KernelTests {
   }
 
   @Test(
+    "every format that recipes name has a row in the kernels' table, with its magnitudes",
+    arguments: BlockFormat.allCases)
+  func rows(format: BlockFormat) {
+    let steps = format.elements.magnitudes.map { UInt8($0 / format.elements.magnitudes[1]) }
+    #expect(format.kernelSteps == steps)
+  }
+
+  @Test(
     "a group with a NaN or an infinity becomes NaN and is counted",
     arguments: Kernels.available.map(\.name))
   func broken(name: String) throws {
@@ -60,9 +69,10 @@ struct KernelTests {
     let x = Owned(values, rows: 64, columns: 50)
     for axis in GroupAxis.allCases {
       let out = Owned(rows: 64, columns: 50)
-      let count = kernels.fakeQuantize(
-        x.matrix, into: out.matrix, firstRow: 0, axis: axis, QuantizerRecipe(),
-        random: RandomStream(seed: 0, purpose: .q1))
+      let count = kernels.round(
+        QuantizerSlice(
+          x.matrix, firstRow: 0, axis: axis, QuantizerRecipe(),
+          random: RandomStream(seed: 0, purpose: .q1)), into: out.matrix)
       #expect(count == 2)
       let expected = Quantizer(axis: axis).quantize(values, rows: 64, columns: 50).values
       #expect(zip(out.values, expected).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
@@ -76,8 +86,9 @@ struct KernelTests {
     let quantizer = QuantizerRecipe(rounding: .stochastic)
     let stream = RandomStream(seed: 3, purpose: .q5)
     let whole = Owned(rows: 1000, columns: 48)
-    _ = cpu.kernels.fakeQuantize(
-      x.matrix, into: whole.matrix, firstRow: 0, axis: axis, quantizer, random: stream)
+    _ = cpu.kernels.round(
+      QuantizerSlice(x.matrix, firstRow: 0, axis: axis, quantizer, random: stream),
+      into: whole.matrix)
     let sliced = Owned(rows: 1000, columns: 48)
     let broken = cpu.round(
       x.matrix, averages: nil, into: sliced.matrix, axis: axis, quantizer, random: stream)

@@ -38,8 +38,8 @@ struct PackedMatrixTests {
 
   @Test(
     "in codes and scales, for every scale rule, rounding and axis, on ragged shapes and extreme values",
-    arguments: ElementFormat.allCases)
-  func matchesOracle(format: ElementFormat) {
+    arguments: BlockFormat.allCases)
+  func matchesOracle(format: BlockFormat) {
     var random = TestRandom(seed: 80)
     for (rows, columns) in Self.shapes {
       for values in [random.normals(rows * columns), random.extremes(rows * columns)] {
@@ -69,8 +69,8 @@ struct PackedMatrixTests {
 
   @Test(
     "a group with a NaN or an infinity gets scale byte 255 and codes 0, and is counted",
-    arguments: GroupAxis.allCases, ElementFormat.allCases)
-  func broken(axis: GroupAxis, format: ElementFormat) {
+    arguments: GroupAxis.allCases, BlockFormat.allCases)
+  func broken(axis: GroupAxis, format: BlockFormat) {
     for (rows, columns) in [(64, 50), (33, 47)] {
       var values = [Float](repeating: 1, count: rows * columns)
       values[33] = .nan
@@ -121,8 +121,8 @@ struct PackedMatrixTests {
 
   @Test(
     "requantized along columns they are what the oracle makes of the oracle's values",
-    arguments: ElementFormat.allCases, ElementFormat.allCases)
-  func requantized(from source: ElementFormat, to format: ElementFormat) {
+    arguments: BlockFormat.allCases, BlockFormat.allCases)
+  func requantized(from source: BlockFormat, to format: BlockFormat) {
     var random = TestRandom(seed: 82)
     // Scales at both ends and NaN; products with code 7 of byte 254 are infinite.
     let wild: [UInt8] = [0, 1, 2, 100, 126, 127, 128, 252, 253, 254, 255]
@@ -190,8 +190,8 @@ struct PackedMatrixTests {
 struct PackedMatrixLayoutTests {
   @Test(
     "give back the codes and scales they were made of", arguments: GroupAxis.allCases,
-    ElementFormat.allCases)
-  func roundTrip(axis: GroupAxis, format: ElementFormat) {
+    BlockFormat.allCases)
+  func roundTrip(axis: GroupAxis, format: BlockFormat) {
     var random = TestRandom(seed: 83)
     for (rows, columns) in PackedMatrixTests.shapes {
       var quantized = random.quantizedMatrix(
@@ -208,7 +208,7 @@ struct PackedMatrixLayoutTests {
   func unpacked(name: String) throws {
     let cpu = try #require(CPU.named(name))
     var random = TestRandom(seed: 84)
-    for format in ElementFormat.allCases {
+    for format in BlockFormat.allCases {
       for (rows, columns) in PackedMatrixTests.shapes {
         let quantized = random.quantizedMatrix(
           format, rows: rows, columns: columns, scales: Array(0...255))

@@ -44,8 +44,8 @@ struct PackedProductTests {
     (64, 197, 16), (197, 64, 31), (100, 100, 100), (197, 197, 33), (33, 64, 385), (64, 33, 197),
     (16, 31, 800), (31, 100, 385), (1, 64, 800), (197, 16, 64), (100, 197, 31), (3, 49, 384),
   ]
-  static let formats = ElementFormat.allCases.flatMap { a in
-    ElementFormat.allCases.map { (a, $0) }
+  static let formats = BlockFormat.allCases.flatMap { a in
+    BlockFormat.allCases.map { (a, $0) }
   }
 
   @Test(
@@ -89,7 +89,7 @@ struct PackedProductTests {
   func largestCodes() {
     for (left, right) in Self.formats {
       for (codeA, codeB) in [(UInt8(7), UInt8(7)), (15, 7), (7, 15), (15, 15)] {
-        func matrix(_ format: ElementFormat, _ code: UInt8, rows: Int) -> QuantizedMatrix {
+        func matrix(_ format: BlockFormat, _ code: UInt8, rows: Int) -> QuantizedMatrix {
           QuantizedMatrix(
             format: format, axis: .rows, rows: rows, columns: 64,
             codes: Array(repeating: code, count: rows * 64),
@@ -115,9 +115,9 @@ struct PackedProductTests {
     let arena = Arena(chunkCount: 1 << 12)
     for (m, n, k) in [(33, 50, 70), (100, 197, 385), (16, 48, 800)] {
       let scales = ScaleRange.wild.bytes
-      let a = random.quantizedMatrix(.e2m1, rows: m, columns: k, scales: Array(120...134))
-      let b = random.quantizedMatrix(.e2m1, rows: n, columns: k, scales: Array(120...134))
-      let wild = random.quantizedMatrix(.e3m0, rows: n, columns: k, scales: scales.right)
+      let a = random.quantizedMatrix(.mxfp4, rows: m, columns: k, scales: Array(120...134))
+      let b = random.quantizedMatrix(.mxfp4, rows: n, columns: k, scales: Array(120...134))
+      let wild = random.quantizedMatrix(.mxe3m0, rows: n, columns: k, scales: scales.right)
       let bias = Owned(random.normals(n), rows: 1, columns: n)
       for right in [b, wild] {
         let reference = referenceProduct(a, right)

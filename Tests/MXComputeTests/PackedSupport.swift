@@ -10,9 +10,9 @@ extension MXMatrix {
 extension TestRandom {
   /// A matrix of random codes, with scale bytes drawn from `scales`, along rows.
   mutating func quantizedMatrix(
-    _ format: ElementFormat, rows: Int, columns: Int, scales: [UInt8]
+    _ format: BlockFormat, rows: Int, columns: Int, scales: [UInt8]
   ) -> QuantizedMatrix {
-    let shape = GroupAxis.rows.scaleShape(rows: rows, columns: columns)
+    let shape = format.scaleShape(rows: rows, columns: columns, along: .rows)
     return QuantizedMatrix(
       format: format, axis: .rows, rows: rows, columns: columns,
       codes: (0..<rows * columns).map { _ in UInt8(integer(below: 16)) },

@@ -52,7 +52,7 @@ private struct Trial {
       x.elements[5] = 0
       let averages = normals(rows, columns, seed: 2)
       let random = RandomStream(seed: 7, purpose: .q3, step: 2, layer: 5)
-      for format in ElementFormat.allCases {
+      for format in BlockFormat.allCases {
         for rule in [ScaleRule.truncationFree, .floor] {
           for rounding in Rounding.allCases {
             let recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)

@@ -2,12 +2,28 @@ import MXFormats
 import TestSupport
 import Testing
 
+let elementFormats: [ElementFormat] = [.e2m1, .e3m0]
+
 @Suite("Elements, tested whole")
 struct ElementTests {
+  @Test("the magnitudes, their largest and their smallest step are those of the definition")
+  func tables() {
+    #expect(ElementFormat.e2m1.magnitudes == [0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    #expect(ElementFormat.e3m0.magnitudes == [0, 0.25, 0.5, 1, 2, 4, 8, 16])
+    for (format, maximum, exponent, step) in [
+      (ElementFormat.e2m1, Float(6), 2, -1), (.e3m0, 16, 4, -2),
+    ] {
+      #expect(format.maximum == maximum && format.maximumExponent == exponent)
+      #expect(format.stepExponent == step)
+    }
+    #expect(elementFormats.map(\.description) == ["e2m1", "e3m0"])
+    #expect(BlockFormat.allCases.map(\.elements) == elementFormats)
+  }
+
   @Test(
     "every code times every scale byte has the value of the specification",
-    arguments: ElementFormat.allCases)
-  func values(format: ElementFormat) {
+    arguments: BlockFormat.allCases)
+  func values(format: BlockFormat) {
     for byte in UInt8.min...UInt8.max {
       for code in UInt8(0)..<16 {
         let value = QuantizedMatrix(
@@ -20,7 +36,7 @@ struct ElementTests {
         // In double precision nothing rounds, overflows or underflows; single precision may overflow.
         var expected = 1.0
         for _ in 0..<abs(Int(byte) - 127) { expected *= byte > 127 ? 2 : 0.5 }
-        expected *= Double(format.magnitudes[Int(code & 7)])
+        expected *= Double(format.elements.magnitudes[Int(code & 7)])
         #expect(value.magnitude == Float(expected), "code \(code), byte \(byte)")
         #expect(value.sign == (code & 8 == 0 ? .plus : .minus))
       }
@@ -29,7 +45,7 @@ struct ElementTests {
 
   @Test(
     "every value of the format is quantized to itself by every rounding",
-    arguments: ElementFormat.allCases)
+    arguments: elementFormats)
   func fixedPoints(format: ElementFormat) {
     for (code, magnitude) in format.magnitudes.enumerated() {
       let decisions: [RoundingDecision] = [
@@ -43,7 +59,7 @@ struct ElementTests {
 
   @Test(
     "every midpoint and its two neighbouring floats round as they must",
-    arguments: ElementFormat.allCases)
+    arguments: elementFormats)
   func midpoints(format: ElementFormat) {
     for lower in 0..<7 {
       let midpoint = (format.magnitudes[lower] + format.magnitudes[lower + 1]) / 2
@@ -58,7 +74,7 @@ struct ElementTests {
     }
   }
 
-  @Test("values above the maximum saturate under every rounding", arguments: ElementFormat.allCases)
+  @Test("values above the maximum saturate under every rounding", arguments: elementFormats)
   func saturation(format: ElementFormat) {
     for y in [format.maximum, format.maximum.nextUp, 4 * format.maximum, .infinity] {
       for decision in [RoundingDecision.nearestEven, .nearestAway, .stochastic(65535), .ema(0)] {

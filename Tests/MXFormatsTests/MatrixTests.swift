@@ -43,7 +43,7 @@ struct MatrixTests {
     let x = random.normals(64 * 96)
     let matrix = Quantizer().quantize(x, rows: 64, columns: 96)
     for (index, value) in matrix.values.enumerated() {
-      let scale = matrix.scale(row: index / 96, column: index % 96).value
+      let scale = matrix.scale(row: index / 96, column: index % 96)
       // The widest gap is 2, between 4 and 6.
       #expect((value - x[index]).magnitude <= scale)
     }
@@ -60,7 +60,7 @@ struct MatrixTests {
       let packed = PackedMatrix(packing: matrix)
       #expect(packed.blocks.count == other * ((length + 31) / 32) * 16)
       #expect(
-        packed.unpacked(format: .e2m1, axis: axis, rows: rows, columns: columns) == matrix)
+        packed.unpacked(axis: axis, rows: rows, columns: columns) == matrix)
     }
   }
 
@@ -76,8 +76,8 @@ struct MatrixTests {
 
   @Test(
     "the reference product is the product of the values, to the rounding of its sums",
-    arguments: ElementFormat.allCases, ElementFormat.allCases)
-  func product(left: ElementFormat, right: ElementFormat) {
+    arguments: BlockFormat.allCases, BlockFormat.allCases)
+  func product(left: BlockFormat, right: BlockFormat) {
     var random = TestRandom(seed: 3)
     let (m, n, k) = (5, 7, 77)
     let a = Quantizer(format: left).quantize(random.normals(m * k), rows: m, columns: k)
@@ -94,12 +94,12 @@ struct MatrixTests {
 
   @Test(
     "the reference product is exact where every sum is a float",
-    arguments: ElementFormat.allCases, ElementFormat.allCases)
-  func exactProduct(left: ElementFormat, right: ElementFormat) {
+    arguments: BlockFormat.allCases, BlockFormat.allCases)
+  func exactProduct(left: BlockFormat, right: BlockFormat) {
     var random = TestRandom(seed: 4)
     let (m, n, k) = (6, 9, 70)
     // Terms are multiples of 2⁻⁴ up to 2⁸, times 1 or 2 for each scale: sums of 70 need 21 bits.
-    func matrix(_ format: ElementFormat, _ rows: Int) -> QuantizedMatrix {
+    func matrix(_ format: BlockFormat, _ rows: Int) -> QuantizedMatrix {
       QuantizedMatrix(
         format: format, axis: .rows, rows: rows, columns: k,
         codes: (0..<rows * k).map { _ in UInt8(random.integer(below: 16)) },

@@ -32,7 +32,7 @@ struct ScaleTests {
     }
   }
 
-  @Test("zero, subnormals, infinity and NaN", arguments: ScaleRule.allCases, ElementFormat.allCases)
+  @Test("zero, subnormals, infinity and NaN", arguments: ScaleRule.allCases, elementFormats)
   func edges(rule: ScaleRule, format: ElementFormat) {
     #expect(rule.scale(maximum: 0, format: format).byte == 0)
     #expect(rule.scale(maximum: .leastNonzeroMagnitude, format: format).byte == 0)

@@ -116,7 +116,7 @@ struct MeasureTests {
   @Test("the distribution of latent weights reaches as far as a format's largest magnitude may")
   func latentRange() {
     var recipe = LinearRecipe.tetrajet
-    recipe[.q2] = QuantizerRecipe(format: .e3m0, scaleRule: .floor)
+    recipe[.q2] = QuantizerRecipe(format: .mxe3m0, scaleRule: .floor)
     // Against a scale of 1, 31 lies at the end of E3M0's range and far outside of E2M1's.
     var values = [Float](repeating: 0, count: 32)
     (values[0], values[1]) = (31, 12)

@@ -40,7 +40,7 @@ struct RecipeTests {
         q6: {reads_quantized: true}
       """)
     #expect(recipe.model.width == 192 && recipe.model.dropPath == 0.1)
-    #expect(recipe.linear[.q5] == nil && recipe.linear[.q3]?.format == .e3m0)
+    #expect(recipe.linear[.q5] == nil && recipe.linear[.q3]?.format == .mxe3m0)
     #expect(recipe.linear.q6ReadsQuantized && !recipe.linear.q4ReadsQuantized)
     #expect(try Self.recipe(recipe.yaml) == recipe)
     #expect(try Self.recipe(Recipe.digits.yaml) == .digits)

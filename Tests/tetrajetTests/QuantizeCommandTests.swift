@@ -153,5 +153,5 @@ struct QuantizeCommandTests {
 
 extension SafetensorsFile {
   /// The format that a quantized file names.
-  fileprivate var format: ElementFormat? { metadata["element_format"].flatMap(ElementFormat.init) }
+  fileprivate var format: BlockFormat? { metadata["element_format"].flatMap(BlockFormat.init) }
 }

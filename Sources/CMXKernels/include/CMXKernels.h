@@ -1,4 +1,4 @@
-// SIMD kernels, one table of them an instruction set. See kernels.c for how one is chosen.
+// SIMD kernels, one table of them an instruction set. isa/list.c names them.
 //
 // Every kernel gives the same bits on every instruction set: vectors are 16 lanes wide whatever the
 // hardware, reductions run over those 16 lanes in one fixed tree, and no multiplication is fused with an
@@ -10,16 +10,64 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// How a matrix is quantized. The scale of a group whose largest magnitude has biased exponent E and
-/// 23-bit fraction F is the byte max(0, E - maximum_exponent + (F > fraction_threshold)).
+/// A number format: groups of 4-bit elements, a sign and three bits of magnitude, under one scale byte (E8M0).
 typedef struct {
-  int32_t format;             // 0 E2M1, 1 E3M0
+  int32_t exponent_bits, mantissa_bits; // of an element
+  int32_t bias;                         // of its exponent
+  int32_t group;                        // elements of a group
+  uint8_t steps[8];                     // the magnitudes of the codes, in units of the smallest
+} tj_format;
+
+/// How a matrix is quantized. The scale of a group whose largest magnitude has biased exponent E and
+/// 23-bit fraction F is the byte max(0, E - emax + (F > fraction_threshold)), with emax the exponent of the
+/// format's largest magnitude.
+typedef struct {
+  int32_t format;             // index of the format
   int32_t rounding;           // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
-  int32_t maximum_exponent;   // emax of the format
   int32_t fraction_threshold; // the scale rule; 0x7fffff: never above
   uint32_t key[2];            // Philox key
   uint32_t stream[2];         // Philox counter words 2 and 3
 } tj_quantizer;
+
+/// Some rows of a matrix that a quantizer reads.
+typedef struct {
+  const float *x;
+  const float *ema; // moving averages of x, for rounding 3; null for none
+  size_t rows, columns;
+  size_t
+      first_row; // their first row's number in the whole matrix, for the random bits and for a packed matrix: a
+                 // multiple of 16, of 32 for groups along columns (of 8 where the sink is no packed matrix)
+} tj_slice;
+
+/// What a quantizer loses.
+typedef struct {
+  size_t saturated;   // elements above the largest magnitude of their group's grid
+  size_t underflowed; // elements other than zero that become zero
+} tj_losses;
+
+/// What becomes of the numbers of a slice.
+typedef enum {
+  TJ_VALUES, // their quantized values, NaN in a broken group
+  TJ_CODES,  // codes and scales in a packed matrix; a broken group has scale byte 255 and codes 0
+  TJ_COUNTS, // what is lost, added up; a broken group loses nothing
+} tj_sink_kind;
+
+/// Where it goes.
+typedef struct {
+  tj_sink_kind kind;
+  float *values;           // in the layout of x, and may be x
+  uint8_t *codes, *scales; // of the whole packed matrix
+  size_t groups;           // of one of its panels
+  tj_losses *losses;
+} tj_sink;
+
+/// Some rows of a matrix that is packed along its rows.
+typedef struct {
+  const uint8_t *codes, *scales; // of the whole matrix
+  int32_t format;
+  size_t rows, columns;
+  size_t first_row; // the number of their first row there, a multiple of 16
+} tj_packed;
 
 /// One head of attention.
 typedef struct {
@@ -65,30 +113,11 @@ typedef struct {
   uint64_t flips;               // elements whose q has changed
 } tj_movement;
 
-/// What a quantizer loses.
-typedef struct {
-  size_t saturated;   // elements above the largest magnitude of their group's grid
-  size_t underflowed; // elements other than zero that become zero
-} tj_losses;
-
 // Packed matrices. Lanes are what the groups lie along: rows, or columns. Sixteen neighbouring lanes are a
 // panel; a panel holds, group by group, blocks of 256 bytes of codes, and apart from them 16 scale bytes a
 // block. Byte 64 t + 4 l + b of a block holds element 8 t + b of lane l's group in its low nibble and element
 // 8 t + 4 + b in its high nibble. Lanes beyond the matrix have code 0 and scale byte 0, elements beyond it
 // code 0. The layout is the same for every instruction set, and for either side of a product.
-
-/// One group of a panel as the left operand: signed bytes in units of the format's smallest step.
-typedef struct {
-  int8_t codes[8][16][4]; // [element / 4][lane][element % 4]
-  int32_t start[16];      // what the integer sum of a lane starts with
-  float unit[16];         // what is then taken off, or multiplied with where the panel is huge; see gemm.h
-} tj_left_group;
-
-/// One group of a panel as the right operand: bytes, signed or with an offset, and scales in units.
-typedef struct {
-  uint8_t codes[8][16][4];
-  float unit[16];
-} tj_right_group;
 
 /// Where the product of a left panel with neighbouring right panels goes.
 typedef struct {
@@ -105,45 +134,28 @@ typedef struct {
 typedef struct {
   const char *name;
 
-  /// Quantizes rows x columns numbers whose groups lie along rows into the panels of a packed matrix;
-  /// `first_row`, a multiple of 16, is the row's number there. Returns the number of groups that hold a
-  /// NaN or an infinity (scale byte 255, codes 0). ema may be null but for rounding 3.
-  size_t (*pack_rows)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
-                      const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales);
-  /// The same with groups along columns; `first_row` is a multiple of 32, and the packed matrix has
-  /// `groups` groups a panel.
-  size_t (*pack_columns)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
-                         size_t groups, const tj_quantizer *quantizer, uint8_t *codes, uint8_t *scales);
-  /// Quantizes rows first_row ... first_row + rows of a matrix packed along its rows again, along its
-  /// columns: what pack_columns makes of its values.
-  size_t (*repack_columns)(const uint8_t *codes, const uint8_t *scales, int32_t source_format, size_t rows,
-                           size_t columns, size_t first_row, size_t groups, const tj_quantizer *quantizer,
-                           uint8_t *out_codes, uint8_t *out_scales);
-  /// The values of those rows of a matrix packed along its rows.
-  void (*unpack_rows)(const uint8_t *codes, const uint8_t *scales, int32_t format, size_t rows,
-                      size_t columns, size_t first_row, float *values);
+  /// Quantizes rows whose groups lie along them. Returns the number of broken groups: those with a NaN or an infinity.
+  size_t (*quantize_rows)(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink);
+  /// The same with groups along columns.
+  size_t (*quantize_columns)(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink);
+  /// Quantizes rows of a packed matrix again, along their columns and into codes: what quantize_columns makes of their
+  /// values. Their first row is a multiple of 32.
+  size_t (*requantize_columns)(const tj_packed *source, const tj_quantizer *quantizer, const tj_sink *sink);
+  /// The values of rows of a packed matrix.
+  void (*dequantize_rows)(const tj_packed *source, float *values);
 
-  /// Prepares `groups` groups of one panel for `multiply`. Returns whether it is huge (see gemm.h).
+  /// Bytes of one group of a panel as the left and as the right operand of a product. What they hold is the instruction
+  /// set's own.
+  size_t left_group_bytes, right_group_bytes;
+  /// Prepares `groups` groups of one panel for `multiply`. Returns whether it is huge (see product.h).
   int32_t (*expand_left)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
-                         int32_t right_format, tj_left_group *out);
-  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
-                       tj_right_group *out);
+                         int32_t right_format, void *out);
+  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format, void *out);
   /// c = left right^T over `groups` groups; right panels follow each other `groups` groups apart.
-  void (*multiply)(const tj_left_group *left, const tj_right_group *right, size_t groups,
-                   const tj_product *product);
+  void (*multiply)(const void *left, const void *right, size_t groups, const tj_product *product);
   /// The dot products of the tile's instructions alone, on registers: how many operations (a
   /// multiplication or an addition each) were done. To be timed.
   double (*dot_product_peak)(size_t iterations);
-
-  /// out = quantize(x), de-quantized, groups of 32 along a row. x, ema, out are `rows` x `columns`;
-  /// `first_row`, a multiple of 8, is the row's number in the whole matrix, for the random bits. Returns
-  /// the number of groups that hold a NaN or an infinity (their output is NaN). ema may be null but for
-  /// rounding 3. out may be x.
-  size_t (*quantize_rows)(const float *x, const float *ema, float *out, size_t rows, size_t columns,
-                          size_t first_row, const tj_quantizer *quantizer);
-  /// The same with groups along a column; `first_row` is a multiple of 32.
-  size_t (*quantize_columns)(const float *x, const float *ema, float *out, size_t rows, size_t columns,
-                             size_t first_row, const tj_quantizer *quantizer);
 
   /// y = x * Phi(x), elementwise, n elements.
   void (*gelu)(const float *x, float *y, size_t n);
@@ -188,11 +200,10 @@ typedef struct {
   /// Takes one step of n weights into account.
   void (*track_movement)(const float *w, const float *q, const tj_track *track, tj_movement *movement,
                          size_t n);
-  /// Adds up what a quantizer loses of rows x columns numbers; broken groups lose nothing. Arguments as those of
-  /// quantize_rows and quantize_columns.
-  void (*count_losses)(const float *x, const float *ema, size_t rows, size_t columns, size_t first_row,
-                       int32_t along_columns, const tj_quantizer *quantizer, tj_losses *losses);
 } tj_kernels;
+
+/// The formats that the kernels know, by index; null from the first index beyond them.
+const tj_format *tj_format_at(size_t index);
 
 /// 1 where the compiler optimized the kernels, 0 in a debug build.
 int tj_is_optimized(void);

@@ -89,9 +89,10 @@ extension CPU {
     let saturated = Atomic<Int>(0)
     let underflowed = Atomic<Int>(0)
     forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
-      let lost = kernels.countLosses(
-        x.rows(rows), ema: averages?.row(rows.lowerBound), firstRow: rows.lowerBound, axis: axis,
-        quantizer.without(averages), random: random)
+      let lost = kernels.losses(
+        QuantizerSlice(
+          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
+          quantizer.without(averages), random: random))
       saturated.add(lost.saturated, ordering: .relaxed)
       underflowed.add(lost.underflowed, ordering: .relaxed)
     }
@@ -117,7 +118,7 @@ extension CPU {
   /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups in either
   /// direction, enough of them to be worth a hand-over to a thread.
   static func quantizerRows(columns: Int) -> Int {
-    let group = GroupAxis.groupSize
+    let group = BlockFormat.longestGroup
     return group * max(1, elementsPerSlice / (group * max(columns, 1)))
   }
 
@@ -137,9 +138,10 @@ extension CPU {
     _ quantizer: QuantizerRecipe, random: RandomStream
   ) -> Int {
     countBroken(x.rows, columns: x.columns) { rows in
-      kernels.fakeQuantize(
-        x.rows(rows), ema: averages?.row(rows.lowerBound), into: out.rows(rows),
-        firstRow: rows.lowerBound, axis: axis, quantizer.without(averages), random: random)
+      kernels.round(
+        QuantizerSlice(
+          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
+          quantizer.without(averages), random: random), into: out.rows(rows))
     }
   }
 }

@@ -89,7 +89,7 @@ extension CPU {
     for column in 0..<tensor.columns {
       let place = tensor.offset + row * tensor.columns + column
       guard held[place].isNaN else { continue }
-      let group = tensor.scaleOffset + row * tensor.groups + column / GroupAxis.groupSize
+      let group = tensor.scalePlace(row: row, column: column)
       let (value, before) = (state.values.base[place], state.valuesBefore.base[place])
       var oscillation: Float = 0
       if value != before {
@@ -142,16 +142,17 @@ extension CPU {
   }
 
   package func confidence(_ x: FloatMatrix, _ quantizer: QuantizerRecipe) -> ConfidenceCounts {
-    let grid = ConfidenceGrid(quantizer.format)
+    let format = quantizer.format
+    let grid = ConfidenceGrid(format.elements)
     var counts = ConfidenceCounts()
     if isDry { return counts }
     for row in 0..<x.rows {
       let line = x.row(row)
-      for start in stride(from: 0, to: x.columns, by: GroupAxis.groupSize) {
+      for start in stride(from: 0, to: x.columns, by: format.groupSize) {
         let group = UnsafeBufferPointer(
-          start: line + start, count: min(GroupAxis.groupSize, x.columns - start))
+          start: line + start, count: min(format.groupSize, x.columns - start))
         let maximum = group.reduce(Float(0)) { max($0, $1.magnitude) }
-        let scale = quantizer.scaleRule.scale(maximum: maximum, format: quantizer.format)
+        let scale = quantizer.scaleRule.scale(maximum: maximum, format: format.elements)
         if scale.isNaN { continue }
         let reciprocal = scale.reciprocal
         for value in group {

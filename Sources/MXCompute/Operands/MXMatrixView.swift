@@ -4,7 +4,7 @@ import MXRuntime
 /// A view on a matrix of 4-bit codes with an E8M0 scale a group, laid out for the product's tiles.
 ///
 /// A lane is what the groups lie along: a row of the original matrix, or a column. Sixteen neighbouring
-/// lanes are a panel. A panel holds a block of 256 bytes of codes a group, and apart from them 16 scale
+/// lanes are a panel. A panel holds a block of codes a group (256 bytes for groups of 32), and apart from them 16 scale
 /// bytes a group; within a block, byte 64·t + 4·l + b holds element 8·t + b of lane l's group in its low
 /// nibble and element 8·t + 4 + b in its high nibble. The layout is the same on every instruction set and for
 /// either side of a product. Lanes and elements beyond the matrix have code 0 (lanes also scale byte 0).
@@ -13,10 +13,8 @@ import MXRuntime
 public struct MXMatrixView: BitwiseCopyable {
   /// Lanes of a panel.
   static let panelLanes = 16
-  /// Bytes of a block of codes: a panel's lanes times a group's elements, two a byte.
-  static let blockBytes = panelLanes * GroupAxis.groupSize / 2
 
-  /// ⌈lanes/16⌉ × groups × 256 bytes.
+  /// ⌈lanes/16⌉ × groups × `blockBytes` bytes.
   package let codes: UnsafeMutablePointer<UInt8>
   /// ⌈lanes/16⌉ × groups × 16 bytes.
   package let scales: UnsafeMutablePointer<UInt8>
@@ -24,31 +22,33 @@ public struct MXMatrixView: BitwiseCopyable {
   public let lanes: Int
   /// Elements of a lane: the extent of the contraction.
   public let length: Int
-  /// The format of the codes.
-  public let format: ElementFormat
+  /// The format of codes, groups and scales.
+  public let format: BlockFormat
 
   /// Panels of 16 lanes, the last one filled up with zeros.
   var panels: Int { Self.panels(lanes) }
   /// Groups of a lane, the last one filled up with zeros.
-  package var groups: Int { Self.groups(length) }
+  package var groups: Int { format.groups(length) }
+  /// Bytes of a block of codes.
+  var blockBytes: Int { Self.blockBytes(format) }
 
   static func panels(_ lanes: Int) -> Int { (lanes + panelLanes - 1) / panelLanes }
-  static func groups(_ length: Int) -> Int {
-    (length + GroupAxis.groupSize - 1) / GroupAxis.groupSize
+  /// A panel's lanes times a group's elements, two a byte.
+  private static func blockBytes(_ format: BlockFormat) -> Int {
+    panelLanes * format.groupSize / 2
   }
 
   /// Bytes of codes and scales together.
-  package static func byteCount(lanes: Int, length: Int) -> Int {
-    panels(lanes) * groups(length) * (blockBytes + panelLanes)
+  package static func byteCount(lanes: Int, length: Int, format: BlockFormat) -> Int {
+    panels(lanes) * format.groups(length) * (blockBytes(format) + panelLanes)
   }
 
   /// Where an element's code lies: its byte among the codes, and its first bit there.
   func place(lane: Int, element: Int) -> (byte: Int, shift: UInt8) {
-    let size = GroupAxis.groupSize
-    let block = lane / Self.panelLanes * groups + element / size
-    let inGroup = element % size
+    let block = lane / Self.panelLanes * groups + element / format.groupSize
+    let inGroup = element % format.groupSize
     let byte =
-      block * Self.blockBytes + inGroup / 8 * 64 + lane % Self.panelLanes * 4 + inGroup % 4
+      block * blockBytes + inGroup / 8 * 64 + lane % Self.panelLanes * 4 + inGroup % 4
     return (byte, inGroup % 8 < 4 ? 0 : 4)
   }
 
@@ -58,9 +58,10 @@ public struct MXMatrixView: BitwiseCopyable {
   }
 
   /// A view on `byteCount` bytes: all codes, then all scales.
-  init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: ElementFormat) {
+  init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: BlockFormat) {
+    precondition(format.outerScale == .none, "no place for an outer scale: \(format.rawValue)")
     codes = base
-    scales = base + Self.panels(lanes) * Self.groups(length) * Self.blockBytes
+    scales = base + Self.panels(lanes) * format.groups(length) * Self.blockBytes(format)
     self.lanes = lanes
     self.length = length
     self.format = format
@@ -71,7 +72,7 @@ extension MXMatrixView {
   /// Writes codes and scales that are laid out plainly; the rest becomes zeros.
   package func write(_ matrix: QuantizedMatrix) {
     codes.update(
-      repeating: 0, count: Self.byteCount(lanes: lanes, length: length))
+      repeating: 0, count: Self.byteCount(lanes: lanes, length: length, format: format))
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     for lane in 0..<lanes {
       for element in 0..<length {
@@ -107,10 +108,10 @@ extension Arena {
   /// A packed matrix of undefined contents for `rows` × `columns` numbers whose groups lie along `axis`, valid
   /// until the arena is released to an earlier mark.
   package func packed(
-    rows: Int, columns: Int, axis: GroupAxis, format: ElementFormat
+    rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat
   ) -> MXMatrixView {
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
-    let bytes = MXMatrixView.byteCount(lanes: lanes, length: length)
+    let bytes = MXMatrixView.byteCount(lanes: lanes, length: length, format: format)
     return MXMatrixView(
       allocateBytes(bytes).assumingMemoryBound(to: UInt8.self), lanes: lanes, length: length,
       format: format)

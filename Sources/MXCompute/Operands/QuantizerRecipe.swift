@@ -2,8 +2,8 @@ import MXFormats
 
 /// How one of the six operands of a linear layer is quantized.
 public struct QuantizerRecipe: Equatable, Sendable {
-  /// The format of the elements.
-  public var format: ElementFormat
+  /// The format of elements, groups and scales.
+  public var format: BlockFormat
   /// How scales are chosen.
   public var scaleRule: ScaleRule
   /// How elements are rounded.
@@ -11,7 +11,7 @@ public struct QuantizerRecipe: Equatable, Sendable {
 
   /// By default the forward quantizer of TetraJet.
   public init(
-    format: ElementFormat = .e2m1, scaleRule: ScaleRule = .truncationFree,
+    format: BlockFormat = .mxfp4, scaleRule: ScaleRule = .truncationFree,
     rounding: Rounding = .nearestEven
   ) {
     self.format = format

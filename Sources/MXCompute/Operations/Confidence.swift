@@ -17,7 +17,7 @@ package struct ConfidenceGrid {
     let grid = format.magnitudes
     let between = zip(grid, grid.dropFirst()).map { ($0 + $1) / 2 }
     thresholds = between
-    let edges = [-between[0]] + between + [2 * grid[7] - between[6]]
+    let edges = [-between[0]] + between + [2 * format.maximum - between[between.count - 1]]
     halfWidths = zip(edges, edges.dropFirst()).map { ($1 - $0) / 2 }
     latentRange = Float(sign: .plus, exponent: format.maximumExponent + 1, significand: 1)
   }
@@ -25,9 +25,9 @@ package struct ConfidenceGrid {
   /// Of one scaled magnitude y = |w|/S ≥ 0.
   package func confidence(_ y: Float) -> Float {
     var code = 0
-    while code < 7, y >= thresholds[code] { code += 1 }
+    while code < thresholds.count, y >= thresholds[code] { code += 1 }
     let below = code > 0 ? y - thresholds[code - 1] : .infinity
-    let above = code < 7 ? thresholds[code] - y : .infinity
+    let above = code < thresholds.count ? thresholds[code] - y : .infinity
     return min(min(below, above) / halfWidths[code], 1)
   }
 }

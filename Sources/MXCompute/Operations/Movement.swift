@@ -48,13 +48,20 @@ package struct QuantizedTensor: Sendable {
   /// The place of the first weight, and of the first scale.
   package let offset, scaleOffset: Int
   package let rows, columns: Int
+  package let format: BlockFormat
   /// Groups of a row.
-  package var groups: Int { GroupAxis.rows.scaleShape(rows: 1, columns: columns).columns }
+  package var groups: Int { format.groups(columns) }
   /// The places of its weights.
   package var range: Range<Int> { offset..<offset + rows * columns }
 
-  package init(offset: Int, scaleOffset: Int, rows: Int, columns: Int) {
+  package init(offset: Int, scaleOffset: Int, rows: Int, columns: Int, format: BlockFormat) {
     (self.offset, self.scaleOffset, self.rows, self.columns) = (offset, scaleOffset, rows, columns)
+    self.format = format
+  }
+
+  /// The place of the scale of element (row, column).
+  package func scalePlace(row: Int, column: Int) -> Int {
+    scaleOffset + row * groups + column / format.groupSize
   }
 }
 

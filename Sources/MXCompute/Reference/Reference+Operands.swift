@@ -9,7 +9,7 @@ extension Reference {
   ) -> (operand: Encoded, broken: Int) {
     guard let recipe = encoding.quantizer else { return (Encoded(exact: x, axis: axis), 0) }
     let quantized = quantize(x, averages, axis, recipe, random)
-    let broken = quantized.scales.count { E8M0(byte: $0).isNaN }
+    let broken = quantized.scales.count { recipe.format.scale.value(of: $0).isNaN }
     guard encoding.isCodes else {
       let values = quantized.values
       return (
@@ -40,9 +40,9 @@ extension Reference {
     _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
   ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int) {
     reduceRows(x.rows, into: sums) { slice, partial in
-      for start in stride(from: slice.lowerBound, to: slice.upperBound, by: GroupAxis.groupSize) {
-        Self.addColumnSums(
-          of: x, start..<min(start + GroupAxis.groupSize, slice.upperBound), to: &partial)
+      let strip = BlockFormat.longestGroup
+      for start in stride(from: slice.lowerBound, to: slice.upperBound, by: strip) {
+        Self.addColumnSums(of: x, start..<min(start + strip, slice.upperBound), to: &partial)
       }
     }
     let left = encode(
@@ -88,7 +88,7 @@ extension Reference {
       let (row, column) = place.quotientAndRemainder(dividingBy: x.columns)
       let scale = quantized.scale(row: row, column: column)
       if scale.isNaN { continue }
-      if value.magnitude * scale.reciprocal > quantizer.format.maximum { losses.saturated += 1 }
+      if value.magnitude / scale > quantizer.format.elements.maximum { losses.saturated += 1 }
       if value != 0, quantized.codes[place] & 7 == 0 { losses.underflowed += 1 }
     }
     return losses

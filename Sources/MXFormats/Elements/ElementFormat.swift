@@ -1,48 +1,65 @@
-/// A 4-bit floating-point format: three bits of magnitude, bit 3 is the sign.
+/// A 4-bit floating-point format as data: three bits of magnitude, of which some are the exponent and the rest the
+/// mantissa; bit 3 is the sign. What it can hold follows from these numbers and stands nowhere else.
 ///
 /// Source: OCP Microscaling Formats specification v1.0, section 5.3.3 (E2M1); Documentation/Numerics.md, section 1.
 /// E3M0 is the ablation of the paper's Table 7. A code has four bits, 0…15; values are without a unit until a group's
-/// scale, a power of two, multiplies them. Every code has a value: neither format has a NaN or an infinity.
-public enum ElementFormat: String, CaseIterable, Sendable, BitwiseCopyable {
+/// scale multiplies them. Every code has a value: there is no NaN and no infinity.
+public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
+  /// Bits of the exponent.
+  public let exponentBits: Int
+  /// Bits of the mantissa.
+  public let mantissaBits: Int
+  /// What the stored exponent is above the real one.
+  public let bias: Int
+
+  /// A format of `exponentBits` + `mantissaBits` = 3 bits of magnitude.
+  public init(exponentBits: Int, mantissaBits: Int, bias: Int) {
+    precondition(
+      exponentBits > 0 && mantissaBits >= 0 && exponentBits + mantissaBits == 3,
+      "\(exponentBits) bits of exponent and \(mantissaBits) of mantissa are not three")
+    self.exponentBits = exponentBits
+    self.mantissaBits = mantissaBits
+    self.bias = bias
+  }
+
   /// Two exponent bits, one mantissa bit: 0, .5, 1, 1.5, 2, 3, 4, 6.
-  case e2m1
+  public static let e2m1 = ElementFormat(exponentBits: 2, mantissaBits: 1, bias: 1)
   /// Three exponent bits, no mantissa: 0, .25, .5, 1, 2, 4, 8, 16.
-  case e3m0
+  public static let e3m0 = ElementFormat(exponentBits: 3, mantissaBits: 0, bias: 3)
+
+  /// The largest code of a magnitude.
+  static let largestCode: UInt8 = 7
+
+  /// The magnitude of a code 0…7. Codes of the lowest binade have no leading one: there lies zero.
+  public func magnitude(of code: UInt8) -> Float {
+    precondition(code <= Self.largestCode, "a code of a magnitude, not \(code)")
+    let stored = Int(code) >> mantissaBits
+    let fraction = Int(code) & (1 << mantissaBits - 1)
+    let steps = stored == 0 ? fraction : fraction | 1 << mantissaBits
+    return Float(steps) * E8M0.power(max(stored, 1) - bias - mantissaBits)
+  }
 
   /// The eight magnitudes in the order of their codes, ascending.
-  public var magnitudes: [Float] {
-    switch self {
-    case .e2m1: Self.e2m1Magnitudes
-    case .e3m0: Self.e3m0Magnitudes
-    }
-  }
-
-  private static let e2m1Magnitudes: [Float] = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
-  private static let e3m0Magnitudes: [Float] = [0, 0.25, 0.5, 1, 2, 4, 8, 16]
+  public var magnitudes: [Float] { (0...Self.largestCode).map(magnitude) }
 
   /// The largest magnitude: 6 or 16.
-  public var maximum: Float { magnitudes[7] }
+  public var maximum: Float { magnitude(of: Self.largestCode) }
 
   /// The exponent of the largest magnitude, `emax`: 2 or 4.
-  public var maximumExponent: Int {
-    switch self {
-    case .e2m1: 2
-    case .e3m0: 4
-    }
-  }
+  public var maximumExponent: Int { Int(maximum.exponent) }
 
   /// The exponent of the smallest step: every value is an integer times 2^−1 (E2M1) or 2^−2 (E3M0).
-  var stepExponent: Int {
-    switch self {
-    case .e2m1: -1
-    case .e3m0: -2
-    }
-  }
+  public var stepExponent: Int { 1 - bias - mantissaBits }
 
   /// The value of a code 0…15. Code 8 is −0.
   public func value(of code: UInt8) -> Float {
     precondition(code < 16, "a 4-bit code, not \(code)")
-    let magnitude = magnitudes[Int(code & 7)]
+    let magnitude = magnitude(of: code & Self.largestCode)
     return code & 8 == 0 ? magnitude : -magnitude
   }
+}
+
+extension ElementFormat: CustomStringConvertible {
+  /// As the specification writes it, in small letters: "e2m1".
+  public var description: String { "e\(exponentBits)m\(mantissaBits)" }
 }

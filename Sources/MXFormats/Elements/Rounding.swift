@@ -34,13 +34,14 @@ extension ElementFormat {
   /// single-precision numbers.
   public func magnitudeCode(of y: Float, _ rounding: RoundingDecision) -> UInt8 {
     precondition(y >= 0, "a magnitude, not \(y)")
-    let grid = magnitudes
     // w = 0 gives 0 under Q-EMA, and exact zeros stay zeros under all others.
     if y == 0 { return 0 }
-    guard let above = grid.firstIndex(where: { $0 > y }) else { return 7 }
+    guard let above = (1...Self.largestCode).first(where: { magnitude(of: $0) > y }) else {
+      return Self.largestCode
+    }
     let lower = above - 1
-    let q1 = grid[lower]
-    let q2 = grid[above]
+    let q1 = magnitude(of: lower)
+    let q2 = magnitude(of: above)
     let midpoint = (q1 + q2) / 2
     let up =
       switch rounding {
@@ -50,6 +51,6 @@ extension ElementFormat {
       case .stochastic(let bits): (y - q1) / (q2 - q1) * 65536 > Float(bits) + 0.5
       case .ema(let average): average >= midpoint
       }
-    return UInt8(up ? above : lower)
+    return up ? above : lower
   }
 }

@@ -5,53 +5,59 @@
 /// Groups lie along the last axis of `blocks`, so a matrix grouped along columns is packed transposed:
 /// lane l of the packed matrix is row l, or column l.
 public struct PackedMatrix: Equatable, Sendable {
-  /// Bytes of a whole group's codes.
-  public static let blockSize = GroupAxis.groupSize / 2
-
+  /// The format of codes, groups and scales.
+  public let format: BlockFormat
   /// Rows, or columns where the groups lie along columns.
   public let lanes: Int
   /// Groups a lane.
   public let groups: Int
-  /// `lanes` × `groups` × 16 bytes. The unused nibbles of a short last group are zero.
+  /// `lanes` × `groups` × `blockSize` bytes. The unused nibbles of a short last group are zero.
   public let blocks: [UInt8]
-  /// `lanes` × `groups` E8M0 bytes.
+  /// `lanes` × `groups` bytes.
   public let scales: [UInt8]
 
+  /// Bytes of a whole group's codes.
+  public static func blockSize(_ format: BlockFormat) -> Int { format.groupSize / 2 }
+  /// The same of this matrix.
+  public var blockSize: Int { Self.blockSize(format) }
+
   /// What a file holds: `lanes` × groups × 16 bytes of codes, and a byte of scale for each group.
-  public init(lanes: Int, blocks: [UInt8], scales: [UInt8]) {
+  public init(format: BlockFormat, lanes: Int, blocks: [UInt8], scales: [UInt8]) {
     precondition(
       lanes > 0 && scales.count.isMultiple(of: lanes)
-        && blocks.count == scales.count * Self.blockSize,
+        && blocks.count == scales.count * Self.blockSize(format),
       "\(blocks.count) bytes of codes and \(scales.count) scales for \(lanes) lanes")
-    (self.lanes, groups) = (lanes, scales.count / lanes)
+    (self.format, self.lanes, groups) = (format, lanes, scales.count / lanes)
     (self.blocks, self.scales) = (blocks, scales)
   }
 
-  /// Packs a quantized matrix.
+  /// Packs a quantized matrix, whose format has no outer scale.
   public init(packing matrix: QuantizedMatrix) {
+    precondition(
+      matrix.format.outerScale == .none, "no place for the outer scale of a packed matrix")
+    format = matrix.format
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     lanes = lanewise.rows
-    groups = GroupAxis.rows.scaleShape(rows: lanewise.rows, columns: lanewise.columns).columns
-    var blocks = [UInt8](repeating: 0, count: lanes * groups * Self.blockSize)
+    groups = format.groups(lanewise.columns)
+    let laneSize = groups * Self.blockSize(format)
+    var blocks = [UInt8](repeating: 0, count: lanes * laneSize)
     for (element, code) in lanewise.codes.enumerated() {
       let (lane, position) = element.quotientAndRemainder(dividingBy: lanewise.columns)
-      blocks[lane * groups * Self.blockSize + position / 2] |= position % 2 == 0 ? code : code << 4
+      blocks[lane * laneSize + position / 2] |= position % 2 == 0 ? code : code << 4
     }
     self.blocks = blocks
     scales = lanewise.scales
   }
 
   /// The quantized matrix of `rows` × `columns` that was packed.
-  public func unpacked(
-    format: ElementFormat, axis: GroupAxis, rows: Int, columns: Int
-  ) -> QuantizedMatrix {
+  public func unpacked(axis: GroupAxis, rows: Int, columns: Int) -> QuantizedMatrix {
     let length = axis == .rows ? columns : rows
     precondition(
       lanes == (axis == .rows ? rows : columns),
       "\(lanes) lanes cannot be \(rows) × \(columns) with groups along \(axis.rawValue)")
     let codes = (0..<lanes * length).map { element in
       let (lane, position) = element.quotientAndRemainder(dividingBy: length)
-      let byte = blocks[lane * groups * Self.blockSize + position / 2]
+      let byte = blocks[lane * groups * blockSize + position / 2]
       return position % 2 == 0 ? byte & 15 : byte >> 4
     }
     let lanewise = QuantizedMatrix(

@@ -1,7 +1,7 @@
 /// A matrix of 4-bit codes with one scale a group: what a quantizer makes of a matrix, laid out plainly.
 public struct QuantizedMatrix: Equatable, Sendable {
-  /// The format of the codes.
-  public let format: ElementFormat
+  /// The format of codes, groups and scales.
+  public let format: BlockFormat
   /// The axis the groups lie along.
   public let axis: GroupAxis
   /// Extent of axis 0.
@@ -10,14 +10,19 @@ public struct QuantizedMatrix: Equatable, Sendable {
   public let columns: Int
   /// One code 0…15 a byte, row-major, `rows` × `columns`.
   public let codes: [UInt8]
-  /// One E8M0 byte a group, row-major, in the shape `axis.scaleShape`.
+  /// One byte a group, row-major, in the shape `format.scaleShape`.
   public let scales: [UInt8]
+  /// What multiplies all scales; 1 where the format has no outer scale.
+  public let outerScale: Float
 
   /// A matrix from its codes and scales.
   public init(
-    format: ElementFormat, axis: GroupAxis, rows: Int, columns: Int, codes: [UInt8], scales: [UInt8]
+    format: BlockFormat, axis: GroupAxis, rows: Int, columns: Int, codes: [UInt8],
+    scales: [UInt8], outerScale: Float = 1
   ) {
-    let shape = axis.scaleShape(rows: rows, columns: columns)
+    let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
+    precondition(
+      format.outerScale != .none || outerScale == 1, "an outer scale of \(outerScale) in MX")
     precondition(codes.count == rows * columns, "\(codes.count) codes for \(rows) × \(columns)")
     precondition(
       scales.count == shape.rows * shape.columns,
@@ -28,22 +33,23 @@ public struct QuantizedMatrix: Equatable, Sendable {
     self.columns = columns
     self.codes = codes
     self.scales = scales
+    self.outerScale = outerScale
   }
 
-  /// The scale of the group that element (row, column) belongs to.
-  public func scale(row: Int, column: Int) -> E8M0 {
-    switch axis {
-    case .rows:
-      let groups = axis.scaleShape(rows: rows, columns: columns).columns
-      return E8M0(byte: scales[row * groups + column / GroupAxis.groupSize])
-    case .columns:
-      return E8M0(byte: scales[row / GroupAxis.groupSize * columns + column])
-    }
+  /// The scale S of the group that element (row, column) belongs to, with the outer scale in it (which is rounded once), or
+  /// NaN.
+  public func scale(row: Int, column: Int) -> Float {
+    let byte =
+      switch axis {
+      case .rows: scales[row * format.groups(columns) + column / format.groupSize]
+      case .columns: scales[row / format.groupSize * columns + column]
+      }
+    return format.scale.value(of: byte) * outerScale
   }
 
-  /// The value of element (row, column): q·S, exact, or NaN where the scale is NaN.
+  /// The value of element (row, column): q·S, or NaN where the scale is NaN; exact where S is a power of two.
   public func value(row: Int, column: Int) -> Float {
-    format.value(of: codes[row * columns + column]) * scale(row: row, column: column).value
+    format.elements.value(of: codes[row * columns + column]) * scale(row: row, column: column)
   }
 
   /// All values, row-major. O(rows · columns).
@@ -53,11 +59,12 @@ public struct QuantizedMatrix: Equatable, Sendable {
 
   /// The same matrix with its axes exchanged: groups along rows become groups along columns.
   public var transposed: QuantizedMatrix {
-    let shape = axis.scaleShape(rows: rows, columns: columns)
+    let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
     return QuantizedMatrix(
       format: format, axis: axis == .rows ? .columns : .rows, rows: columns, columns: rows,
       codes: Self.transpose(codes, rows: rows, columns: columns),
-      scales: Self.transpose(scales, rows: shape.rows, columns: shape.columns))
+      scales: Self.transpose(scales, rows: shape.rows, columns: shape.columns),
+      outerScale: outerScale)
   }
 
   private static func transpose(_ bytes: [UInt8], rows: Int, columns: Int) -> [UInt8] {

@@ -3,9 +3,9 @@
 /// This is the oracle that every fast quantizer of the package is held against, to the bit.
 /// Source: Documentation/Numerics.md, sections 2 and 3; the paper's Eq. 1 and 2, section 3.2 and Algorithm 1.
 public struct Quantizer: Equatable, Sendable {
-  /// The format of the elements.
-  public var format: ElementFormat
-  /// How scales are chosen.
+  /// The format of elements, groups and scales.
+  public var format: BlockFormat
+  /// How scales are chosen that are powers of two. (Others are the nearest to the largest magnitude over `maximum`.)
   public var scaleRule: ScaleRule
   /// How elements are rounded.
   public var rounding: Rounding
@@ -15,7 +15,7 @@ public struct Quantizer: Equatable, Sendable {
   /// A quantizer; by default the paper's forward quantizer of a matrix that is contracted along its
   /// rows.
   public init(
-    format: ElementFormat = .e2m1, scaleRule: ScaleRule = .truncationFree,
+    format: BlockFormat = .mxfp4, scaleRule: ScaleRule = .truncationFree,
     rounding: Rounding = .nearestEven, axis: GroupAxis = .rows
   ) {
     self.format = format
@@ -40,8 +40,9 @@ public struct Quantizer: Equatable, Sendable {
     randomBits: ((_ row: Int, _ column: Int) -> UInt16)? = nil
   ) -> QuantizedMatrix {
     precondition(values.count == rows * columns, "\(values.count) values for \(rows) × \(columns)")
-    let shape = axis.scaleShape(rows: rows, columns: columns)
-    let size = GroupAxis.groupSize
+    let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
+    let size = format.groupSize
+    let outerScale = outerScale(of: values)
     var codes = [UInt8](repeating: 0, count: values.count)
     var scales = [UInt8](repeating: 0, count: shape.rows * shape.columns)
     for i in 0..<shape.rows {
@@ -58,9 +59,11 @@ public struct Quantizer: Equatable, Sendable {
           maximum = max(maximum, values[element].magnitude)
           hasNaN = hasNaN || values[element].isNaN
         }
-        let scale = hasNaN ? E8M0.nan : scaleRule.scale(maximum: maximum, format: format)
-        scales[i * shape.columns + j] = scale.byte
-        if scale.isNaN { continue }
+        let byte = scaleByte(maximum: hasNaN ? .nan : maximum, outerScale: outerScale)
+        scales[i * shape.columns + j] = byte
+        let scale = format.scale.value(of: byte) * outerScale
+        // Codes are 0 where there is no scale, or where it is 0.
+        guard scale > 0 else { continue }
         for element in Swift.stride(from: first, to: first + count * stride, by: stride) {
           let x = values[element]
           let decision: RoundingDecision =
@@ -68,14 +71,32 @@ public struct Quantizer: Equatable, Sendable {
             case .nearestEven: .nearestEven
             case .nearestAway: .nearestAway
             case .stochastic: .stochastic(randomBits!(element / columns, element % columns))
-            case .ema: .ema((x.sign == .minus ? -ema![element] : ema![element]) * scale.reciprocal)
+            case .ema: .ema((x.sign == .minus ? -ema![element] : ema![element]) / scale)
             }
-          let code = format.magnitudeCode(of: x.magnitude * scale.reciprocal, decision)
+          let code = format.elements.magnitudeCode(of: x.magnitude / scale, decision)
           codes[element] = x.sign == .minus ? code | 8 : code
         }
       }
     }
     return QuantizedMatrix(
-      format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales)
+      format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales,
+      outerScale: outerScale)
+  }
+
+  /// The outer scale with which the scale of the largest magnitude is the largest there is; 1 for zeros. Numbers that are
+  /// not finite, whose groups have no scale, do not count.
+  private func outerScale(of values: [Float]) -> Float {
+    guard format.outerScale == .matrix else { return 1 }
+    let maximum = values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }
+    return maximum == 0 ? 1 : maximum / (E4M3.maximum * format.elements.maximum)
+  }
+
+  /// The scale of a group whose largest magnitude is `maximum`; NaN for one without a largest.
+  private func scaleByte(maximum: Float, outerScale: Float) -> UInt8 {
+    switch format.scale {
+    case .e8m0: scaleRule.scale(maximum: maximum, format: format.elements).byte
+    case .e4m3 where !maximum.isFinite: E4M3.nan.byte
+    case .e4m3: E4M3(nearest: maximum / outerScale / format.elements.maximum).byte
+    }
   }
 }

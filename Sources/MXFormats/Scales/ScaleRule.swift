@@ -19,13 +19,14 @@ public enum ScaleRule: String, CaseIterable, Sendable {
   /// The largest 23-bit fraction of M, whose significand is f = 1 + fraction/2²³, that does not yet raise the
   /// exponent; all ones where none does.
   public func fractionThreshold(_ format: ElementFormat) -> UInt32 {
-    switch (self, format) {
-    case (.truncationFree, .e2m1): 0x40_0000
-    case (.truncationFree, .e3m0), (.ceil, _): 0
-    case (.even, .e2m1): 0x5F_FFFF
-    case (.even, .e3m0): 0x3F_FFFF
-    case (.uos, _): 0x68_0000
-    case (.floor, _): 0x7F_FFFF
+    let fractionBits = Float.significandBitCount
+    return switch self {
+    case .truncationFree: format.maximum.significandBitPattern
+    // Half a step of the mantissa below the next power of two; the tie goes up, to the even side.
+    case .even: 1 << fractionBits - 1 << (fractionBits - format.mantissaBits - 1) - 1
+    case .uos: 0x68_0000
+    case .floor: 1 << fractionBits - 1
+    case .ceil: 0
     }
   }
 

@@ -38,12 +38,12 @@ package final class Trajectories {
 
   /// Takes the weights of now into account, once the window has.
   package func add(_ weights: AlignedBuffer<Float>) {
-    let format = window.quantizer.recipe.format
+    let elements = window.quantizer.recipe.format.elements
     for (index, location) in locations.enumerated() {
       let value = window.quantized[location.place]
       let scale = E8M0(byte: window.currentScales[location.scale])
       guard value.isFinite, !scale.isNaN else { continue }
-      let magnitude = format.magnitudeCode(of: value.magnitude * scale.reciprocal, .nearestEven)
+      let magnitude = elements.magnitudeCode(of: value.magnitude * scale.reciprocal, .nearestEven)
       paths[index].latent.append(weights[location.place])
       paths[index].quantized.append(value)
       paths[index].scaleExponent.append(scale.exponent)

@@ -47,7 +47,7 @@ package final class Freeze: Remedy {
     hold(training)
     let rule = FreezeRule(
       momentum: settings.momentum, threshold: threshold(training.share),
-      format: quantizer.recipe.format)
+      format: quantizer.recipe.format.elements)
     // A weight that was just frozen can be its group's largest.
     if training.compute.follow(freezing, rule, quantizer.tensors) { hold(training) }
     freezing.advance()

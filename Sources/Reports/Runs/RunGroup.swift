@@ -106,7 +106,7 @@ package struct RunGroup: Sendable {
 
   /// The format of the quantized weights.
   private var format: ElementFormat {
-    runs[0].settings["quantizers.q2.format"].flatMap(ElementFormat.init) ?? .e2m1
+    (runs[0].settings["quantizers.q2.format"].flatMap(BlockFormat.init) ?? .mxfp4).elements
   }
 
   /// Between neighbouring values of that format, of either sign.

@@ -52,7 +52,7 @@ struct StoredQuantization: Equatable, Sendable {
     return [
       "element_format": recipe.format.rawValue, "scale_rule": recipe.scaleRule.rawValue,
       "rounding": recipe.rounding.rawValue, "group_axis": axis.rawValue,
-      "group_size": "\(GroupAxis.groupSize)",
+      "group_size": "\(recipe.format.groupSize)",
       Self.shapesKey: "{\(list.joined(separator: ","))}",
     ]
   }

@@ -54,25 +54,26 @@ struct WeightFile: TensorSource {
     of name: String, _ blocks: TensorEntry, _ scales: TensorEntry,
     _ quantization: StoredQuantization, in file: SafetensorsFile
   ) throws -> [Int] {
-    guard blocks.type == .u8, blocks.shape.count == 3, blocks.shape[2] == PackedMatrix.blockSize
-    else {
+    let format = quantization.recipe.format
+    let blockSize = PackedMatrix.blockSize(format)
+    guard blocks.type == .u8, blocks.shape.count == 3, blocks.shape[2] == blockSize else {
       throw file.error(
         .unsuitable(
           tensor: blocks.name, type: "\(blocks.type.rawValue) \(blocks.shape)",
-          expected: "U8 [lanes, groups, \(PackedMatrix.blockSize)]"))
+          expected: "U8 [lanes, groups, \(blockSize)]"))
     }
     let (lanes, groups) = (blocks.shape[0], blocks.shape[1])
     guard scales.type == .u8, scales.shape == [lanes, groups] else {
       throw file.error(
         .shape(tensor: scales.name, found: scales.shape, expected: [lanes, groups]))
     }
-    let (longest, overflow) = groups.multipliedReportingOverflow(by: GroupAxis.groupSize)
+    let (longest, overflow) = groups.multipliedReportingOverflow(by: format.groupSize)
     let isByRow = quantization.axis == .rows
     let full = isByRow ? [lanes, longest] : [longest, lanes]
     let shape = quantization.shapes[name] ?? full
     let lane = isByRow ? 0 : 1
     guard !overflow, blocks.count > 0, shape.count == 2, shape[lane] == lanes,
-      (longest - GroupAxis.groupSize + 1...longest).contains(shape[1 - lane])
+      (longest - format.groupSize + 1...longest).contains(shape[1 - lane])
     else { throw file.error(.shape(tensor: blocks.name, found: blocks.shape, expected: shape)) }
     return shape
   }
@@ -87,13 +88,10 @@ struct WeightFile: TensorSource {
       throw file.error(.shape(tensor: name, found: found, expected: shape))
     }
     return PackedMatrix(
-      lanes: quantization.axis == .rows ? found[0] : found[1],
+      format: quantization.recipe.format, lanes: quantization.axis == .rows ? found[0] : found[1],
       blocks: try file.bytes(name + Self.codesEnding),
       scales: try file.bytes(name + Self.scalesEnding)
-    ).unpacked(
-      format: quantization.recipe.format, axis: quantization.axis, rows: found[0],
-      columns: found[1]
-    ).values
+    ).unpacked(axis: quantization.axis, rows: found[0], columns: found[1]).values
   }
 
   func error(_ fault: SafetensorsError.Fault) -> SafetensorsError { file.error(fault) }

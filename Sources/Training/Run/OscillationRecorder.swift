@@ -150,7 +150,7 @@ final class OscillationRecorder {
     line.add(.latentHistogram, confidence.all.latent)
     line.add(
       .latentRange,
-      ConfidenceGrid(training.weightQuantizer.recipe.format).latentRange)
+      ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
     if let census = training.census { addLosses(census, to: &line) }
     if settings.layers {
       line.add(

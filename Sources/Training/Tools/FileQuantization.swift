@@ -10,7 +10,7 @@ import MXRuntime
 /// would.
 package struct FileQuantization: Sendable {
   /// The format of the elements; nil for the checkpoint's.
-  package var format: ElementFormat?
+  package var format: BlockFormat?
   /// The rule that chooses scales; nil for the checkpoint's.
   package var scaleRule: ScaleRule?
   /// How elements are rounded; nil for the checkpoint's.
@@ -27,7 +27,7 @@ package struct FileQuantization: Sendable {
 
   /// A quantization of whole files.
   package init(
-    format: ElementFormat? = nil, scaleRule: ScaleRule? = nil, rounding: Rounding? = nil,
+    format: BlockFormat? = nil, scaleRule: ScaleRule? = nil, rounding: Rounding? = nil,
     axis: GroupAxis? = nil, quantizesAll: Bool = false, writesValues: Bool = false,
     seed: UInt64 = 0
   ) {
@@ -158,7 +158,8 @@ package struct FileQuantization: Sendable {
   private func outgoing(_ matrix: QuantizedMatrix, _ name: String) -> [OutgoingTensor] {
     let shape = [matrix.rows, matrix.columns]
     if writesValues {
-      let scales = matrix.axis.scaleShape(rows: matrix.rows, columns: matrix.columns)
+      let scales = matrix.format.scaleShape(
+        rows: matrix.rows, columns: matrix.columns, along: matrix.axis)
       return [
         .floats("\(name).values", shape: shape, matrix.values),
         .bytes("\(name).codes", shape: shape, matrix.codes),
@@ -169,7 +170,7 @@ package struct FileQuantization: Sendable {
     return [
       .bytes(
         "\(name)\(WeightFile.codesEnding)",
-        shape: [packed.lanes, packed.groups, PackedMatrix.blockSize], packed.blocks),
+        shape: [packed.lanes, packed.groups, packed.blockSize], packed.blocks),
       .bytes(
         "\(name)\(WeightFile.scalesEnding)", shape: [packed.lanes, packed.groups], packed.scales),
     ]

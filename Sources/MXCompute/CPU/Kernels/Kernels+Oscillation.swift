@@ -1,6 +1,4 @@
 import CMXKernels
-import MXFormats
-import MXRuntime
 
 extension Kernels {
   /// average ← β·average + (1 − β)·w on n elements (the paper's Algorithm 1).
@@ -55,23 +53,6 @@ extension Kernels {
     var movement = tj_movement()
     table.pointee.track_movement(w, q, &track, &movement, n)
     return WeightMovement(movement)
-  }
-
-  /// What a quantizer loses of a slice of rows; the arguments are those of `fakeQuantize`.
-  ///
-  /// - Returns: elements above the largest magnitude of their group's grid, and elements other than zero that
-  ///   become zero. Groups with a NaN or an infinity count as zeros.
-  package func countLosses(
-    _ x: FloatMatrix, ema: UnsafePointer<Float>?, firstRow: Int, axis: GroupAxis,
-    _ quantizer: QuantizerRecipe, random: RandomStream
-  ) -> (saturated: Int, underflowed: Int) {
-    precondition(firstRow % GroupAxis.groupSize == 0, "a slice that starts at row \(firstRow)")
-    precondition(quantizer.rounding != .ema || ema != nil, "ema rounding without moving averages")
-    var parameters = tj_quantizer(quantizer, random)
-    var losses = tj_losses()
-    table.pointee.count_losses(
-      x.base, ema, x.rows, x.columns, firstRow, axis == .columns ? 1 : 0, &parameters, &losses)
-    return (losses.saturated, losses.underflowed)
   }
 }
 

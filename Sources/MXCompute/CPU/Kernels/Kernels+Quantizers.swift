@@ -2,39 +2,122 @@ import CMXKernels
 import MXFormats
 import MXRuntime
 
-extension Kernels {
-  /// Quantizes and de-quantizes a slice of rows: out = Q(x).
-  ///
-  /// - Parameters:
-  ///   - x: n × columns, whole groups of the axis unless it is the matrix's last slice.
-  ///   - ema: the moving averages in the same layout; needed by `Rounding.ema`.
-  ///   - out: as `x`, and may be `x`.
-  ///   - firstRow: the number of the slice's first row in the whole matrix, a multiple of 32.
-  ///   - axis: where the groups lie.
-  ///   - quantizer: format, scale rule and rounding.
-  ///   - random: where the random bits of stochastic rounding come from.
-  /// - Returns: how many groups hold a NaN or an infinity; their output is NaN.
-  package func fakeQuantize(
-    _ x: FloatMatrix, ema: UnsafePointer<Float>? = nil, into out: FloatMatrix, firstRow: Int,
-    axis: GroupAxis, _ quantizer: QuantizerRecipe, random: RandomStream
-  ) -> Int {
-    precondition(firstRow % GroupAxis.groupSize == 0, "a slice that starts at row \(firstRow)")
-    precondition(quantizer.rounding != .ema || ema != nil, "ema rounding without moving averages")
-    var parameters = tj_quantizer(quantizer, random)
-    let kernel = axis == .rows ? table.pointee.quantize_rows : table.pointee.quantize_columns
-    return kernel!(x.base, ema, out.base, x.rows, x.columns, firstRow, &parameters)
+/// Some rows of a matrix, and how they are quantized.
+package struct QuantizerSlice {
+  /// n × columns numbers: whole groups of the axis unless they are the matrix's last ones.
+  let x: FloatMatrix
+  /// Their moving averages in the same layout; needed by `Rounding.ema`.
+  let averages: FloatMatrix?
+  /// The number of their first row in the whole matrix, a multiple of 32.
+  let firstRow: Int
+  /// Where the groups lie.
+  let axis: GroupAxis
+  let quantizer: QuantizerRecipe
+  /// Where the random bits of stochastic rounding come from.
+  let random: RandomStream
+
+  package init(
+    _ x: FloatMatrix, averages: FloatMatrix? = nil, firstRow: Int, axis: GroupAxis,
+    _ quantizer: QuantizerRecipe, random: RandomStream
+  ) {
+    precondition(
+      firstRow % BlockFormat.longestGroup == 0, "a slice that starts at row \(firstRow)")
+    precondition(
+      quantizer.rounding != .ema || averages != nil, "ema rounding without moving averages")
+    (self.x, self.averages, self.firstRow) = (x, averages, firstRow)
+    (self.axis, self.quantizer, self.random) = (axis, quantizer, random)
   }
 }
 
-extension ElementFormat {
-  /// The format's number in CMXKernels.
-  var tag: Int32 { self == .e2m1 ? 0 : 1 }
+extension Kernels {
+  /// Quantizes and de-quantizes: out = Q(x). `out` may be `x`.
+  ///
+  /// - Returns: how many groups hold a NaN or an infinity; their output is NaN.
+  package func round(_ slice: QuantizerSlice, into out: FloatMatrix) -> Int {
+    quantize(slice, into: tj_sink(kind: TJ_VALUES, values: out.base))
+  }
+
+  /// Quantizes into the packed matrix `out`, made for the whole matrix and the axis.
+  ///
+  /// - Returns: how many groups hold a NaN or an infinity; they get scale byte 255 and codes 0.
+  func pack(_ slice: QuantizerSlice, into out: MXMatrixView) -> Int {
+    quantize(slice, into: tj_sink(out))
+  }
+
+  /// What a quantizer loses: elements above the largest magnitude of their group's grid, and elements other than zero
+  /// that become zero. Groups with a NaN or an infinity count as zeros.
+  func losses(_ slice: QuantizerSlice) -> (saturated: Int, underflowed: Int) {
+    var losses = tj_losses()
+    _ = withUnsafeMutablePointer(to: &losses) {
+      quantize(slice, into: tj_sink(kind: TJ_COUNTS, losses: $0))
+    }
+    return (losses.saturated, losses.underflowed)
+  }
+
+  private func quantize(_ slice: QuantizerSlice, into sink: tj_sink) -> Int {
+    var numbers = tj_slice(
+      x: slice.x.base, ema: slice.averages?.base, rows: slice.x.rows, columns: slice.x.columns,
+      first_row: slice.firstRow)
+    var quantizer = tj_quantizer(slice.quantizer, slice.random)
+    var sink = sink
+    return slice.axis == .rows
+      ? table.pointee.quantize_rows(&numbers, &quantizer, &sink)
+      : table.pointee.quantize_columns(&numbers, &quantizer, &sink)
+  }
+
+  /// Quantizes a slice of rows of a matrix that is packed along its rows again, along its columns.
+  ///
+  /// - Parameter rows: a multiple of 32 at its start.
+  /// - Returns: how many groups of the result are broken because one of the source is.
+  func repack(
+    _ source: MXMatrixView, rows: Range<Int>, into out: MXMatrixView, _ quantizer: QuantizerRecipe,
+    random: RandomStream
+  ) -> Int {
+    precondition(
+      rows.lowerBound % BlockFormat.longestGroup == 0, "a slice that starts at \(rows)")
+    precondition(quantizer.rounding != .ema, "packed matrices have no moving averages")
+    var codes = tj_packed(source, rows: rows)
+    var parameters = tj_quantizer(quantizer, random)
+    var sink = tj_sink(out)
+    return table.pointee.requantize_columns(&codes, &parameters, &sink)
+  }
+
+  /// The values of a slice of rows, from a multiple of 16, of a matrix that is packed along its rows.
+  func unpack(_ source: MXMatrixView, rows: Range<Int>, into values: FloatMatrix) {
+    var codes = tj_packed(source, rows: rows)
+    table.pointee.dequantize_rows(&codes, values.base)
+  }
+}
+
+extension tj_sink {
+  /// One of the three, nothing else set.
+  fileprivate init(
+    kind: tj_sink_kind, values: UnsafeMutablePointer<Float>? = nil,
+    losses: UnsafeMutablePointer<tj_losses>? = nil
+  ) {
+    self.init(
+      kind: kind, values: values, codes: nil, scales: nil, groups: 0, losses: losses)
+  }
+
+  fileprivate init(_ out: MXMatrixView) {
+    self.init(
+      kind: TJ_CODES, values: nil, codes: out.codes, scales: out.scales, groups: out.groups,
+      losses: nil)
+  }
+}
+
+extension tj_packed {
+  fileprivate init(_ source: MXMatrixView, rows: Range<Int>) {
+    self.init(
+      codes: source.codes, scales: source.scales, format: source.format.row, rows: rows.count,
+      columns: source.length, first_row: rows.lowerBound)
+  }
 }
 
 extension tj_quantizer {
-  init(_ recipe: QuantizerRecipe, _ random: RandomStream) {
+  fileprivate init(_ recipe: QuantizerRecipe, _ random: RandomStream) {
     self.init()
-    format = recipe.format.tag
+    format = recipe.format.row
     rounding =
       switch recipe.rounding {
       case .nearestEven: 0
@@ -42,8 +125,7 @@ extension tj_quantizer {
       case .stochastic: 2
       case .ema: 3
       }
-    maximum_exponent = Int32(recipe.format.maximumExponent)
-    fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format))
+    fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format.elements))
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])
   }

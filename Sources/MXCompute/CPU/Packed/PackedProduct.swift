@@ -32,8 +32,8 @@ extension CPU {
     let rowSlices = (c.rows + plan.rows - 1) / plan.rows
     let columnSlices = (c.columns + plan.columns - 1) / plan.columns
     let blockGroups = min(plan.groups, a.groups)
-    let rightBytes = min(plan.columns / lanes, b.panels) * blockGroups * Kernels.rightGroupBytes
-    let leftBytes = blockGroups * Kernels.leftGroupBytes
+    let rightBytes = min(plan.columns / lanes, b.panels) * blockGroups * kernels.rightGroupBytes
+    let leftBytes = blockGroups * kernels.leftGroupBytes
     arena.scratch {
       let scratch = arena.allocateBytes(threads * (rightBytes + leftBytes))
       forEach(rowSlices * columnSlices) { slice, worker in
@@ -49,7 +49,7 @@ extension CPU {
           for panel in 0..<MXMatrixView.panels(columns) {
             kernels.expandRight(
               b, panel: column / lanes + panel, groups: groups,
-              into: right + panel * groups.count * Kernels.rightGroupBytes)
+              into: right + panel * groups.count * kernels.rightGroupBytes)
           }
           let isLast = groups.upperBound == a.groups
           for panel in firstPanel..<lastPanel {

@@ -20,8 +20,9 @@ extension CPU {
   ) -> Int {
     countBroken(x.rows, columns: x.columns) { rows in
       kernels.pack(
-        x.rows(rows), ema: averages?.row(rows.lowerBound), into: out, firstRow: rows.lowerBound,
-        axis: axis, quantizer.without(averages), random: random)
+        QuantizerSlice(
+          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
+          quantizer.without(averages), random: random), into: out)
     }
   }
 
@@ -45,14 +46,15 @@ extension CPU {
   func packOnce(
     _ x: FloatMatrix, targets: (PackingTarget?, PackingTarget?), sums: FloatMatrix, arena: Arena
   ) -> (Int, Int) {
-    let strip = GroupAxis.groupSize
+    let strip = BlockFormat.longestGroup
     let first = Atomic<Int>(0)
     let second = Atomic<Int>(0)
     func pack(_ part: FloatMatrix, _ start: Int, _ target: PackingTarget?) -> Int {
       guard let target else { return 0 }
       return kernels.pack(
-        part, into: target.out, firstRow: start, axis: target.axis, target.quantizer,
-        random: target.random)
+        QuantizerSlice(
+          part, firstRow: start, axis: target.axis, target.quantizer, random: target.random),
+        into: target.out)
     }
     reduceRows(x.rows, into: sums, arena: arena) { rows, partial in
       for start in stride(from: rows.lowerBound, to: rows.upperBound, by: strip) {

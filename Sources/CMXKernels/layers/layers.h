@@ -4,7 +4,7 @@
 #define TJ_LAYERS_H
 
 #include "CMXKernels.h"
-#include "vector_math.h"
+#include "vector/math.h"
 
 // GELU, the exact one: y = x Phi(x).
 

@@ -1,6 +1,7 @@
-// The list of instruction sets. A new one is one file and one line here: a file that includes kernels_body.h has all
+// The lists of instruction sets and of formats. A new one is one file and one line here: a file that includes table.h has all
 // kernels; one that has a base replaces single ones.
 #include "CMXKernels.h"
+#include "quantize/formats.h"
 
 #if defined(__x86_64__)
 extern const tj_instruction_set tj_set_avx512;
@@ -28,6 +29,10 @@ void tj_fill(const tj_instruction_set *set, tj_kernels *kernels) {
   if (set->base) tj_fill(set->base, kernels);
   set->replace(kernels);
   kernels->name = set->name;
+}
+
+const tj_format *tj_format_at(size_t index) {
+  return index < sizeof formats / sizeof *formats ? &formats[index] : NULL;
 }
 
 int tj_is_optimized(void) {

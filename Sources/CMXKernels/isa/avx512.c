@@ -18,7 +18,8 @@
   #define TJ_TILE_PANELS 3
   #define TJ_UNSIGNED 1
 
-  #include "vector.h"
+  #include "product/groups.h"
+  #include "vector/vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const __m512i wide = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
@@ -31,9 +32,9 @@ TJ_INLINE vint add_lane_sums(vint sums, vbytes signed_bytes) {
 
 /// 4 rows x 3 panels: 12 registers of integer sums, 12 of results, 3 right vectors and one left value in
 /// every lane. A group costs 8 dot products, a subtraction and a fused multiply-add an output vector.
-TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
-                    float *c, size_t stride, int resumes, const float *bias, const int panels,
-                    const int is_huge, const int is_narrow) {
+TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
+                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    const int is_narrow) {
   (void)is_narrow;
   __m512 sum[4][3];
   for (int row = 0; row < 4; row++)
@@ -87,7 +88,7 @@ static double dot_product_peak(size_t iterations) {
   return 2.0 * 64 * CHAINS * (double)iterations;
 }
 
-  #include "kernels_body.h"
+  #include "isa/table.h"
   #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;

@@ -13,7 +13,8 @@
   #define TJ_TILE_PANELS 1
   #define TJ_UNSIGNED 1
 
-  #include "vector.h"
+  #include "product/groups.h"
+  #include "vector/vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const __m256i wide = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
@@ -37,9 +38,9 @@ TJ_INLINE vint add_lane_sums(vint sums, vbytes signed_bytes) {
 
 /// 4 rows x 1 panel. Sums of 16 bits hold a whole group unless both formats are E3M0: at most 16 products
 /// of 24 and 64 in magnitude, or of 12 and 128.
-TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
-                    float *c, size_t stride, int resumes, const float *bias, const int panels,
-                    const int is_huge, const int is_narrow) {
+TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
+                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    const int is_narrow) {
   (void)panels;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256 sum[4][2];
@@ -97,7 +98,7 @@ static double dot_product_peak(size_t iterations) {
   return 2.0 * 32 * CHAINS * (double)iterations;
 }
 
-  #include "kernels_body.h"
+  #include "isa/table.h"
   #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;

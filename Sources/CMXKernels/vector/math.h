@@ -2,7 +2,7 @@
 #ifndef TJ_VECTOR_MATH_H
 #define TJ_VECTOR_MATH_H
 
-#include "vector.h"
+#include "vector/vector.h"
 
 /// e^x, relative error below 2e-7 for -87 <= x <= 88; x is clamped to that range.
 /// x = n ln 2 + r with |r| <= ln 2 / 2, Taylor's series of e^r to r^7, exponent n by its bits.

@@ -1,13 +1,12 @@
-// The kernels of one instruction set: included by kernels_<isa>.c inside the region that sets the target,
-// after TJ_ISA (a name), TJ_AVAILABLE (an expression), what gemm.h asks for, and for attention.h:
+// The kernels of one instruction set: included by the file of each inside the region that sets the target,
+// after TJ_ISA (a name), TJ_AVAILABLE (an expression), what product.h asks for, and for attention.h:
 // TJ_FUSED (whether the hardware fuses a multiplication with an addition), and the tile of its products,
 // TJ_FLOAT_ROWS x (16 TJ_FLOAT_VECTORS).
-#include "attention.h"
-#include "gemm.h"
-#include "layers.h"
-#include "oscillation.h"
-#include "pack.h"
-#include "quantize.h"
+#include "layers/attention.h"
+#include "layers/layers.h"
+#include "layers/oscillation.h"
+#include "product/product.h"
+#include "quantize/traversal.h"
 
 #define TJ_JOIN2(a, b) a##b
 #define TJ_JOIN(a, b) TJ_JOIN2(a, b)
@@ -18,16 +17,16 @@ static int is_available(void) { return TJ_AVAILABLE; }
 
 static void replace(tj_kernels *kernels) {
   *kernels = (tj_kernels){
-      .pack_rows = pack_rows,
-      .pack_columns = pack_columns,
-      .repack_columns = repack_columns,
-      .unpack_rows = unpack_rows,
+      .quantize_rows = quantize_rows,
+      .quantize_columns = quantize_columns,
+      .requantize_columns = requantize_columns,
+      .dequantize_rows = dequantize_rows,
+      .left_group_bytes = sizeof(left_group),
+      .right_group_bytes = sizeof(right_group),
       .expand_left = expand_left,
       .expand_right = expand_right,
       .multiply = multiply,
       .dot_product_peak = dot_product_peak,
-      .quantize_rows = quantize_rows,
-      .quantize_columns = quantize_columns,
       .gelu = gelu,
       .gelu_backward = gelu_backward,
       .layer_norm = layer_norm,
@@ -44,7 +43,6 @@ static void replace(tj_kernels *kernels) {
       .ramping_adamw = ramping_adamw,
       .add_scaled_difference = add_scaled_difference,
       .track_movement = track_movement,
-      .count_losses = count_losses,
   };
 }
 

@@ -16,23 +16,24 @@
 //   lookup_bytes    64 table look-ups
 //   add_lane_sums   adds up the four signed bytes of every lane (only where TJ_UNSIGNED)
 //   tile            4 rows x (16 panels) columns of the product
-#ifndef TJ_GEMM_H
-#define TJ_GEMM_H
+#ifndef TJ_PRODUCT_H
+#define TJ_PRODUCT_H
 
-#include "pack.h"
+#include "blocks.h"
+#include "groups.h"
 
 enum { TJ_TILE_ROWS = 4 };
 
 /// Bytes of the 16 codes, in units of the format's smallest step.
 TJ_INLINE void byte_table(int format, int offset, uint8_t table[16]) {
   for (size_t code = 0; code < 16; code++) {
-    const int magnitude = unit_magnitudes[format][code & 7];
+    const int magnitude = formats[format].steps[code & 7];
     table[code] = (uint8_t)((code & 8 ? -magnitude : magnitude) + offset);
   }
 }
 
 /// What makes a format's smallest code zero or positive.
-TJ_INLINE int offset_of(int format) { return TJ_UNSIGNED ? unit_magnitudes[format][7] : 0; }
+TJ_INLINE int offset_of(int format) { return TJ_UNSIGNED ? largest_steps(format) : 0; }
 
 /// The scale bytes of 16 lanes.
 TJ_INLINE vint load_scales(const uint8_t *scales) {
@@ -58,7 +59,8 @@ TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void 
 }
 
 static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
-                           int32_t right_format, tj_left_group *out) {
+                           int32_t right_format, void *expanded) {
+  left_group *out = expanded;
   uint8_t table[16];
   byte_table(format, 0, table);
   const int32_t step = step_exponent(format);
@@ -87,7 +89,8 @@ static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t g
 }
 
 static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
-                         tj_right_group *out) {
+                         void *expanded) {
+  right_group *out = expanded;
   uint8_t table[16];
   byte_table(format, offset_of(format), table);
   for (size_t group = 0; group < groups; group++, out++) {
@@ -98,8 +101,8 @@ static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t gro
 }
 
 /// One tile of 4 rows x `panels` panels. Where the product's edge cuts it, it is computed in a buffer.
-TJ_INLINE void tile_or_edge(const tj_left_group *left, size_t first, const tj_right_group *right,
-                            size_t groups, const tj_product *product, float *c, size_t rows, size_t columns,
+TJ_INLINE void tile_or_edge(const left_group *left, size_t first, const right_group *right, size_t groups,
+                            const tj_product *product, float *c, size_t rows, size_t columns,
                             const float *bias, const int panels, const int is_huge, const int is_narrow) {
   const size_t width = (size_t)panels * TJ_LANES;
   if (rows >= TJ_TILE_ROWS && columns >= width) {
@@ -119,11 +122,11 @@ TJ_INLINE void tile_or_edge(const tj_left_group *left, size_t first, const tj_ri
 }
 
 /// The product of one left panel with neighbouring right panels.
-TJ_INLINE void multiply_panels(const tj_left_group *left, const tj_right_group *right, size_t groups,
+TJ_INLINE void multiply_panels(const left_group *left, const right_group *right, size_t groups,
                                const tj_product *product, const int is_huge, const int is_narrow) {
   for (size_t column = 0; column < product->columns;) {
     const size_t left_over = product->columns - column;
-    const tj_right_group *panel = right + column / TJ_LANES * groups;
+    const right_group *panel = right + column / TJ_LANES * groups;
     const float *bias = product->bias ? product->bias + column : NULL;
     size_t panels = panels_of(left_over);
     if (panels > TJ_TILE_PANELS) panels = TJ_TILE_PANELS;
@@ -148,10 +151,10 @@ TJ_INLINE void multiply_panels(const tj_left_group *left, const tj_right_group *
   }
 }
 
-static void multiply(const tj_left_group *left, const tj_right_group *right, size_t groups,
-                     const tj_product *product) {
-  // Sums of two E3M0 codes' products pass beyond 16 bits.
-  const int is_narrow = product->left_format == TJ_E2M1 || product->right_format == TJ_E2M1;
+static void multiply(const void *left, const void *right, size_t groups, const tj_product *product) {
+  // Half a group's products go into one sum: whether 16 bits hold it, with the offset of the right operand.
+  const int largest = largest_steps(product->left_format) * 2 * largest_steps(product->right_format);
+  const int is_narrow = TJ_GROUP / 2 * largest <= INT16_MAX;
   if (product->is_huge)
     multiply_panels(left, right, groups, product, 1, 0);
   else if (is_narrow)

@@ -1,7 +1,8 @@
 // Plain C on the compiler's vectors, for whatever every processor of the architecture has: SSE2 on x86-64,
 // NEON on Arm. A vector is four registers.
 #include "CMXKernels.h"
-#include "vector.h"
+#include "product/groups.h"
+#include "vector/vector.h"
 
 #define TJ_ISA portable
 #define TJ_AVAILABLE 1
@@ -50,8 +51,8 @@ TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
 
 /// The dot products of one group: 4 rows x 16 lanes, by quarters of four lanes that fit the registers. Sums of 16
 /// bits hold a whole group unless both formats are E3M0.
-TJ_INLINE void group_products(const tj_left_group *left, size_t first, const tj_right_group *right,
-                              vint dot[4], const int is_narrow) {
+TJ_INLINE void group_products(const left_group *left, size_t first, const right_group *right, vint dot[4],
+                              const int is_narrow) {
   vshort8 even[8][4], odd[8][4];
   for (size_t step = 0; step < 8; step++)
     for (size_t row = 0; row < 4; row++) {
@@ -83,9 +84,9 @@ TJ_INLINE void group_products(const tj_left_group *left, size_t first, const tj_
 }
 
 /// 4 rows x 1 panel.
-TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
-                    float *c, size_t stride, int resumes, const float *bias, const int panels,
-                    const int is_huge, const int is_narrow) {
+TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
+                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    const int is_narrow) {
   (void)panels;
   vfloat sum[4];
   for (size_t row = 0; row < 4; row++) sum[row] = resumes ? load(c + row * stride) : splat(0);
@@ -120,4 +121,4 @@ static double dot_product_peak(size_t iterations) {
   return 2.0 * 8 * CHAINS * (double)iterations;
 }
 
-#include "kernels_body.h"
+#include "isa/table.h"

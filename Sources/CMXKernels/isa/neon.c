@@ -21,7 +21,8 @@
   #define TJ_TILE_PANELS 1
   #define TJ_UNSIGNED 0
 
-  #include "vector.h"
+  #include "product/groups.h"
+  #include "vector/vector.h"
 
 TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
   const uint8x16_t wide = vld1q_u8(table);
@@ -34,9 +35,9 @@ TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
 
 /// 4 rows x 1 panel: 16 registers of integer sums, 4 right vectors, one left vector that holds four bytes of
 /// each row.
-TJ_INLINE void tile(const tj_left_group *left, size_t first, const tj_right_group *right, size_t groups,
-                    float *c, size_t stride, int resumes, const float *bias, const int panels,
-                    const int is_huge, const int is_narrow) {
+TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
+                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    const int is_narrow) {
   (void)panels;
   (void)is_narrow;
   float32x4_t sum[4][4];
@@ -87,7 +88,7 @@ static double dot_product_peak(size_t iterations) {
   return 2.0 * 16 * CHAINS * (double)iterations;
 }
 
-  #include "kernels_body.h"
+  #include "isa/table.h"
   #pragma clang attribute pop
 #else
 typedef int tj_not_this_architecture;

@@ -7,7 +7,7 @@
 #define TJ_ATTENTION_H
 
 #include "CMXKernels.h"
-#include "vector.h"
+#include "vector/vector.h"
 
 /// a b + c, rounded once where the hardware can.
 TJ_INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) {

@@ -1,0 +1,57 @@
+// What a quantizer makes of numbers, in three forms: numbers again, codes in a packed matrix, or counts of what is lost.
+#ifndef TJ_SINKS_H
+#define TJ_SINKS_H
+
+#include "grid.h"
+#include "product/blocks.h"
+
+/// Sixteen elements of groups of known scale: what the sinks read.
+typedef struct {
+  vfloat x, y;      // the numbers, and |x|/S
+  grid_point point; // where they go
+} rounded_lanes;
+
+/// How sixteen elements of groups of known scale round.
+TJ_INLINE rounded_lanes round_lanes(vfloat x, vfloat ema, vint noise, vfloat reciprocal, const int format,
+                                    const int rounding) {
+  vfloat average = splat(0);
+  if (rounding == TJ_EMA) average = as_float(as_int(ema) ^ (as_int(x) & TJ_SIGN)) * reciprocal;
+  const vfloat y = as_float(magnitude_bits(x)) * reciprocal;
+  return (rounded_lanes){x, y, round_to_grid(y, average, noise, format, rounding)};
+}
+
+/// De-quantized values, or NaN where the group's scale is.
+TJ_INLINE vfloat lane_values(rounded_lanes lanes, vint byte, vint broken, const int format) {
+  const vfloat value = grid_value(lanes.point, format) * scale_value(byte);
+  return as_float(as_int(value) | (as_int(lanes.x) & TJ_SIGN) | (broken & 0x7fc00000));
+}
+
+/// Codes 0...15, or 0 where the group's scale is NaN.
+TJ_INLINE vuint lane_codes(rounded_lanes lanes, vint broken, const int format) {
+  const vint code = grid_code(lanes.point, format) | ((as_int(lanes.x) >> 28) & 8);
+  return (vuint)(code & ~broken);
+}
+
+/// Counts what is lost; a broken group, an error elsewhere, loses nothing.
+TJ_INLINE void count_lanes(rounded_lanes lanes, vint broken, tj_losses *losses, const int format) {
+  const vint saturated = lanes.y > largest_magnitude(format);
+  const vint underflowed = (grid_code(lanes.point, format) == 0) & (lanes.x != 0.0f);
+  losses->saturated += (size_t)-__builtin_reduce_add(saturated & ~broken);
+  losses->underflowed += (size_t)-__builtin_reduce_add(underflowed & ~broken);
+}
+
+/// The place in a sink where one group, or neighbouring ones, begin.
+typedef struct {
+  float *values;
+  uint8_t *codes, *scales;
+  tj_losses *losses;
+} sink_place;
+
+/// Where a slice's numbers from `offset` on go, which lie in block `block` of a packed matrix.
+TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t block, const int kind) {
+  if (kind == TJ_VALUES) return (sink_place){.values = sink->values + offset};
+  if (kind == TJ_COUNTS) return (sink_place){.losses = sink->losses};
+  return (sink_place){.codes = sink->codes + block * TJ_BLOCK, .scales = sink->scales + block * TJ_LANES};
+}
+
+#endif

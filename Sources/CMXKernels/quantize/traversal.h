@@ -1,0 +1,218 @@
+// The quantizers: one traversal for groups along rows and one for groups along columns, whatever becomes of what they
+// round (sinks.h).
+#ifndef TJ_TRAVERSAL_H
+#define TJ_TRAVERSAL_H
+
+#include "random.h"
+#include "sinks.h"
+
+/// How many columns ahead a strip of rows is fetched: its lines lie rows apart, which the hardware does not
+/// foresee. Two to six groups ahead measured alike, one and a half to twice as fast as none.
+enum { TJ_AHEAD = 64 };
+
+/// What one group, or neighbouring ones, are read from: numbers with `stride` from row to row, the first of which stands
+/// at `row` and `column` of the whole matrix.
+typedef struct {
+  const float *x, *ema;
+  size_t stride, row, column;
+} group_source;
+
+TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t column, const int rounding) {
+  const size_t offset = row * slice->columns + column;
+  const float *ema = rounding == TJ_EMA ? slice->ema + offset : NULL;
+  return (group_source){slice->x + offset, ema, slice->columns, slice->first_row + row, column};
+}
+
+/// Groups along rows: one of `length` <= 32 neighbouring columns in each of `rows` <= 8 rows, from a multiple of 8 on.
+/// Returns how many are broken.
+TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, const tj_quantizer *quantizer,
+                            sink_place to, const int kind, const int format, const int rounding) {
+  const size_t first = length < TJ_LANES ? length : TJ_LANES, second = length - first;
+  size_t broken_groups = 0;
+  vuint words[2][4];
+  if (rounding == TJ_STOCHASTIC) {
+    philox((uint32_t)source.column, (uint32_t)(source.row / 8), quantizer, words[0]);
+    philox((uint32_t)source.column + TJ_LANES, (uint32_t)(source.row / 8), quantizer, words[1]);
+  }
+  for (size_t i = 0; i < rows; i++) {
+    const size_t at = i * source.stride;
+    const vfloat a = load_some(source.x + at, first), b = load_some(source.x + at + first, second);
+    vfloat ema_a = splat(0), ema_b = splat(0);
+    vint noise_a = (vint)0, noise_b = (vint)0;
+    if (rounding == TJ_EMA) {
+      ema_a = load_some(source.ema + at, first);
+      ema_b = load_some(source.ema + at + first, second);
+    }
+    if (rounding == TJ_STOCHASTIC) {
+      noise_a = rounding_noise(words[0], i);
+      noise_b = rounding_noise(words[1], i);
+    }
+    const vint largest = (vint)max_lanes_int(maximum_int(magnitude_bits(a), magnitude_bits(b)));
+    const vint broken = is_broken(largest), byte = (vint)scale_byte(largest, quantizer, format)[0];
+    const vfloat reciprocal = scale_reciprocal(byte);
+    broken_groups += (size_t)-broken[0];
+    const rounded_lanes left = round_lanes(a, ema_a, noise_a, reciprocal, format, rounding);
+    const rounded_lanes right = round_lanes(b, ema_b, noise_b, reciprocal, format, rounding);
+    if (kind == TJ_VALUES) {
+      store_some(to.values + at, lane_values(left, byte, broken, format), first);
+      store_some(to.values + at + first, lane_values(right, byte, broken, format), second);
+    } else if (kind == TJ_CODES) {
+      const size_t lane = (source.row + i) % TJ_LANES;
+      store_lane(to.codes, lane, lane_codes(left, broken, format), lane_codes(right, broken, format));
+      to.scales[lane] = (uint8_t)(byte[0] | (broken[0] & TJ_NAN_SCALE));
+    } else {
+      count_lanes(left, broken, to.losses, format);
+      count_lanes(right, broken, to.losses, format);
+    }
+  }
+  return broken_groups;
+}
+
+TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink,
+                                  const int kind, const int format, const int rounding) {
+  const size_t rows = slice->rows, columns = slice->columns, groups = groups_of(columns);
+  size_t broken_groups = 0;
+  for (size_t row = 0; row < rows; row += 8) {
+    const size_t count = rows - row < 8 ? rows - row : 8, panel = (slice->first_row + row) / TJ_LANES;
+    for (size_t group = 0; group < groups; group++) {
+      const size_t column = group * TJ_GROUP, length = columns - column;
+      const group_source source = source_at(slice, row, column, rounding);
+      const sink_place to = place_in(sink, row * columns + column, panel * groups + group, kind);
+      for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
+        __builtin_prefetch(source.x + i * columns + TJ_AHEAD + 16);
+      }
+      // The whole block as constants is straight code.
+      if (count == 8 && length >= TJ_GROUP)
+        broken_groups += row_groups(source, 8, TJ_GROUP, quantizer, to, kind, format, rounding);
+      else
+        broken_groups += row_groups(source, count, length < TJ_GROUP ? length : TJ_GROUP, quantizer, to, kind,
+                                    format, rounding);
+    }
+  }
+  const size_t end = slice->first_row + rows;
+  if (kind == TJ_CODES && rows % TJ_LANES) {
+    const sink_place to = place_in(sink, 0, end / TJ_LANES * groups, kind);
+    clear_lanes(end % TJ_LANES, groups, to.codes, to.scales);
+  }
+  return broken_groups;
+}
+
+/// Groups along columns: one of `rows` <= 32 rows in each of `lanes` <= 16 neighbouring columns. In a packed matrix the
+/// lanes beyond `lanes` become zeros. Returns how many are broken.
+TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
+                               sink_place to, const int kind, const int format, const int rounding) {
+  vint largest = (vint)0;
+  for (size_t i = 0; i < rows; i++)
+    largest = maximum_int(magnitude_bits(load_some(source.x + i * source.stride, lanes)), largest);
+  const vint broken = is_broken(largest), byte = scale_byte(largest, quantizer, format);
+  const vfloat reciprocal = scale_reciprocal(byte);
+  if (kind == TJ_CODES) {
+    const vbyte16 bytes = __builtin_convertvector(byte | (broken & TJ_NAN_SCALE), vbyte16);
+    memcpy(to.scales, &bytes, sizeof bytes);
+  }
+  for (size_t t = 0; t < TJ_GROUP / 8; t++) {
+    vuint packed = (vuint)0, words[4];
+    const size_t count = rows < 8 * t ? 0 : rows - 8 * t < 8 ? rows - 8 * t : 8;
+    if (rounding == TJ_STOCHASTIC && count > 0)
+      philox((uint32_t)source.column, (uint32_t)(source.row / 8 + t), quantizer, words);
+    for (size_t i = 0; i < count; i++) {
+      const size_t at = (8 * t + i) * source.stride;
+      vfloat average = splat(0);
+      vint noise = (vint)0;
+      if (rounding == TJ_EMA) average = load_some(source.ema + at, lanes);
+      if (rounding == TJ_STOCHASTIC) noise = rounding_noise(words, i);
+      const vfloat x = load_some(source.x + at, lanes);
+      const rounded_lanes rounded = round_lanes(x, average, noise, reciprocal, format, rounding);
+      if (kind == TJ_VALUES)
+        store_some(to.values + at, lane_values(rounded, byte, broken, format), lanes);
+      else if (kind == TJ_CODES)
+        packed |= lane_codes(rounded, broken, format) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
+      else
+        count_lanes(rounded, broken, to.losses, format);
+    }
+    if (kind == TJ_CODES) memcpy(to.codes + t * sizeof packed, &packed, sizeof packed);
+  }
+  return (size_t)-__builtin_reduce_add(broken);
+}
+
+/// The groups of a strip of up to 32 rows, which are all the columns' own.
+TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
+                              sink_place to, const int kind, const int format, const int rounding) {
+  // The whole block as constants is straight code.
+  if (rows == TJ_GROUP && lanes >= TJ_LANES)
+    return column_groups(source, TJ_GROUP, TJ_LANES, quantizer, to, kind, format, rounding);
+  return column_groups(source, rows, lanes < TJ_LANES ? lanes : TJ_LANES, quantizer, to, kind, format,
+                       rounding);
+}
+
+TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *quantizer,
+                                     const tj_sink *sink, const int kind, const int format,
+                                     const int rounding) {
+  const size_t rows = slice->rows, columns = slice->columns;
+  size_t broken_groups = 0;
+  for (size_t row = 0; row < rows; row += TJ_GROUP) {
+    const size_t count = rows - row < TJ_GROUP ? rows - row : TJ_GROUP;
+    for (size_t column = 0; column < columns; column += TJ_LANES) {
+      const group_source source = source_at(slice, row, column, rounding);
+      const size_t block = column / TJ_LANES * sink->groups + (slice->first_row + row) / TJ_GROUP;
+      const sink_place to = place_in(sink, row * columns + column, block, kind);
+      for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
+      broken_groups += strip_groups(source, count, columns - column, quantizer, to, kind, format, rounding);
+    }
+  }
+  return broken_groups;
+}
+
+/// Double quantization: rows of a matrix packed along its rows, read as values, quantized along its columns.
+TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantizer *quantizer,
+                                       const tj_sink *sink, const int kind, const int format,
+                                       const int rounding) {
+  const size_t groups = groups_of(source->columns);
+  size_t broken_groups = 0;
+  for (size_t start = 0; start < source->rows; start += TJ_GROUP) {
+    const size_t row = source->first_row + start;
+    const size_t count = source->rows - start < TJ_GROUP ? source->rows - start : TJ_GROUP;
+    for (size_t group = 0; group < groups; group++) {
+      float values[TJ_GROUP][TJ_GROUP];
+      for (size_t half = 0; half * TJ_LANES < count; half++) {
+        const size_t from = (row / TJ_LANES + half) * groups + group;
+        decode_block(source->codes + from * TJ_BLOCK, source->scales + from * TJ_LANES, source->format,
+                     values + half * TJ_LANES);
+      }
+      for (size_t half = 0; half < TJ_GROUP; half += TJ_LANES) {
+        const size_t column = group * TJ_GROUP + half;
+        if (column >= source->columns) break;
+        const group_source lanes = {values[0] + half, NULL, TJ_GROUP, row, column};
+        const size_t block = column / TJ_LANES * sink->groups + row / TJ_GROUP;
+        // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
+        broken_groups += strip_groups(lanes, count, source->columns - column, quantizer,
+                                      place_in(sink, 0, block, kind), kind, format, rounding);
+      }
+    }
+  }
+  return broken_groups;
+}
+
+static size_t quantize_rows(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink) {
+  switch (sink->kind) {
+  case TJ_VALUES: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_VALUES)
+  case TJ_CODES: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_CODES)
+  default: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_COUNTS)
+  }
+}
+
+static size_t quantize_columns(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink) {
+  switch (sink->kind) {
+  case TJ_VALUES: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_VALUES)
+  case TJ_CODES: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_CODES)
+  default: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_COUNTS)
+  }
+}
+
+static size_t requantize_columns(const tj_packed *source, const tj_quantizer *quantizer,
+                                 const tj_sink *sink) {
+  TJ_SPECIALIZE(requantize_columns_as, source, quantizer, sink, TJ_CODES)
+}
+
+#endif

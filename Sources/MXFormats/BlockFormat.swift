@@ -1,0 +1,74 @@
+/// A block format as data: what the elements are, how many of them share a scale, what a scale is, and whether one number
+/// more scales the whole matrix. A format that kernels know is one value here and one row of CMXKernels' table.
+public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
+  /// The format of the elements.
+  public let elements: ElementFormat
+  /// Neighbouring elements that share a scale, along the contraction of the product that will consume them. A tail that
+  /// is shorter is a group of its own.
+  public let groupSize: Int
+  /// What the scale of a group is.
+  public let scale: ScaleFormat
+  /// What multiplies the scales of all groups.
+  public let outerScale: OuterScale
+
+  /// A format of one's own. Only `Quantizer` and `referenceProduct` compute in one that is not among `allCases`.
+  public init(
+    elements: ElementFormat, groupSize: Int, scale: ScaleFormat, outerScale: OuterScale
+  ) {
+    precondition(groupSize > 0 && groupSize % 2 == 0, "groups of \(groupSize)")
+    self.elements = elements
+    self.groupSize = groupSize
+    self.scale = scale
+    self.outerScale = outerScale
+  }
+
+  /// E2M1 in groups of 32 under a power of two: MXFP4 of the OCP Microscaling specification v1.0, section 5.3.3.
+  public static let mxfp4 = BlockFormat(
+    elements: .e2m1, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// The same with E3M0 elements: the ablation of the paper's Table 7.
+  public static let mxe3m0 = BlockFormat(
+    elements: .e3m0, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// E2M1 in groups of 16 under an E4M3 number, and a single-precision number for the matrix: NVIDIA's NVFP4. By its
+  /// definition alone (`Quantizer`): kernels, layers and files do not know it.
+  public static let nvfp4 = BlockFormat(
+    elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
+
+  /// The longest group of `allCases`, and a multiple of every shorter one: matrices are cut at its multiples.
+  public static let longestGroup = allCases.reduce(0) { max($0, $1.groupSize) }
+
+  /// Groups of `length` elements.
+  public func groups(_ length: Int) -> Int { (length + groupSize - 1) / groupSize }
+
+  /// The shape of the scales of a `rows` × `columns` matrix: rows × ⌈columns/groupSize⌉, or ⌈rows/groupSize⌉ × columns.
+  public func scaleShape(
+    rows: Int, columns: Int, along axis: GroupAxis
+  ) -> (rows: Int, columns: Int) {
+    switch axis {
+    case .rows: (rows, groups(columns))
+    case .columns: (groups(rows), columns)
+    }
+  }
+}
+
+extension BlockFormat: CaseIterable, RawRepresentable {
+  /// The formats in which layers compute.
+  public static let allCases: [BlockFormat] = [.mxfp4, .mxe3m0]
+
+  /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same.
+  public var rawValue: String {
+    Self.allCases.contains(self)
+      ? "\(elements)" : "\(elements) in groups of \(groupSize) under \(scale.rawValue)"
+  }
+
+  /// By what they say, and not by their names, as it would be for other types that have any.
+  public static func == (a: BlockFormat, b: BlockFormat) -> Bool {
+    (a.elements, a.groupSize, a.scale, a.outerScale)
+      == (b.elements, b.groupSize, b.scale, b.outerScale)
+  }
+
+  /// The format of a name.
+  public init?(rawValue: String) {
+    guard let format = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = format
+  }
+}

@@ -1,0 +1,39 @@
+/// A scale with a sign, four bits of exponent and three of mantissa: 0, 2^−9 … 448. Byte 127 is NaN. There is no infinity.
+///
+/// Source: OCP 8-bit Floating Point specification v1.0 (OFP8), E4M3.
+public struct E4M3: Equatable, Hashable, Sendable {
+  /// The stored byte.
+  public let byte: UInt8
+
+  /// The scale that a byte stands for.
+  public init(byte: UInt8) { self.byte = byte }
+
+  /// The number nearest to x ≥ 0, ties to the even byte; the largest for what is above it, NaN for NaN.
+  public init(nearest x: Float) {
+    precondition(!(x < 0), "a scale of \(x)")
+    guard !x.isNaN else {
+      self = .nan
+      return
+    }
+    // The step of x's binade; below 2^−6 the steps stay as they are.
+    let exponent = max(x == 0 ? -6 : Int(min(x, Self.maximum).exponent), -6)
+    let steps = (min(x, Self.maximum) / E8M0.power(exponent - 3)).rounded(.toNearestOrEven)
+    // Eight steps more are a binade more: a carry lands where it belongs.
+    byte = UInt8(8 * (exponent + 6) + Int(steps))
+  }
+
+  /// Not a number: the scale of a group that holds a NaN or an infinity.
+  public static let nan = E4M3(byte: 0x7f)
+  /// The largest value.
+  public static let maximum: Float = 448
+
+  /// The value, exact, or NaN.
+  public var value: Float {
+    let (exponent, mantissa) = (Int(byte >> 3 & 15), Int(byte & 7))
+    if byte & 0x7f == 0x7f { return .nan }
+    let magnitude =
+      exponent == 0
+      ? Float(mantissa) * E8M0.power(-9) : Float(8 + mantissa) * E8M0.power(exponent - 10)
+    return byte & 0x80 == 0 ? magnitude : -magnitude
+  }
+}

@@ -1,0 +1,76 @@
+import MXFormats
+import Testing
+
+@Suite("Block formats")
+struct BlockFormatTests {
+  @Test("a format's name in recipes and files leads back to it; other names lead nowhere")
+  func names() {
+    #expect(BlockFormat.allCases.map(\.rawValue) == ["e2m1", "e3m0"])
+    for format in BlockFormat.allCases { #expect(BlockFormat(rawValue: format.rawValue) == format) }
+    for name in ["", "E2M1", "nvfp4", BlockFormat.nvfp4.rawValue] {
+      #expect(BlockFormat(rawValue: name) == nil)
+    }
+  }
+
+  @Test("matrices are cut at multiples of every format's group")
+  func cuts() {
+    for format in BlockFormat.allCases + [.nvfp4] {
+      #expect(BlockFormat.longestGroup.isMultiple(of: format.groupSize))
+    }
+  }
+
+  @Test("each byte of E4M3 is the nearest to its own value, and midpoints go to the even byte")
+  func e4m3() {
+    // Eight steps a binade from 2⁻⁹ on, of which the last binade has seven.
+    #expect(E4M3(byte: 1).value == 0x1p-9 && E4M3(byte: 8).value == 0x1p-6)
+    #expect(E4M3(byte: 0x38).value == 1 && E4M3(byte: 0x3d).value == 1.625)
+    #expect(E4M3(byte: 0xbd).value == -1.625)
+    #expect(E4M3(byte: 0x7e).value == 448 && E4M3(byte: 0x7f).value.isNaN)
+    for byte in UInt8(0)...0x7e {
+      let value = E4M3(byte: byte).value
+      #expect(E4M3(nearest: value).byte == byte)
+      guard byte < 0x7e else { continue }
+      let above = E4M3(byte: byte + 1).value
+      let middle = (value + above) / 2
+      #expect(value < above)
+      #expect(E4M3(nearest: middle).byte == (byte.isMultiple(of: 2) ? byte : byte + 1))
+      #expect(E4M3(nearest: middle.nextDown).byte == byte)
+      #expect(E4M3(nearest: middle.nextUp).byte == byte + 1)
+    }
+    for large: Float in [464, 1e30, .infinity] { #expect(E4M3(nearest: large).byte == 0x7e) }
+    #expect(E4M3(nearest: .nan) == .nan && E4M3(nearest: .leastNonzeroMagnitude).byte == 0)
+  }
+
+  @Test("NVFP4: the scales of a matrix's groups, its codes and values, worked out by hand")
+  func nvfp4() {
+    // The largest magnitude is 6, so that the outer scale is 6/2688; the groups have scales 448, 36 (of 37.33) and 0 (of
+    // 7.5e-5), and the second one cuts its largest off: .5/.0803571 is 6.22.
+    var x = [Float](repeating: 0, count: 48)
+    x.replaceSubrange(0..<4, with: [6, -1.3, 0.2, 3.1])
+    x.replaceSubrange(16..<20, with: [0.5, -0.1, 0.03, 0.24])
+    x[32] = 1e-6
+    let matrix = Quantizer(format: .nvfp4).quantize(x, rows: 1, columns: 48)
+    #expect(matrix.outerScale == Float(6) / 2688)
+    #expect(matrix.scales.map { E4M3(byte: $0).value } == [448, 36, 0])
+    #expect(Array(matrix.values[0..<5]) == [6, -1.5, 0, 3, 0])
+    let scale = 36 * (Float(6) / 2688)
+    #expect(Array(matrix.values[16..<21]) == [6 * scale, -scale, 0.5 * scale, 3 * scale, 0])
+    #expect(abs(matrix.values[16] - 0.482143) < 1e-6)
+    #expect(matrix.values[32...].allSatisfy { $0 == 0 })
+    // Along columns the same, transposed.
+    let column = Quantizer(format: .nvfp4, axis: .columns).quantize(x, rows: 48, columns: 1)
+    #expect(column.transposed == matrix)
+  }
+
+  @Test("NVFP4: zeros have outer scale 1, and a NaN breaks its group alone")
+  func nvfp4Edges() {
+    let zeros = Quantizer(format: .nvfp4).quantize([0, -0.0], rows: 1, columns: 2)
+    #expect(zeros.outerScale == 1 && zeros.values == [0, 0])
+    var x = [Float](repeating: 3, count: 32)
+    x[20] = .infinity
+    let broken = Quantizer(format: .nvfp4).quantize(x, rows: 1, columns: 32)
+    #expect(broken.scales == [0x7e, 0x7f])
+    #expect(broken.values[..<16].allSatisfy { $0 == 3 })
+    #expect(broken.values[16...].allSatisfy { $0.isNaN })
+  }
+}
