@@ -51,14 +51,6 @@ struct KernelTests {
   }
 
   @Test(
-    "every format that recipes name has a row in the kernels' table, with its magnitudes",
-    arguments: BlockFormat.allCases)
-  func rows(format: BlockFormat) {
-    let steps = format.elements.magnitudes.map { UInt8($0 / format.elements.magnitudes[1]) }
-    #expect(format.kernelSteps == steps)
-  }
-
-  @Test(
     "a group with a NaN or an infinity becomes NaN and is counted",
     arguments: Kernels.available.map(\.name))
   func broken(name: String) throws {

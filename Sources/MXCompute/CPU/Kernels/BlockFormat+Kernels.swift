@@ -17,9 +17,4 @@ extension BlockFormat {
       && elements.exponentBits == Int(row.exponent_bits)
       && elements.mantissaBits == Int(row.mantissa_bits) && elements.bias == Int(row.bias)
   }
-
-  /// The magnitudes of the codes in units of the smallest step, as the kernels have them.
-  package var kernelSteps: [UInt8] {
-    withUnsafeBytes(of: tj_format_at(Int(row))!.pointee.steps) { Array($0) }
-  }
 }
