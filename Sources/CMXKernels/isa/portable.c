@@ -1,8 +1,6 @@
 // Plain C on the compiler's vectors, for whatever every processor of the architecture has: SSE2 on x86-64,
 // NEON on Arm. A vector is four registers.
 #include "CMXKernels.h"
-#include "product/groups.h"
-#include "vector/vector.h"
 
 #define TJ_ISA portable
 #define TJ_AVAILABLE 1
@@ -15,6 +13,9 @@
 #define TJ_FLOAT_VECTORS 1
 #define TJ_TILE_PANELS 1
 #define TJ_UNSIGNED 0
+
+#include "product/groups.h"
+#include "vector/vector.h"
 
 typedef int16_t vshort8 __attribute__((ext_vector_type(8)));
 typedef int32_t vint4 __attribute__((ext_vector_type(4)));

@@ -9,15 +9,6 @@
 #include "CMXKernels.h"
 #include "vector/vector.h"
 
-/// a b + c, rounded once where the hardware can.
-TJ_INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) {
-#if TJ_FUSED
-  return __builtin_elementwise_fma(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-
 /// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
                           size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {

@@ -5,6 +5,7 @@
 #include "formats.h"
 
 enum { TJ_NEAREST_EVEN, TJ_NEAREST_AWAY, TJ_STOCHASTIC, TJ_EMA };
+enum { TJ_LARGEST_CODE = 7 };
 
 /// The bits of a magnitude. As integers magnitudes are in order, and NaN is above infinity above all numbers.
 TJ_INLINE vint magnitude_bits(vfloat x) { return as_int(x) & ~TJ_SIGN; }
@@ -25,64 +26,63 @@ TJ_INLINE vfloat scale_value(vint byte) { return as_float(choose_int(byte > 0, b
 /// 1/S of a scale byte 0...253.
 TJ_INLINE vfloat scale_reciprocal(vint byte) { return as_float((254 - byte) << 23); }
 
-/// A magnitude on the grid: `steps` steps of the binade `exponent` (biased) of y = |x|/S.
-typedef struct {
-  vint steps;
-  vint exponent;
-} grid_point;
-
 /// The integer above or at x, for 0 <= x < 2^31.
 TJ_INLINE vint ceiling(vfloat x) {
-  vint below = __builtin_convertvector(x, vint);
+#if TJ_FUSED // Such hardware rounds to integers, too.
+  return __builtin_convertvector(__builtin_elementwise_ceil(x), vint);
+#else
+  const vint below = __builtin_convertvector(x, vint);
   return below - (__builtin_convertvector(below, vfloat) < x);
+#endif
 }
 
-/// The magnitude code of a grid point: 2^mantissa_bits codes a binade. It may lie beyond the largest, 7.
-TJ_INLINE vint open_code(vint steps, vint exponent, const int format) {
-  return steps + ((exponent - lowest_exponent(format)) << formats[format].mantissa_bits);
+/// The code of y to the nearest, ties to the even one. In binade k, code = y / step + k 2^mantissa_bits; as each binade's
+/// steps are twice as long as those of the one before, every other binade's line lies above that of y's own. The least
+/// of the lines is rounded, by the sum with 1.5 * 2^23, which leaves no bit for a fraction.
+TJ_INLINE vint nearest_even_code(vfloat y, const int format) {
+  const int mantissa = formats[format].mantissa_bits, binades = 1 << formats[format].exponent_bits;
+  vint code = as_int(splat(0x1.8p23f + TJ_LARGEST_CODE));
+  for (int k = 0; k < binades - 1; k++) {
+    const int exponent = lowest_exponent(format) - mantissa + k;
+    const vfloat per_step = as_float((vint)((254 - exponent) << 23));
+    const vfloat line = multiply_add(y, per_step, splat(0x1.8p23f + (float)(k << mantissa)));
+    // Positive numbers are in order as integers.
+    code = minimum_int(code, as_int(line));
+  }
+  return code & 15;
 }
 
-/// Where on the grid y = |x|/S goes. `average` is sign(x) * ema / S, `noise` what rounding_noise says. Points
-/// beyond the largest magnitude are left to what reads them.
-TJ_INLINE grid_point round_to_grid(vfloat y, vfloat average, vint noise, const int format,
-                                   const int rounding) {
-  const int mantissa = formats[format].mantissa_bits;
+/// The magnitude code 0...7 that y = |x|/S gets. `average` is sign(x) * ema / S, `noise` what rounding_noise says.
+TJ_INLINE vint rounded_code(vfloat y, vfloat average, vint noise, const int format, const int rounding) {
+  if (rounding == TJ_NEAREST_EVEN) return nearest_even_code(y, format);
   const vint exponent = minimum_int(maximum_int(as_int(y) >> 23, (vint)lowest_exponent(format)),
                                     (vint)highest_exponent(format));
-  // In its binade y lies so many steps from zero.
-  const vfloat per_step = as_float((254 + mantissa - exponent) << 23);
+  // In its binade y lies so many steps from zero, in stochastic rounding with 17 bits of fraction.
+  const int unit = formats[format].mantissa_bits + (rounding == TJ_STOCHASTIC ? 17 : 0);
+  const vfloat per_step = as_float((254 + unit - exponent) << 23);
   const vfloat position = y * per_step;
-  // Adding 1.5 * 2^23 leaves no bit for a fraction, and rounds ties to even steps. They have even codes where a
-  // binade has an even number of them.
-  if (rounding == TJ_NEAREST_EVEN && mantissa > 0)
-    return (grid_point){as_int(position + 0x1.8p23f) & 15, exponent};
+  vint steps;
   if (rounding == TJ_STOCHASTIC) {
     // Up where fraction * 2^16 > r + 1/2, that is, where the integer above fraction * 2^17 is > 2 r + 1.
-    const vint fixed = ceiling(position * 0x1p17f);
-    return (grid_point){(fixed + noise) >> 17, exponent};
+    steps = (ceiling(position) + noise) >> 17;
+  } else {
+    const vint whole = __builtin_convertvector(position, vint);
+    const vfloat lower = __builtin_convertvector(whole, vfloat);
+    const vint up = rounding == TJ_NEAREST_AWAY ? position - lower >= 0.5f
+                                                : (average * per_step >= lower + 0.5f) & (y > 0.0f);
+    steps = whole - up;
   }
-  const vint whole = __builtin_convertvector(position, vint);
-  const vfloat lower = __builtin_convertvector(whole, vfloat), fraction = position - lower;
-  vint up;
-  switch (rounding) {
-  case TJ_NEAREST_EVEN:
-    up = (fraction > 0.5f) | ((fraction == 0.5f) & ((open_code(whole, exponent, format) & 1) == 1));
-    break;
-  case TJ_NEAREST_AWAY: up = fraction >= 0.5f; break;
-  default: up = (average * per_step >= lower + 0.5f) & (y > 0.0f); break;
-  }
-  return (grid_point){whole - up, exponent};
+  const vint code = steps + ((exponent - lowest_exponent(format)) << formats[format].mantissa_bits);
+  return minimum_int(code, (vint)TJ_LARGEST_CODE);
 }
 
-/// The magnitude of a grid point, clamped to the format's largest.
-TJ_INLINE vfloat grid_value(grid_point point, const int format) {
-  const vfloat step = as_float((point.exponent - formats[format].mantissa_bits) << 23);
-  return minimum(__builtin_convertvector(point.steps, vfloat) * step, splat(largest_magnitude(format)));
-}
-
-/// The magnitude code 0...7 of a grid point.
-TJ_INLINE vint grid_code(grid_point point, const int format) {
-  return minimum_int(open_code(point.steps, point.exponent, format), (vint)7);
+/// The magnitude of a code 0...7.
+TJ_INLINE vfloat code_value(vint code, const int format) {
+  const int mantissa = formats[format].mantissa_bits;
+  // A code is an exponent and a mantissa; without a leading one the step is that of the binade above.
+  const vfloat normal = as_float((code << (23 - mantissa)) + ((lowest_exponent(format) - 1) << 23));
+  const vfloat step = as_float((vint)((127 + step_exponent(format)) << 23));
+  return choose(code < (1 << mantissa), __builtin_convertvector(code, vfloat) * step, normal);
 }
 
 #endif

@@ -7,8 +7,8 @@
 
 /// Sixteen elements of groups of known scale: what the sinks read.
 typedef struct {
-  vfloat x, y;      // the numbers, and |x|/S
-  grid_point point; // where they go
+  vfloat x, y; // the numbers, and |x|/S
+  vint code;   // of the magnitude, 0...7
 } rounded_lanes;
 
 /// How sixteen elements of groups of known scale round.
@@ -17,25 +17,24 @@ TJ_INLINE rounded_lanes round_lanes(vfloat x, vfloat ema, vint noise, vfloat rec
   vfloat average = splat(0);
   if (rounding == TJ_EMA) average = as_float(as_int(ema) ^ (as_int(x) & TJ_SIGN)) * reciprocal;
   const vfloat y = as_float(magnitude_bits(x)) * reciprocal;
-  return (rounded_lanes){x, y, round_to_grid(y, average, noise, format, rounding)};
+  return (rounded_lanes){x, y, rounded_code(y, average, noise, format, rounding)};
 }
 
 /// De-quantized values, or NaN where the group's scale is.
 TJ_INLINE vfloat lane_values(rounded_lanes lanes, vint byte, vint broken, const int format) {
-  const vfloat value = grid_value(lanes.point, format) * scale_value(byte);
+  const vfloat value = code_value(lanes.code, format) * scale_value(byte);
   return as_float(as_int(value) | (as_int(lanes.x) & TJ_SIGN) | (broken & 0x7fc00000));
 }
 
 /// Codes 0...15, or 0 where the group's scale is NaN.
-TJ_INLINE vuint lane_codes(rounded_lanes lanes, vint broken, const int format) {
-  const vint code = grid_code(lanes.point, format) | ((as_int(lanes.x) >> 28) & 8);
-  return (vuint)(code & ~broken);
+TJ_INLINE vuint lane_codes(rounded_lanes lanes, vint broken) {
+  return (vuint)((lanes.code | ((as_int(lanes.x) >> 28) & 8)) & ~broken);
 }
 
 /// Counts what is lost; a broken group, an error elsewhere, loses nothing.
 TJ_INLINE void count_lanes(rounded_lanes lanes, vint broken, tj_losses *losses, const int format) {
   const vint saturated = lanes.y > largest_magnitude(format);
-  const vint underflowed = (grid_code(lanes.point, format) == 0) & (lanes.x != 0.0f);
+  const vint underflowed = (lanes.code == 0) & (lanes.x != 0.0f);
   losses->saturated += (size_t)-__builtin_reduce_add(saturated & ~broken);
   losses->underflowed += (size_t)-__builtin_reduce_add(underflowed & ~broken);
 }

@@ -58,7 +58,7 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
       store_some(to.values + at + first, lane_values(right, byte, broken, format), second);
     } else if (kind == TJ_CODES) {
       const size_t lane = (source.row + i) % TJ_LANES;
-      store_lane(to.codes, lane, lane_codes(left, broken, format), lane_codes(right, broken, format));
+      store_lane(to.codes, lane, lane_codes(left, broken), lane_codes(right, broken));
       to.scales[lane] = (uint8_t)(byte[0] | (broken[0] & TJ_NAN_SCALE));
     } else {
       count_lanes(left, broken, to.losses, format);
@@ -127,7 +127,7 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
       if (kind == TJ_VALUES)
         store_some(to.values + at, lane_values(rounded, byte, broken, format), lanes);
       else if (kind == TJ_CODES)
-        packed |= lane_codes(rounded, broken, format) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
+        packed |= lane_codes(rounded, broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
       else
         count_lanes(rounded, broken, to.losses, format);
     }

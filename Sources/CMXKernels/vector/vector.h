@@ -81,6 +81,15 @@ TJ_INLINE vfloat truncate(vfloat x) {
 /// The nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no bit for a fraction.
 TJ_INLINE vfloat round_even(vfloat x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
+/// a b + c, rounded once where the hardware can.
+TJ_INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) {
+#if TJ_FUSED
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 // Reductions over the lanes: one tree, halves first.
 TJ_INLINE float sum_lanes(vfloat x) {
   float lanes[TJ_LANES];
