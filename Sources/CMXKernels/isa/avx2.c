@@ -49,8 +49,7 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
       sum[row][half] = resumes ? _mm256_loadu_ps(c + (size_t)row * stride + 8 * half) : _mm256_setzero_ps();
   for (size_t group = 0; group < groups; group++, left++, right++) {
     __m256i dot[4][2];
-    for (int row = 0; row < 4; row++)
-      for (int half = 0; half < 2; half++) dot[row][half] = _mm256_setzero_si256();
+  #pragma clang loop unroll(full)
     for (int step = 0; step < 8; step++) {
       const __m256i *b = (const __m256i *)right->codes[step];
       for (int row = 0; row < 4; row++) {
@@ -58,9 +57,12 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
         memcpy(&four, left->codes[step][first + (size_t)row], sizeof four);
         const __m256i a = _mm256_set1_epi32(four);
         for (int half = 0; half < 2; half++) {
-          const __m256i pairs = _mm256_maddubs_epi16(_mm256_loadu_si256(b + half), a);
-          dot[row][half] = is_narrow ? _mm256_add_epi16(dot[row][half], pairs)
-                                     : _mm256_add_epi32(dot[row][half], _mm256_madd_epi16(pairs, ones));
+          __m256i *place = &dot[row][half], term = _mm256_maddubs_epi16(_mm256_loadu_si256(b + half), a);
+          if (!is_narrow) term = _mm256_madd_epi16(term, ones);
+          if (step > 0) term = is_narrow ? _mm256_add_epi16(*place, term) : _mm256_add_epi32(*place, term);
+          // Or the compiler would add the terms in a tree, for which there are too few registers.
+          __asm__("" : "+x"(term));
+          *place = term;
         }
       }
     }
