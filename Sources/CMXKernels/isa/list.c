@@ -1,4 +1,4 @@
-// The lists of instruction sets and of formats. A new one is one file and one line here: a file that includes table.h has all
+// The lists of instruction sets and of formats. A new set is one file and one line here: a file that includes table.h has all
 // kernels; one that has a base replaces single ones.
 #include "CMXKernels.h"
 #include "quantize/formats.h"
