@@ -7,12 +7,12 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   /// is shorter is a group of its own.
   public let groupSize: Int
   /// What the scale of a group is.
-  public let scale: ScaleFormat
+  package let scale: ScaleFormat
   /// What multiplies the scales of all groups.
-  public let outerScale: OuterScale
+  package let outerScale: OuterScale
 
-  /// A format of one's own. Only `Quantizer` and `referenceProduct` compute in one that is not among `allCases`.
-  public init(
+  /// Only `Quantizer` and `referenceProduct` compute in a format that is not among `allCases`.
+  package init(
     elements: ElementFormat, groupSize: Int, scale: ScaleFormat, outerScale: OuterScale
   ) {
     precondition(groupSize > 0 && groupSize % 2 == 0, "groups of \(groupSize)")
@@ -30,17 +30,17 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
     elements: .e3m0, groupSize: 32, scale: .e8m0, outerScale: .none)
   /// E2M1 in groups of 16 under an E4M3 number, and a single-precision number for the matrix: NVIDIA's NVFP4. By its
   /// definition alone (`Quantizer`): kernels, layers and files do not know it.
-  public static let nvfp4 = BlockFormat(
+  package static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
 
   /// The longest group of `allCases`, and a multiple of every shorter one: matrices are cut at its multiples.
-  public static let longestGroup = allCases.reduce(0) { max($0, $1.groupSize) }
+  package static let longestGroup = allCases.reduce(0) { max($0, $1.groupSize) }
 
   /// Groups of `length` elements.
-  public func groups(_ length: Int) -> Int { (length + groupSize - 1) / groupSize }
+  package func groups(_ length: Int) -> Int { (length + groupSize - 1) / groupSize }
 
   /// The shape of the scales of a `rows` × `columns` matrix: rows × ⌈columns/groupSize⌉, or ⌈rows/groupSize⌉ × columns.
-  public func scaleShape(
+  package func scaleShape(
     rows: Int, columns: Int, along axis: GroupAxis
   ) -> (rows: Int, columns: Int) {
     switch axis {
@@ -57,7 +57,7 @@ extension BlockFormat: CaseIterable, RawRepresentable {
   /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same.
   public var rawValue: String {
     Self.allCases.contains(self)
-      ? "\(elements)" : "\(elements) in groups of \(groupSize) under \(scale.rawValue)"
+      ? elements.name : "\(elements.name) in groups of \(groupSize) under \(scale.rawValue)"
   }
 
   /// By what they say, and not by their names, as it would be for other types that have any.

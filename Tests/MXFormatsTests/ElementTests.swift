@@ -16,7 +16,7 @@ struct ElementTests {
       #expect(format.maximum == maximum && format.maximumExponent == exponent)
       #expect(format.stepExponent == step)
     }
-    #expect(elementFormats.map(\.description) == ["e2m1", "e3m0"])
+    #expect(elementFormats.map(\.name) == ["e2m1", "e3m0"])
     #expect(BlockFormat.allCases.map(\.elements) == elementFormats)
   }
 

@@ -6,14 +6,14 @@
 /// scale multiplies them. Every code has a value: there is no NaN and no infinity.
 public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   /// Bits of the exponent.
-  public let exponentBits: Int
+  package let exponentBits: Int
   /// Bits of the mantissa.
-  public let mantissaBits: Int
+  package let mantissaBits: Int
   /// What the stored exponent is above the real one.
-  public let bias: Int
+  package let bias: Int
 
   /// A format of `exponentBits` + `mantissaBits` = 3 bits of magnitude.
-  public init(exponentBits: Int, mantissaBits: Int, bias: Int) {
+  package init(exponentBits: Int, mantissaBits: Int, bias: Int) {
     precondition(
       exponentBits > 0 && mantissaBits >= 0 && exponentBits + mantissaBits == 3,
       "\(exponentBits) bits of exponent and \(mantissaBits) of mantissa are not three")
@@ -31,7 +31,7 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   static let largestCode: UInt8 = 7
 
   /// The magnitude of a code 0…7. Codes of the lowest binade have no leading one: there lies zero.
-  public func magnitude(of code: UInt8) -> Float {
+  package func magnitude(of code: UInt8) -> Float {
     precondition(code <= Self.largestCode, "a code of a magnitude, not \(code)")
     let stored = Int(code) >> mantissaBits
     let fraction = Int(code) & (1 << mantissaBits - 1)
@@ -46,10 +46,10 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   public var maximum: Float { magnitude(of: Self.largestCode) }
 
   /// The exponent of the largest magnitude, `emax`: 2 or 4.
-  public var maximumExponent: Int { Int(maximum.exponent) }
+  package var maximumExponent: Int { Int(maximum.exponent) }
 
   /// The exponent of the smallest step: every value is an integer times 2^−1 (E2M1) or 2^−2 (E3M0).
-  public var stepExponent: Int { 1 - bias - mantissaBits }
+  package var stepExponent: Int { 1 - bias - mantissaBits }
 
   /// The value of a code 0…15. Code 8 is −0.
   public func value(of code: UInt8) -> Float {
@@ -57,9 +57,7 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
     let magnitude = magnitude(of: code & Self.largestCode)
     return code & 8 == 0 ? magnitude : -magnitude
   }
-}
 
-extension ElementFormat: CustomStringConvertible {
   /// As the specification writes it, in small letters: "e2m1".
-  public var description: String { "e\(exponentBits)m\(mantissaBits)" }
+  package var name: String { "e\(exponentBits)m\(mantissaBits)" }
 }

@@ -17,7 +17,7 @@ public struct PackedMatrix: Equatable, Sendable {
   public let scales: [UInt8]
 
   /// Bytes of a whole group's codes.
-  public static func blockSize(_ format: BlockFormat) -> Int { format.groupSize / 2 }
+  package static func blockSize(_ format: BlockFormat) -> Int { format.groupSize / 2 }
   /// The same of this matrix.
   public var blockSize: Int { Self.blockSize(format) }
 

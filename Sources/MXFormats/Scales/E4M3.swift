@@ -1,15 +1,15 @@
 /// A scale with a sign, four bits of exponent and three of mantissa: 0, 2^−9 … 448. Byte 127 is NaN. There is no infinity.
 ///
 /// Source: OCP 8-bit Floating Point specification v1.0 (OFP8), E4M3.
-public struct E4M3: Equatable, Hashable, Sendable {
+package struct E4M3: Equatable, Hashable, Sendable {
   /// The stored byte.
-  public let byte: UInt8
+  package let byte: UInt8
 
   /// The scale that a byte stands for.
-  public init(byte: UInt8) { self.byte = byte }
+  package init(byte: UInt8) { self.byte = byte }
 
   /// The number nearest to x ≥ 0, ties to the even byte; the largest for what is above it, NaN for NaN.
-  public init(nearest x: Float) {
+  package init(nearest x: Float) {
     precondition(!(x < 0), "a scale of \(x)")
     guard !x.isNaN else {
       self = .nan
@@ -23,12 +23,12 @@ public struct E4M3: Equatable, Hashable, Sendable {
   }
 
   /// Not a number: the scale of a group that holds a NaN or an infinity.
-  public static let nan = E4M3(byte: 0x7f)
+  package static let nan = E4M3(byte: 0x7f)
   /// The largest value.
-  public static let maximum: Float = 448
+  package static let maximum: Float = 448
 
   /// The value, exact, or NaN.
-  public var value: Float {
+  package var value: Float {
     let (exponent, mantissa) = (Int(byte >> 3 & 15), Int(byte & 7))
     if byte & 0x7f == 0x7f { return .nan }
     let magnitude =

@@ -1,12 +1,12 @@
 /// What the scale of a group is stored as: a byte.
-public enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
+package enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
   /// A power of two.
   case e8m0
   /// An 8-bit number with three bits of mantissa.
   case e4m3
 
   /// The value of a byte; NaN where the byte stands for that.
-  public func value(of byte: UInt8) -> Float {
+  package func value(of byte: UInt8) -> Float {
     switch self {
     case .e8m0: E8M0(byte: byte).value
     case .e4m3: E4M3(byte: byte).value
@@ -15,7 +15,7 @@ public enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
 }
 
 /// What multiplies the scales of all groups of a matrix.
-public enum OuterScale: Hashable, Sendable, BitwiseCopyable {
+package enum OuterScale: Hashable, Sendable, BitwiseCopyable {
   /// Nothing.
   case none
   /// A number in single precision, with which the largest scale is the largest that its format holds.

@@ -18,7 +18,7 @@ public enum ScaleRule: String, CaseIterable, Sendable {
 
   /// The largest 23-bit fraction of M, whose significand is f = 1 + fraction/2²³, that does not yet raise the
   /// exponent; all ones where none does.
-  public func fractionThreshold(_ format: ElementFormat) -> UInt32 {
+  package func fractionThreshold(_ format: ElementFormat) -> UInt32 {
     let fractionBits = Float.significandBitCount
     return switch self {
     case .truncationFree: format.maximum.significandBitPattern
