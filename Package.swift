@@ -86,7 +86,7 @@ let package = Package(
     .target(
       name: "CParallelFor",
       linkerSettings: [.linkedLibrary("dispatch", .when(platforms: [.linux]))]),
-    .target(name: "CMXKernels"),
+    .target(name: "CMXKernels", cSettings: [.headerSearchPath(".")]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
@@ -183,7 +183,7 @@ for target in package.targets where target.type != .system {
   if ["CMXKernels", "CParallelFor", "CDigits", "CImageDecoding", "CAllocationCounter"]
     .contains(target.name)
   {
-    target.cSettings = cSettings + (target.name == "CMXKernels" ? [.headerSearchPath(".")] : [])
+    target.cSettings = (target.cSettings ?? []) + cSettings
   } else {
     target.swiftSettings = swiftSettings
   }

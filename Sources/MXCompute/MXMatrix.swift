@@ -29,7 +29,14 @@ public struct MXMatrix: ~Copyable {
   /// Bytes of codes and scales, with what fills up the last panel and group.
   public var byteCount: Int { buffer.count }
 
-  /// A matrix of zeros.
+  /// A matrix of zeros: codes 0 under scale bytes 0.
+  ///
+  /// - Precondition: no extent is negative.
+  /// - Parameters:
+  ///   - rows: extent of axis 0; 0 makes an empty matrix.
+  ///   - columns: extent of axis 1; 0 makes an empty matrix.
+  ///   - axis: where the groups lie: along the contraction of the product to come (the paper's Eq. 3–5).
+  ///   - format: of codes, groups and scales; MXFP4 by default.
   public init(rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat = .mxfp4) {
     precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)

@@ -86,13 +86,12 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream
   ) -> QuantizerLosses {
+    let numbers = QuantizerSlice(
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
     let saturated = Atomic<Int>(0)
     let underflowed = Atomic<Int>(0)
     forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
-      let lost = kernels.losses(
-        QuantizerSlice(
-          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
-          quantizer.without(averages), random: random))
+      let lost = kernels.losses(numbers.rows(rows))
       saturated.add(lost.saturated, ordering: .relaxed)
       underflowed.add(lost.underflowed, ordering: .relaxed)
     }
@@ -137,11 +136,10 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, into out: FloatMatrix, axis: GroupAxis,
     _ quantizer: QuantizerRecipe, random: RandomStream
   ) -> Int {
-    countBroken(x.rows, columns: x.columns) { rows in
-      kernels.round(
-        QuantizerSlice(
-          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
-          quantizer.without(averages), random: random), into: out.rows(rows))
+    let numbers = QuantizerSlice(
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
+    return countBroken(x.rows, columns: x.columns) { rows in
+      kernels.round(numbers.rows(rows), into: out.rows(rows))
     }
   }
 }

@@ -1,5 +1,5 @@
 /// A 4-bit floating-point format as data: three bits of magnitude, of which some are the exponent and the rest the
-/// mantissa; bit 3 is the sign. What it can hold follows from these numbers and stands nowhere else.
+/// mantissa; bit 3 is the sign. Magnitudes, exponents and thresholds follow from these numbers.
 ///
 /// Source: OCP Microscaling Formats specification v1.0, section 5.3.3 (E2M1); Documentation/Numerics.md, section 1.
 /// E3M0 is the ablation of the paper's Table 7. A code has four bits, 0…15; values are without a unit until a group's
@@ -42,7 +42,8 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   /// The eight magnitudes in the order of their codes, ascending.
   public var magnitudes: [Float] { (0...Self.largestCode).map(magnitude) }
 
-  /// The largest magnitude: 6 or 16.
+  /// The largest magnitude, without a unit as all values: 6 for E2M1 (OCP Microscaling Formats specification v1.0, section
+  /// 5.3.3), 16 for E3M0. `ScaleRule.truncationFree` lets no scaled number pass it.
   public var maximum: Float { magnitude(of: Self.largestCode) }
 
   /// The exponent of the largest magnitude, `emax`: 2 or 4.

@@ -21,7 +21,15 @@ public struct PackedMatrix: Equatable, Sendable {
   /// The same of this matrix.
   public var blockSize: Int { Self.blockSize(format) }
 
-  /// What a file holds: `lanes` × groups × 16 bytes of codes, and a byte of scale for each group.
+  /// A packed matrix from what a file holds.
+  ///
+  /// - Precondition: there is a lane, each lane has as many groups, and `blocks` has `blockSize` bytes for each scale.
+  /// - Parameters:
+  ///   - format: of codes, groups and scales.
+  ///   - lanes: rows of the original matrix, or columns where its groups lie along columns.
+  ///   - blocks: `lanes` × groups × `blockSize` bytes, each with the code of an even element in its low nibble and that of the
+  ///     next one in its high nibble: the `*_blocks` of published MXFP4 checkpoints.
+  ///   - scales: `lanes` × groups bytes, E8M0: their `*_scales` (OCP Microscaling Formats specification v1.0, section 5.4.1).
   public init(format: BlockFormat, lanes: Int, blocks: [UInt8], scales: [UInt8]) {
     precondition(
       lanes > 0 && scales.count.isMultiple(of: lanes)
@@ -49,7 +57,15 @@ public struct PackedMatrix: Equatable, Sendable {
     scales = lanewise.scales
   }
 
-  /// The quantized matrix of `rows` × `columns` that was packed.
+  /// The quantized matrix that was packed: codes and scales laid out plainly. O(rows · columns).
+  ///
+  /// - Precondition: there are as many lanes as rows, and groups a lane as `columns` take; the other way round where the
+  ///   groups lie along columns.
+  /// - Parameters:
+  ///   - axis: of the original matrix, along which its groups lie.
+  ///   - rows: extent of its axis 0.
+  ///   - columns: extent of its axis 1.
+  /// - Returns: `rows` × `columns` codes, and scales in the shape that `QuantizedMatrix.scales` says.
   public func unpacked(axis: GroupAxis, rows: Int, columns: Int) -> QuantizedMatrix {
     let length = axis == .rows ? columns : rows
     precondition(

@@ -27,6 +27,13 @@ package struct QuantizerSlice {
     (self.x, self.averages, self.firstRow) = (x, averages, firstRow)
     (self.axis, self.quantizer, self.random) = (axis, quantizer, random)
   }
+
+  /// Some of the rows, counted from the slice's first one.
+  func rows(_ rows: Range<Int>) -> QuantizerSlice {
+    QuantizerSlice(
+      x.rows(rows), averages: averages?.rows(rows), firstRow: firstRow + rows.lowerBound,
+      axis: axis, quantizer, random: random)
+  }
 }
 
 extension Kernels {

@@ -18,12 +18,9 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, into out: MXMatrixView, axis: GroupAxis,
     _ quantizer: QuantizerRecipe, random: RandomStream
   ) -> Int {
-    countBroken(x.rows, columns: x.columns) { rows in
-      kernels.pack(
-        QuantizerSlice(
-          x.rows(rows), averages: averages?.rows(rows), firstRow: rows.lowerBound, axis: axis,
-          quantizer.without(averages), random: random), into: out)
-    }
+    let numbers = QuantizerSlice(
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
+    return countBroken(x.rows, columns: x.columns) { kernels.pack(numbers.rows($0), into: out) }
   }
 
   /// Quantizes the values of a matrix that is packed along its rows along its columns: the double quantization of Q4
