@@ -71,6 +71,27 @@ struct KernelTests {
     }
   }
 
+  @Test(
+    "what is lost: a number above the largest magnitude, not one at it, and nothing of a broken group",
+    arguments: GroupAxis.allCases)
+  func losses(axis: GroupAxis) {
+    // Under the floor rule 6.5 has scale 1: it is clipped to 6, which 6 itself is not, and .1 becomes 0.
+    var values: [Float] = [6.5, 6, -6, 0.1, 0] + [Float](repeating: 1, count: 27)
+    values += [.infinity, 1e30, 1e-30, .nan] + [Float](repeating: 1, count: 28)
+    let x =
+      axis == .rows ? Owned(values, rows: 1, columns: 64) : Owned(values, rows: 64, columns: 1)
+    var expected = QuantizerLosses()
+    (expected.elements, expected.saturated, expected.underflowed) = (64, 1, 1)
+    let all: [any Compute] =
+      [Reference()] + Kernels.available.map { CPU(threads: 1, kernels: $0) }
+    for compute in all {
+      let found = compute.losses(
+        x.matrix, averages: nil, axis: axis, QuantizerRecipe(scaleRule: .floor),
+        random: RandomStream(seed: 0, purpose: .q1))
+      #expect(found == expected, "\(compute)")
+    }
+  }
+
   @Test("slices of rows draw the same random bits as the whole", arguments: GroupAxis.allCases)
   func slices(axis: GroupAxis) throws {
     var random = TestRandom(seed: 8)
