@@ -14,15 +14,11 @@ extension Linear {
     /// yet: Q2 then rounds to the nearest, ties to even.
     public let weightAverages: FloatMatrix?
     /// Q2(W), where `encodeWeight` has made it already.
-    public var encoded: Encoded?
+    package var encoded: Encoded?
 
     /// Views on the parameters.
-    public init(
-      weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil,
-      encoded: Encoded? = nil
-    ) {
-      (self.weight, self.bias) = (weight, bias)
-      (self.weightAverages, self.encoded) = (weightAverages, encoded)
+    public init(weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil) {
+      (self.weight, self.bias, self.weightAverages) = (weight, bias, weightAverages)
     }
   }
 

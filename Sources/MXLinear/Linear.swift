@@ -44,7 +44,10 @@ public struct Linear: Sendable {
   public var keepsInput: Bool { plan.kept == .input }
 
   /// Whether `output` can compute Y again from what `forward` saved.
-  public var canRecomputeOutput: Bool { plan.canRecomputeOutput }
+  package var canRecomputeOutput: Bool { plan.canRecomputeOutput }
+
+  /// Whether `gradients` leaves dX to whoever reads it.
+  package var canDeferInputGradient: Bool { plan[.q3].isCodes && plan[.q4].isCodes }
 
   /// Y = Q1(X)·Q2(W)ᵀ + b (Eq. 3).
   ///
@@ -59,43 +62,61 @@ public struct Linear: Sendable {
     _ x: FloatMatrix, _ parameters: Parameters, y: FloatMatrix, workspace: Workspace,
     context: StepContext
   ) throws -> Saved {
-    precondition(x.columns == inputs && y.columns == outputs && x.rows == y.rows, "\(name): shapes")
+    try forward(.matrix(x), parameters, y: y, workspace: workspace, context: context)
+  }
+
+  /// The same of numbers that are made while they are read, and kept by the layer where it needs them again.
+  package func forward(
+    _ x: LazyMatrix, _ parameters: Parameters, y: FloatMatrix, workspace: Workspace,
+    context: StepContext
+  ) throws -> Saved {
+    precondition(y.columns == outputs && x.shape.rows == y.rows, "\(name): shapes")
     return try workspace.scratch.scratch {
-      let weight =
-        try parameters.encoded
-        ?? encodeWeight(
-          parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
-      let final =
-        plan.kept == .finalInput ? try encode(x, .q6, workspace.kept, context) : nil
-      let input = try encode(
-        x, .q1, plan.kept == .quantizedInput ? workspace.kept : workspace.scratch, context)
-      multiply(.y, input, weight, bias: parameters.bias, into: y, workspace.scratch, context)
-      let kept =
-        plan.kept == .input ? Encoded(exact: x, axis: Operand.q6.axis) : final ?? input
-      return Saved(input: kept, weight: plan.keepsWeight ? weight : nil)
+      let (saved, terms) = try operands(x, parameters, workspace, context)
+      context.products?.count(.y, terms.engine)
+      multiply(terms, into: y, workspace.scratch, context)
+      return saved
+    }
+  }
+
+  /// What `forward` saves, where Y is left to whoever reads `output`.
+  ///
+  /// - Precondition: `canRecomputeOutput`.
+  /// - Throws: as `forward`.
+  package func prepare(
+    _ x: LazyMatrix, _ parameters: Parameters, workspace: Workspace, context: StepContext
+  ) throws -> Saved {
+    precondition(canRecomputeOutput, "\(name): the operands are not saved")
+    return try workspace.scratch.scratch {
+      try operands(x, parameters, workspace, context).saved
     }
   }
 
   /// Q2(W), for passes that go through the layer more than once with the same weights; see `Parameters.encoded`.
   ///
   /// - Throws: `NonFiniteTensor` where W cannot be quantized.
-  public func encodeWeight(
+  package func encodeWeight(
     _ parameters: Parameters, _ arena: Arena, _ context: StepContext
   ) throws -> Encoded {
     try encode(parameters.weight, .q2, arena, context, averages: parameters.weightAverages)
   }
 
-  /// Y once more, to the bit what `forward` computed, so that nobody need keep it.
+  /// Y, to the bit what `forward` computes, so that nobody need keep it.
   ///
   /// - Precondition: `canRecomputeOutput`.
-  /// - Parameters: as those of `forward`, and what it returned.
-  public func output(
-    _ saved: Saved, _ parameters: Parameters, y: FloatMatrix, arena: Arena, context: StepContext
-  ) {
+  /// - Parameters:
+  ///   - saved: what `forward` or `prepare` returned.
+  ///   - parameters: theirs.
+  ///   - context: counts the product.
+  package func output(
+    _ saved: Saved, _ parameters: Parameters, context: StepContext
+  ) -> ProductTerms {
     guard canRecomputeOutput, let weight = saved.weight else {
       preconditionFailure("\(name): the operands were not saved as codes")
     }
-    multiply(.y, saved.input, weight, bias: parameters.bias, into: y, arena, context)
+    let terms = ProductTerms(saved.input, weight, bias: parameters.bias)
+    context.products?.count(.y, terms.engine)
+    return terms
   }
 
   /// dX = Q3(dY)·Q4(·), dW += Q5(dY)ᵀ·Q6(·), db += Σ_N dY (Eq. 4 and 5). dY is read once for Q3, Q5 and db.
@@ -113,40 +134,127 @@ public struct Linear: Sendable {
     dy: FloatMatrix, _ saved: Saved, _ parameters: Parameters, dx: FloatMatrix,
     gradients: Gradients, arena: Arena, context: StepContext
   ) throws {
-    precondition(
-      dy.columns == outputs && dx.columns == inputs && dy.rows == dx.rows, "\(name): shapes")
+    try backward(
+      dy: .matrix(dy), saved, parameters, dx: dx, gradients: gradients, arena: arena,
+      context: context)
+  }
+
+  /// The same of numbers that are made while they are read.
+  package func backward(
+    dy: LazyMatrix, _ saved: Saved, _ parameters: Parameters, dx: FloatMatrix,
+    gradients: Gradients, arena: Arena, context: StepContext
+  ) throws {
+    precondition(dx.columns == inputs && dy.shape.rows == dx.rows, "\(name): shapes")
     try arena.scratch {
-      let (q3, q5) = try encodeGradient(dy, gradients.bias, arena, context)
-      try arena.scratch {
-        let q4 =
-          plan.q4ReadsQuantized
-          ? try recode(
-            saved.weight ?? encodeWeight(parameters, arena, context), .q4, arena, context)
-          : try encode(parameters.weight, .q4, arena, context)
-        multiply(.dx, q3, q4, into: dx, arena, context)
-      }
-      try arena.scratch {
-        let q6 =
-          plan.kept == .finalInput ? saved.input : try recode(saved.input, .q6, arena, context)
-        multiply(.dw, q5, q6, into: gradients.weight, accumulates: true, arena, context)
-      }
+      let terms = try self.gradients(
+        dy: dy, saved, parameters, into: gradients, arena: arena, context: context)
+      multiply(terms, into: dx, arena, context)
     }
+  }
+
+  /// The same, dX left to whoever reads it.
+  ///
+  /// - Returns: dX, whose operands lie in the arena.
+  package func gradients(
+    dy: LazyMatrix, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients,
+    arena: Arena, context: StepContext
+  ) throws -> ProductTerms {
+    precondition(dy.shape.columns == outputs, "\(name): shapes")
+    let (q3, q5) = try encodeGradient(dy, gradients.bias, arena, context)
+    try arena.scratch {
+      let q6 =
+        plan.kept == .finalInput ? saved.input : try recode(saved.input, .q6, arena, context)
+      let terms = ProductTerms(q5, q6)
+      context.products?.count(.dw, terms.engine)
+      multiply(terms, into: gradients.weight, accumulates: true, arena, context)
+    }
+    let q4 =
+      plan.q4ReadsQuantized
+      ? try recode(
+        saved.weight ?? encodeWeight(parameters, arena, context), .q4, arena, context)
+      : try encode(parameters.weight, .q4, arena, context)
+    let terms = ProductTerms(q3, q4)
+    context.products?.count(.dx, terms.engine)
+    return terms
   }
 }
 
 // MARK: - Operands
 
 extension Linear {
+  /// The operands of the forward product, and what the backward pass needs of them.
+  private func operands(
+    _ x: LazyMatrix, _ parameters: Parameters, _ workspace: Workspace, _ context: StepContext
+  ) throws -> (saved: Saved, terms: ProductTerms) {
+    precondition(x.shape.columns == inputs, "\(name): shapes")
+    let weight =
+      try parameters.encoded
+      ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
+    var x = x
+    if plan.kept == .input {
+      x = .matrix(inMemory(x, workspace.kept, context))
+    } else if context.census != nil || !plan[.q1].isCodes {
+      x = .matrix(inMemory(x, workspace.scratch, context))
+    }
+    let (input, final) = try encode(
+      x, rows: (.q1, plan.kept == .quantizedInput ? workspace.kept : workspace.scratch),
+      columns: plan.kept == .finalInput ? (.q6, workspace.kept) : nil, sums: nil,
+      workspace.scratch, context)
+    let kept =
+      if plan.kept == .input, case .numbers(.matrix(let x)) = x {
+        Encoded(exact: x, axis: Operand.q6.axis)
+      } else { final ?? input }
+    return (
+      Saved(input: kept, weight: plan.keepsWeight ? weight : nil),
+      ProductTerms(input, weight, bias: parameters.bias)
+    )
+  }
+
+  /// The numbers of x, in an arena where they are not in memory yet, or cannot be put where what they are made of is.
+  private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
+    if case .numbers(.matrix(let x)) = x { return x }
+    let matrix =
+      x.overwritable ?? arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    context.compute.make(x, into: matrix, arena: arena, profile: context.profile)
+    return matrix
+  }
+
   private func encode(
     _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
     averages: FloatMatrix? = nil
   ) throws -> Encoded {
     count(x, operand, context, averages: averages)
-    return try checked(operand, context) {
-      context.compute.encode(
-        x, averages: averages, axis: operand.axis, plan[operand],
-        random: context.random(operand, layer: index), arena: arena)
+    return try checked(
+      operand,
+      context.profile.measure(.quantizer) {
+        context.compute.encode(
+          x, averages: averages, axis: operand.axis, plan[operand],
+          random: context.random(operand, layer: index), arena: arena)
+      })
+  }
+
+  /// What one product reads of x along its rows, and another one along its columns.
+  private func encode(
+    _ x: LazyMatrix, rows: (operand: Operand, arena: Arena),
+    columns: (operand: Operand, arena: Arena)?, sums: FloatMatrix?, _ arena: Arena,
+    _ context: StepContext
+  ) throws -> (rows: Encoded, columns: Encoded?) {
+    if case .numbers(.matrix(let x)) = x {
+      count(x, rows.operand, context)
+      if let columns { count(x, columns.operand, context) }
     }
+    func request(_ wanted: (operand: Operand, arena: Arena)) -> OperandRequest {
+      OperandRequest(
+        plan[wanted.operand], random: context.random(wanted.operand, layer: index),
+        arena: wanted.arena)
+    }
+    let (first, second) = context.compute.encode(
+      x, rows: request(rows), columns: columns.map(request), addingColumnSumsTo: sums,
+      arena: arena, profile: context.profile)
+    guard let first else { preconditionFailure("\(name): no operand") }
+    let encoded = try checked(rows.operand, first)
+    guard let columns, let second else { return (encoded, nil) }
+    return (encoded, try checked(columns.operand, second))
   }
 
   private func recode(
@@ -159,36 +267,33 @@ extension Linear {
         count(values, operand, context)
       }
     }
-    return try checked(operand, context) {
-      context.compute.recode(
-        source, axis: operand.axis, plan[operand],
-        random: context.random(operand, layer: index), arena: arena)
-    }
+    return try checked(
+      operand,
+      context.profile.measure(.quantizer) {
+        context.compute.recode(
+          source, axis: operand.axis, plan[operand],
+          random: context.random(operand, layer: index), arena: arena)
+      })
   }
 
   private func encodeGradient(
-    _ dy: FloatMatrix, _ sums: FloatMatrix, _ arena: Arena, _ context: StepContext
+    _ dy: LazyMatrix, _ sums: FloatMatrix, _ arena: Arena, _ context: StepContext
   ) throws -> (q3: Encoded, q5: Encoded) {
-    count(dy, .q3, context)
-    count(dy, .q5, context)
-    let (q3, q5, broken3, broken5) = context.profile.measure(.quantizer) {
-      context.compute.encodeOnce(
-        dy, rows: plan[.q3], context.random(Operand.q3, layer: index), columns: plan[.q5],
-        context.random(Operand.q5, layer: index), addingColumnSumsTo: sums, arena: arena)
+    var dy = dy
+    if context.census != nil || !(plan[.q3].isCodes && plan[.q5].isCodes) {
+      dy = .matrix(inMemory(dy, arena, context))
     }
-    return (
-      try checked(.q3, context) { (q3, broken3) }, try checked(.q5, context) { (q5, broken5) }
-    )
+    let (q3, q5) = try encode(
+      dy, rows: (.q3, arena), columns: (.q5, arena), sums: sums, arena, context)
+    guard let q5 else { preconditionFailure("\(name): no operand") }
+    return (q3, q5)
   }
 
-  private func checked(
-    _ operand: Operand, _ context: StepContext, _ body: () -> (operand: Encoded, broken: Int)
-  ) throws -> Encoded {
-    let (encoded, broken) = context.profile.measure(.quantizer, body)
-    guard broken == 0 else {
+  private func checked(_ operand: Operand, _ encoded: EncodedOperand) throws -> Encoded {
+    guard encoded.broken == 0 else {
       throw NonFiniteTensor(tensor: "\(name): the \(operand.tensor) (\(operand.rawValue))")
     }
-    return encoded
+    return encoded.operand
   }
 
   /// Takes what a quantizer loses of x into the census, if there is one.
@@ -203,13 +308,17 @@ extension Linear {
   }
 
   private func multiply(
-    _ product: LinearProduct, _ a: Encoded, _ b: Encoded, bias: FloatMatrix? = nil,
-    into c: FloatMatrix, accumulates: Bool = false, _ arena: Arena, _ context: StepContext
+    _ terms: ProductTerms, into c: FloatMatrix, accumulates: Bool = false, _ arena: Arena,
+    _ context: StepContext
   ) {
-    context.products?.count(product, a.isCodes && b.isCodes ? .packed : .simulated)
     context.profile.measure(.product) {
       context.compute.product(
-        a, b, bias: bias, into: c, accumulates: accumulates, arena: arena)
+        terms.a, terms.b, bias: terms.bias, into: c, accumulates: accumulates, arena: arena)
     }
   }
+}
+
+extension ProductTerms {
+  /// How the product is computed.
+  fileprivate var engine: Engine { a.isCodes && b.isCodes ? .packed : .simulated }
 }

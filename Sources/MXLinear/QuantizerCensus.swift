@@ -1,14 +1,14 @@
 import MXCompute
 
 /// Counts what the six quantizers lose, over all layers of the steps that it is given to.
-public final class QuantizerCensus {
+package final class QuantizerCensus {
   private var losses: [Operand: QuantizerLosses] = [:]
 
   /// Nothing counted yet.
-  public init() {}
+  package init() {}
 
   /// What the quantizer of an operand lost so far; nil where it is off.
-  public subscript(operand: Operand) -> QuantizerLosses? { losses[operand] }
+  package subscript(operand: Operand) -> QuantizerLosses? { losses[operand] }
 
   /// Takes one matrix into account.
   func add(_ lost: QuantizerLosses, of operand: Operand) {

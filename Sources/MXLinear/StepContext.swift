@@ -7,7 +7,7 @@ import MXRuntime
 /// It belongs to the thread that runs the step, as its profile and its censuses do: worker threads get numbers only.
 public struct StepContext {
   /// What computes.
-  public let compute: any Compute
+  package let compute: any Compute
   /// The run's seed.
   public var seed: UInt64
   /// The training step.
@@ -15,11 +15,11 @@ public struct StepContext {
   /// Which of the step's micro-batches, each of which draws random numbers of its own.
   public var microBatch: Int
   /// Where the time of the step's parts is added up; nil for nowhere.
-  public var profile: StepProfile?
+  package var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
-  public var census: QuantizerCensus?
+  package var census: QuantizerCensus?
   /// Where it is counted which engine computes the products; nil for nowhere.
-  public var products: ProductCensus?
+  package var products: ProductCensus?
 
   /// A pass of which nothing is drawn at random, as in evaluations.
   package init(_ compute: any Compute, products: ProductCensus? = nil) {
@@ -29,17 +29,23 @@ public struct StepContext {
   /// A step of a run.
   ///
   /// - Parameters:
-  ///   - compute: what computes.
+  ///   - cpu: what computes.
   ///   - seed: the run's.
   ///   - step: another number for every step, or its random bits are those of another one.
   ///   - microBatch: which of the step's micro-batches.
+  public init(_ cpu: CPU, seed: UInt64, step: Int, microBatch: Int = 0) {
+    self.init(cpu as any Compute, seed: seed, step: step, microBatch: microBatch)
+  }
+
+  /// The same by anything that computes.
+  ///
+  /// - Parameters:
   ///   - profile: where the time of the step's parts is added up; nil for nowhere.
   ///   - census: where what the quantizers lose is counted; nil for nowhere.
   ///   - products: where it is counted which engine computes the products; nil for nowhere.
-  public init(
+  package init(
     _ compute: any Compute, seed: UInt64, step: Int, microBatch: Int = 0,
-    profile: StepProfile? = nil,
-    census: QuantizerCensus? = nil, products: ProductCensus? = nil
+    profile: StepProfile? = nil, census: QuantizerCensus? = nil, products: ProductCensus? = nil
   ) {
     precondition((0..<Self.maximumMicroBatches).contains(microBatch), "micro-batch \(microBatch)")
     self.compute = compute

@@ -5,6 +5,9 @@ import MXLinear
 import MXRuntime
 import Reports
 import Training
+import VisionModels
+
+extension Recomputation: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -112,13 +115,17 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Images that go through the model together. (default: the batch)")
     var microBatch: Int?
 
+    @Option(help: "What the backward pass computes again: none, mlp or block. (default: block)")
+    var recompute: Recomputation?
+
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false
 
     func run() throws {
       try common.run(method: method) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
-        let seconds = try benchmarks.step(microBatch: microBatch, profile: parts, report)
+        let seconds = try benchmarks.step(
+          microBatch: microBatch, recomputation: recompute, profile: parts, report)
         if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
       if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }

@@ -132,9 +132,10 @@ struct LayerKernelTests {
       run { a, b, _ in kernels.gelu(a.base, b.base, n) },
       run { a, b, _ in kernels.geluBackward(a.base, dy: b.base, dx: b.base, n) },
       run { a, b, e in
-        kernels.layerNorm(
-          a, weight: e.matrix.row(0), bias: e.matrix.row(1), epsilon: 1e-6, y: b,
-          mean: e.matrix.row(2), rstd: e.matrix.row(3))
+        let terms = NormTerms(
+          RowTerms(a), weight: e.matrix.rows(0..<1), bias: e.matrix.rows(1..<2), epsilon: 1e-6,
+          mean: e.matrix.rows(2..<3), rstd: e.matrix.rows(3..<4))
+        kernels.layerNorm(terms, 0..<rows, into: b)
       },
       run { a, b, e in
         let dx = Owned(rows: rows, columns: columns)

@@ -81,15 +81,104 @@ private struct Trial {
           }
         }
       }
-      let sums = normals(1, columns, seed: 3)
       let stochastic = QuantizerRecipe(rounding: .stochastic)
-      let both = compute.encodeOnce(
-        x, rows: .codes(stochastic), random, columns: .codes(stochastic), random,
-        addingColumnSumsTo: sums, arena: arena)
-      note("column sums \(rows)×\(columns)", sums)
+      encode(.matrix(x), "numbers", stochastic, random)
+      let once = compute.encode(
+        .matrix(x), rows: OperandRequest(.rounded(stochastic), random: random, arena: arena),
+        columns: OperandRequest(.codes(stochastic), random: random, arena: arena),
+        addingColumnSumsTo: nil, arena: arena, profile: nil)
       note(
-        "encoded once \(rows)×\(columns)", product(both.rows, rows, columns, .rows),
-        product(both.columns, rows, columns, .columns))
+        "rounded once \(rows)×\(columns)",
+        decoded(once.rows!.operand, rows, columns),
+        product(once.columns!.operand, rows, columns, .columns))
+    }
+  }
+
+  /// Codes of x along rows and columns, and the sums of its columns.
+  private mutating func encode(
+    _ x: LazyMatrix, _ name: String, _ recipe: QuantizerRecipe, _ random: RandomStream
+  ) {
+    let (rows, columns) = x.shape
+    let sums = normals(1, columns, seed: 3)
+    let request = OperandRequest(.codes(recipe), random: random, arena: arena)
+    let both = compute.encode(
+      x, rows: request, columns: request, addingColumnSumsTo: sums, arena: arena, profile: nil)
+    note("column sums of \(name) \(rows)×\(columns)", sums)
+    note(
+      "codes of \(name) \(rows)×\(columns)",
+      product(both.rows!.operand, rows, columns, .rows),
+      product(both.columns!.operand, rows, columns, .columns))
+    let alone = compute.encode(
+      x, rows: request, columns: nil, addingColumnSumsTo: nil, arena: arena, profile: nil)
+    note(
+      "codes of \(name) along rows alone \(rows)×\(columns)",
+      product(alone.rows!.operand, rows, columns, .rows))
+  }
+
+  private func decoded(_ operand: Encoded, _ rows: Int, _ columns: Int) -> FloatMatrix {
+    let values = arena.matrix(rows: rows, columns: columns)
+    compute.decode(operand, into: values)
+    return values
+  }
+
+  /// Of more rows, and of more columns, than a tile has.
+  mutating func lazyMatrices() {
+    let random = RandomStream(seed: 8, purpose: .q5, step: 1, layer: 2)
+    for (rows, columns) in [(304, 40), (40, 416)] {
+      let x = normals(rows, columns, seed: 60)
+      func product(_ seed: UInt64, bias: Bool) -> LazyMatrix.Numbers {
+        func codes(_ lanes: Int, _ seed: UInt64) -> Encoded {
+          compute.encode(
+            normals(lanes, 40, seed: seed), averages: nil, axis: .rows,
+            .codes(QuantizerRecipe()), random: random, arena: arena
+          ).operand
+        }
+        return .product(
+          ProductTerms(
+            codes(rows, seed), codes(columns, seed + 1),
+            bias: bias ? normals(1, columns, seed: seed + 2) : nil))
+      }
+      let exact = LazyMatrix.Numbers.product(
+        ProductTerms(
+          Encoded(exact: normals(rows, 8, seed: 61), axis: .rows),
+          Encoded(exact: normals(columns, 8, seed: 62), axis: .rows)))
+      // Images of eight rows; some come twice, some are zeros.
+      let map = RowMap([3, -1, 0, 7, 7, 2, 5, 1, -1, 4], of: 8)
+      let factors = arena.array(of: Float.self, count: rows / 8)
+      for image in factors.indices { factors[image] = Float(image % 3) / 2 }
+      let (weight, bias) = (normals(1, columns, seed: 63), normals(1, columns, seed: 64))
+      let mean = arena.matrix(rows: 1, columns: rows) { _ in 0 }
+      let rstd = arena.matrix(rows: 1, columns: rows) { _ in 0 }
+      func norm(_ map: RowMap?) -> LazyMatrix {
+        .layerNorm(
+          NormTerms(
+            RowTerms(x, map: map), weight: weight, bias: bias, epsilon: 1e-6, mean: mean,
+            rstd: rstd))
+      }
+      let hidden = product(70, bias: true)
+      let slopes = product(80, bias: false)
+      let all: [(String, () -> LazyMatrix)] = [
+        ("a product", { .numbers(hidden) }), ("an exact product", { .numbers(exact) }),
+        ("rows", { .rows(RowTerms(x, map: map)) }),
+        ("rows times factors", { .rows(RowTerms(x, factors: factors)) }),
+        ("rows in order, times factors", { .rows(RowTerms(x, map: map, factors: factors)) }),
+        ("layer norm", { norm(nil) }), ("layer norm in order", { norm(map) }),
+        ("GELU", { .gelu(.matrix(x)) }), ("GELU of a product", { .gelu(hidden) }),
+        ("GELU of an exact product", { .gelu(exact) }),
+        ("GELU's slope", { .geluGradient(x: .matrix(x), dy: slopes) }),
+        ("GELU's slope of products", { .geluGradient(x: hidden, dy: slopes) }),
+      ]
+      for (name, lazy) in all {
+        let made = arena.matrix(rows: lazy().shape.rows, columns: columns)
+        compute.make(lazy(), into: made, arena: arena, profile: nil)
+        note("\(name) \(rows)×\(columns)", made, mean, rstd)
+        encode(lazy(), name, QuantizerRecipe(rounding: .stochastic), random)
+      }
+      // In place.
+      let dy = normals(rows, columns, seed: 65)
+      compute.make(
+        .geluGradient(x: hidden, dy: .matrix(dy)), into: dy, arena: arena, profile: nil)
+      note("GELU's slope in place \(rows)×\(columns)", dy)
     }
   }
 
@@ -118,19 +207,24 @@ private struct Trial {
       let (mean, rstd) = (
         arena.matrix(rows: 1, columns: rows), arena.matrix(rows: 1, columns: rows)
       )
-      compute.layerNorm(
-        x, weight: weight, bias: bias, epsilon: 1e-6, into: y, mean: mean, rstd: rstd)
+      let norm = NormTerms(
+        RowTerms(x), weight: weight, bias: bias, epsilon: 1e-6, mean: mean, rstd: rstd)
+      compute.make(.layerNorm(norm), into: y, arena: arena, profile: nil)
       note("layer norm \(rows)×\(columns)", y, mean, rstd)
-      let (dx, gradients) = (normals(rows, columns, seed: 13), normals(2, columns, seed: 14))
-      compute.layerNormBackward(
-        x, weight: weight, mean: mean, rstd: rstd, dy: normals(rows, columns, seed: 15),
-        addingTo: dx, gradients: gradients, arena: arena)
-      note("layer norm backward \(rows)×\(columns)", dx, gradients)
+      let reversed = RowMap((0..<rows).reversed(), of: rows)
+      for map in [nil, reversed] {
+        let (dx, gradients) = (normals(rows, columns, seed: 13), normals(2, columns, seed: 14))
+        compute.layerNormBackward(
+          x, weight: weight, mean: mean, rstd: rstd, dy: normals(rows, columns, seed: 15),
+          map: map, addingTo: dx, gradients: gradients, arena: arena)
+        note("layer norm backward \(rows)×\(columns)", dx, gradients)
+      }
     }
     let x = arena.matrix(rows: 1, columns: 4001) { Float($0 - 2000) / 100 }
     let (y, dx) = (arena.matrix(rows: 1, columns: 4001), normals(1, 4001, seed: 16))
-    compute.gelu(x, into: y)
-    compute.geluBackward(x, dy: dx, into: dx)
+    compute.make(.gelu(.matrix(x)), into: y, arena: arena, profile: nil)
+    compute.make(
+      .geluGradient(x: .matrix(x), dy: .matrix(dx)), into: dx, arena: arena, profile: nil)
     note("GELU", y, dx)
     let logits = normals(9, 7, seed: 17)
     let gradient = arena.matrix(rows: 9, columns: 7)
@@ -190,7 +284,10 @@ private struct Trial {
     compute.spreadMeans(means, length: 8, into: spread)
     note("means", means, spread)
     let (y, images) = (normals(40, 6, seed: 42), normals(8, 6, seed: 43))
-    compute.add(x, scaledBy: { Float($0) / 3 }, length: 8, to: y, into: y)
+    compute.add(x, map: nil, scaledBy: { Float($0) / 3 }, length: 8, to: y, into: y)
+    compute.add(
+      gathered, map: RowMap([2, 0, -1, 4, 1, 1, 3, 0], of: 5), scaledBy: { Float($0) - 2 },
+      length: 8, to: y, into: y)
     compute.addToEachImage(images, to: y)
     compute.multiply(y, byEachImage: images, into: y)
     note("products of rows", y)
@@ -283,6 +380,9 @@ struct ReferenceTests {
     "attention, where the hardware multiplies and adds at once",
     arguments: CPU.names.filter { $0 != "portable" })
   func attention(name: String) throws { try Self.compare(name) { $0.attention() } }
+
+  @Test("numbers that are made while they are read", arguments: CPU.names)
+  func lazyMatrices(name: String) throws { try Self.compare(name) { $0.lazyMatrices() } }
 
   @Test("rows", arguments: CPU.names)
   func rows(name: String) throws { try Self.compare(name) { $0.rows() } }

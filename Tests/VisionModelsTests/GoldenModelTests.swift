@@ -17,15 +17,20 @@ struct ModelStep {
   let logits: [Float]
   let loss: Double
   let gradients: AlignedBuffer<Float>
+  /// Numbers that the forward pass keeps.
+  let kept: Int
 
   init(
     _ model: VisionModel, weights: AlignedBuffer<Float>, images: [Float], labels: [Int],
-    context: StepContext = StepContext(cpu), training: Bool = false
+    context: StepContext = StepContext(cpu), training: Bool = false,
+    recomputation: Recomputation = .block
   ) throws {
     let workspace = Workspace(chunkCount: 1 << 16)
     let pass = Pass(
-      cpu, weights: weights, workspace: workspace, context: context, training: training)
+      cpu, weights: weights, workspace: workspace, context: context, training: training,
+      recomputation: recomputation)
     let (logits, saved) = try model.forward(input(images, rows: labels.count, pass), pass)
+    kept = workspace.kept.usedCount
     let classes = model.configuration.classes
     let dlogits = workspace.kept.matrix(rows: labels.count, columns: classes)
     var loss = 0.0

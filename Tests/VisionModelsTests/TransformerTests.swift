@@ -187,6 +187,34 @@ struct TransformerTests {
   }
 
   @Test(
+    "compute again what they do not keep, to the bit, as far as there are codes",
+    arguments: families, Engine.allCases)
+  func recomputation(shape: ModelConfiguration, engine: Engine) throws {
+    var shape = shape
+    shape.dropPath = 0.5
+    for recipe in [LinearRecipe.fp32, .tetrajet, .microscaling] {
+      let (model, weights, images, labels) = try Self.sample(shape, recipe: recipe, engine: engine)
+      func step(_ recomputation: Recomputation) throws -> ModelStep {
+        try ModelStep(
+          model, weights: weights, images: images, labels: labels,
+          context: StepContext(cpu, seed: 1, step: 2), training: true,
+          recomputation: recomputation)
+      }
+      let steps = try Recomputation.allCases.map(step)
+      for other in steps.dropFirst() {
+        #expect(other.logits == steps[0].logits)
+        #expect(Array(other.gradients.elements) == Array(steps[0].gradients.elements))
+      }
+      let kept = steps.map(\.kept)
+      if recipe == .tetrajet, engine == .packed {
+        #expect(kept[0] > kept[1] && kept[1] > kept[2], "\(kept)")
+      } else {
+        #expect(Set(kept).count == 1, "\(kept)")
+      }
+    }
+  }
+
+  @Test(
     "encode their weights once for an evaluation: what is done to these later is not seen by it",
     arguments: families)
   func encodedOnce(shape: ModelConfiguration) throws {

@@ -29,14 +29,15 @@ typedef struct {
   uint32_t stream[2];         // Philox counter words 2 and 3
 } tj_quantizer;
 
-/// Some rows of a matrix that a quantizer reads.
+/// Some rows of a matrix that a quantizer reads, or some of their columns.
 typedef struct {
   const float *x;
   const float *ema; // moving averages of x, for rounding 3; null for none
   size_t rows, columns;
-  size_t
-      first_row; // their first row's number in the whole matrix, for the random bits and for a packed matrix: a
-                 // multiple of 16, of 32 for groups along columns (of 8 where the sink is no packed matrix)
+  // Where the first number stands in the whole matrix, for the random bits and for a packed matrix: a row that is a
+  // multiple of 16, of 32 for groups along columns (of 8 where the sink is no packed matrix), and a column that is a
+  // multiple of 32.
+  size_t first_row, first_column;
 } tj_slice;
 
 /// What a quantizer loses.

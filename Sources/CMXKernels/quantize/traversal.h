@@ -20,7 +20,8 @@ typedef struct {
 TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t column, const int rounding) {
   const size_t offset = row * slice->columns + column;
   const float *ema = rounding == TJ_EMA ? slice->ema + offset : NULL;
-  return (group_source){slice->x + offset, ema, slice->columns, slice->first_row + row, column};
+  return (group_source){slice->x + offset, ema, slice->columns, slice->first_row + row,
+                        slice->first_column + column};
 }
 
 /// Groups along rows: one of `length` <= 32 neighbouring columns in each of `rows` <= 8 rows, from a multiple of 8 on.
@@ -71,13 +72,15 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
 TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink,
                                   const int kind, const int format, const int rounding) {
   const size_t rows = slice->rows, columns = slice->columns, groups = groups_of(columns);
+  const size_t first_group = slice->first_column / TJ_GROUP;
   size_t broken_groups = 0;
   for (size_t row = 0; row < rows; row += 8) {
-    const size_t count = rows - row < 8 ? rows - row : 8, panel = (slice->first_row + row) / TJ_LANES;
+    const size_t count = rows - row < 8 ? rows - row : 8;
+    const size_t panel = (slice->first_row + row) / TJ_LANES * sink->groups + first_group;
     for (size_t group = 0; group < groups; group++) {
       const size_t column = group * TJ_GROUP, length = columns - column;
       const group_source source = source_at(slice, row, column, rounding);
-      const sink_place to = place_in(sink, row * columns + column, panel * groups + group, kind);
+      const sink_place to = place_in(sink, row * columns + column, panel + group, kind);
       for (size_t i = 0; i < count; i++) {
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD + 16);
@@ -92,7 +95,7 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
   }
   const size_t end = slice->first_row + rows;
   if (kind == TJ_CODES && rows % TJ_LANES) {
-    const sink_place to = place_in(sink, 0, end / TJ_LANES * groups, kind);
+    const sink_place to = place_in(sink, 0, end / TJ_LANES * sink->groups + first_group, kind);
     clear_lanes(end % TJ_LANES, groups, to.codes, to.scales);
   }
   return broken_groups;
@@ -155,7 +158,7 @@ TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *
     const size_t count = rows - row < TJ_GROUP ? rows - row : TJ_GROUP;
     for (size_t column = 0; column < columns; column += TJ_LANES) {
       const group_source source = source_at(slice, row, column, rounding);
-      const size_t block = column / TJ_LANES * sink->groups + (slice->first_row + row) / TJ_GROUP;
+      const size_t block = source.column / TJ_LANES * sink->groups + source.row / TJ_GROUP;
       const sink_place to = place_in(sink, row * columns + column, block, kind);
       for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
       broken_groups += strip_groups(source, count, columns - column, quantizer, to, kind, format, rounding);

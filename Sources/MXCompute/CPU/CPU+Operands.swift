@@ -4,7 +4,7 @@ import Synchronization
 
 extension CPU {
   /// As `Compute` says; slices are whole groups in either direction.
-  public func encode(
+  package func encode(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
     random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
@@ -22,34 +22,49 @@ extension CPU {
     }
   }
 
-  /// As `Compute` says, strip by strip of 32 rows.
-  public func encodeOnce(
-    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
-    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
-  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int) {
-    func codes(_ axis: GroupAxis, _ encoding: Encoding, _ random: RandomStream) -> PackingTarget? {
-      guard case .codes(let quantizer) = encoding else { return nil }
-      return PackingTarget(
-        out: arena.packed(
-          rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format),
-        axis: axis, quantizer: quantizer, random: random)
+  /// As `Compute` says, tile by tile where both become codes.
+  package func encode(
+    _ x: LazyMatrix, rows: OperandRequest?, columns: OperandRequest?,
+    addingColumnSumsTo sums: FloatMatrix?, arena: Arena, profile: StepProfile?
+  ) -> (rows: EncodedOperand?, columns: EncodedOperand?) {
+    let targets = (
+      PackingTarget(rows, axis: .rows, of: x.shape),
+      PackingTarget(columns, axis: .columns, of: x.shape)
+    )
+    let needsMemory = (rows != nil && targets.0 == nil) || (columns != nil && targets.1 == nil)
+    var x = x
+    if needsMemory || !x.isMadeInTiles { x = inMemory(x, arena, profile) }
+    var broken = (0, 0)
+    if targets.0 != nil || targets.1 != nil || sums != nil {
+      broken = packTiles(of: x, targets: targets, sums: sums, arena: arena, profile: profile)
     }
-    let targets = (codes(.rows, rows, rowRandom), codes(.columns, columns, columnRandom))
-    let broken = packOnce(x, targets: targets, sums: sums, arena: arena)
     func operand(
-      _ target: PackingTarget?, _ broken: Int, _ axis: GroupAxis, _ encoding: Encoding,
-      _ random: RandomStream
-    ) -> (operand: Encoded, broken: Int) {
+      _ request: OperandRequest?, _ target: PackingTarget?, _ broken: Int, _ axis: GroupAxis
+    ) -> EncodedOperand? {
+      guard let request else { return nil }
       if let target { return (Encoded(.codes(target.out), axis: axis), broken) }
-      return encode(x, averages: nil, axis: axis, encoding, random: random, arena: arena)
+      guard case .numbers(.matrix(let x)) = x else { preconditionFailure("not in memory") }
+      return profile.measure(.quantizer) {
+        encode(
+          x, averages: nil, axis: axis, request.encoding, random: request.random,
+          arena: request.arena)
+      }
     }
-    let left = operand(targets.0, broken.0, .rows, rows, rowRandom)
-    let right = operand(targets.1, broken.1, .columns, columns, columnRandom)
-    return (left.operand, right.operand, left.broken, right.broken)
+    return (
+      operand(rows, targets.0, broken.0, .rows), operand(columns, targets.1, broken.1, .columns)
+    )
+  }
+
+  /// The numbers of x, in an arena where they are not in memory yet.
+  private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ profile: StepProfile?) -> LazyMatrix {
+    if case .numbers(.matrix) = x { return x }
+    let matrix = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    make(x, into: matrix, arena: arena, profile: profile)
+    return .matrix(matrix)
   }
 
   /// As `Compute` says; codes along rows become codes along columns without numbers in memory.
-  public func recode(
+  package func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
     switch operand.content {
@@ -71,7 +86,7 @@ extension CPU {
   }
 
   /// As `Compute` says, of codes along rows.
-  public func decode(_ operand: Encoded, into values: FloatMatrix) {
+  package func decode(_ operand: Encoded, into values: FloatMatrix) {
     precondition(operand.shape == (values.rows, values.columns), "decoded into another shape")
     switch operand.content {
     case .numbers(let x): copy(x, into: values)
@@ -82,7 +97,7 @@ extension CPU {
   }
 
   /// As `Compute` says, counted slice by slice.
-  public func losses(
+  package func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream
   ) -> QuantizerLosses {

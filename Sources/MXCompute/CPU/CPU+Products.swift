@@ -3,20 +3,13 @@ import MXRuntime
 
 extension CPU {
   /// As `Compute` says: codes by the tile of the instruction set, numbers by BLAS.
-  public func product(
+  package func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena
   ) {
     precondition(bias == nil || !accumulates, "a bias for sums that go on")
     if case .codes(let left) = a.content, case .codes(let right) = b.content {
-      guard accumulates else {
-        return multiply(left, right, bias: bias, into: c, arena: arena)
-      }
-      arena.scratch {
-        let product = arena.matrix(rows: c.rows, columns: c.columns)
-        multiply(left, right, bias: nil, into: product, arena: arena)
-        add(product, to: c)
-      }
+      multiply(left, right, bias: bias, into: c, accumulates: accumulates, arena: arena)
     } else {
       arena.scratch {
         multiply(

@@ -52,14 +52,21 @@ extension CPU {
   }
 
   package func add(
-    _ branch: FloatMatrix, scaledBy scale: (Int) -> Float, length: Int, to x: FloatMatrix,
-    into y: FloatMatrix
+    _ branch: FloatMatrix, map: RowMap?, scaledBy scale: (Int) -> Float, length: Int,
+    to x: FloatMatrix, into y: FloatMatrix
   ) {
-    let count = length * x.columns
     forEach(x.rows / length) { run in
-      let start = run * count
-      kernels.addScaled(
-        x.base + start, scale: scale(run), branch: branch.base + start, into: y.base + start, count)
+      let (start, scale) = (run * length, scale(run))
+      guard let map else {
+        return kernels.addScaled(
+          x.row(start), scale: scale, branch: branch.row(start), into: y.row(start),
+          length * x.columns)
+      }
+      for row in start..<start + length {
+        guard let source = map.source(of: row) else { continue }
+        kernels.addScaled(
+          x.row(row), scale: scale, branch: branch.row(source), into: y.row(row), x.columns)
+      }
     }
   }
 

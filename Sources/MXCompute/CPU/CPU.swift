@@ -32,6 +32,8 @@ public struct CPU: TrainingCompute {
     return dry
   }
 
+  /// Rows over which one thread adds up columns, before the sums are added to each other.
+  static let summedRows = 256
   /// Elements that one slice of an elementwise loop takes.
   static let elementsPerSlice = 1 << 15
 
@@ -61,7 +63,7 @@ public struct CPU: TrainingCompute {
     _ rows: Int, into totals: FloatMatrix, arena: Arena,
     _ body: (Range<Int>, _ partial: UnsafeMutablePointer<Float>) -> Void
   ) {
-    let length = 256
+    let length = Self.summedRows
     arena.scratch {
       let partials = arena.matrix(rows: (rows + length - 1) / length, columns: totals.count)
       if isDry { return }

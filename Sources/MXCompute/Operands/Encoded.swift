@@ -2,7 +2,7 @@ import MXFormats
 import MXRuntime
 
 /// What a product is to read of a matrix.
-public enum Encoding: Equatable, Sendable {
+package enum Encoding: Equatable, Sendable {
   /// Its numbers as they are.
   case exact
   /// The numbers that a quantizer makes of them, in single precision: simulated 4-bit arithmetic.
@@ -11,10 +11,10 @@ public enum Encoding: Equatable, Sendable {
   case codes(QuantizerRecipe)
 
   /// Whether it is codes.
-  public var isCodes: Bool { if case .codes = self { true } else { false } }
+  package var isCodes: Bool { if case .codes = self { true } else { false } }
 
   /// The quantizer; nil where there is none.
-  public var quantizer: QuantizerRecipe? {
+  package var quantizer: QuantizerRecipe? {
     switch self {
     case .exact: nil
     case .rounded(let quantizer), .codes(let quantizer): quantizer
@@ -25,54 +25,59 @@ public enum Encoding: Equatable, Sendable {
 /// A matrix as a product reads it: numbers in single precision, or 4-bit codes with scales, contracted along one axis.
 ///
 /// The memory belongs to the arena that it was made in, or to the owner of the exact numbers.
-public struct Encoded: BitwiseCopyable {
+package struct Encoded: BitwiseCopyable {
   package enum Content: BitwiseCopyable {
     case numbers(FloatMatrix)
     case codes(MXMatrixView)
   }
   package let content: Content
   /// The axis of the matrix along which it is contracted; groups of codes lie along it.
-  public let axis: GroupAxis
+  package let axis: GroupAxis
 
   package init(_ content: Content, axis: GroupAxis) {
     (self.content, self.axis) = (content, axis)
   }
 
   /// A matrix in single precision, as it is.
-  public init(exact x: FloatMatrix, axis: GroupAxis) { self.init(.numbers(x), axis: axis) }
+  package init(exact x: FloatMatrix, axis: GroupAxis) { self.init(.numbers(x), axis: axis) }
 
   /// Whether it is codes.
-  public var isCodes: Bool { if case .codes = content { true } else { false } }
+  package var isCodes: Bool { if case .codes = content { true } else { false } }
 
   /// Rows and columns of the matrix.
-  public var shape: (rows: Int, columns: Int) {
+  package var shape: (rows: Int, columns: Int) {
     switch content {
     case .numbers(let x): (x.rows, x.columns)
     case .codes(let view):
       axis == .rows ? (view.lanes, view.length) : (view.length, view.lanes)
     }
   }
+
+  /// Rows of the product that it is the left operand of, columns where it is the right one.
+  var lanes: Int { axis == .rows ? shape.rows : shape.columns }
+  /// The extent of the contraction.
+  var contraction: Int { axis == .rows ? shape.columns : shape.rows }
 }
 
 /// What a quantizer lost of the numbers that it read.
-public struct QuantizerLosses: Sendable, Equatable {
+package struct QuantizerLosses: Sendable, Equatable {
   /// Elements that it read.
-  public var elements = 0
+  package var elements = 0
   /// Elements above the largest magnitude of their group's grid, which the quantizer clips. None under truncation-free
   /// scales.
-  public var saturated = 0
+  package var saturated = 0
   /// Elements other than zero that became zero.
-  public var underflowed = 0
+  package var underflowed = 0
 
   /// Nothing lost.
-  public init() {}
+  package init() {}
 
   package init(elements: Int, saturated: Int, underflowed: Int) {
     (self.elements, self.saturated, self.underflowed) = (elements, saturated, underflowed)
   }
 
   /// Adds what was lost elsewhere.
-  public static func += (a: inout QuantizerLosses, b: QuantizerLosses) {
+  package static func += (a: inout QuantizerLosses, b: QuantizerLosses) {
     a.elements += b.elements
     a.saturated += b.saturated
     a.underflowed += b.underflowed

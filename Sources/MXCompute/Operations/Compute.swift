@@ -9,7 +9,7 @@ import MXRuntime
 ///
 /// An operation returns when it is done. What it needs for itself it takes from the arena that it is given, and gives
 /// back.
-public protocol Compute: Sendable {
+package protocol Compute: Sendable {
   /// Threads at work. They change speed, never a bit.
   var threads: Int { get }
   /// What multiplies: an instruction set's name.
@@ -30,14 +30,28 @@ public protocol Compute: Sendable {
     random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int)
 
-  /// The operands of two products that read the same x, one contracted along its rows and one along its columns, and
-  /// `sums` [1, columns] += the sums over the rows of x. x goes through the cache once where both are codes.
+  /// What up to two products read of the same x, one contracted along its rows and one along its columns, and `sums`
+  /// [1, columns] += the sums over the rows of x. Where only codes are asked for, x is made while it is read, and goes
+  /// through the cache once.
   ///
-  /// - Returns: as `encode`, of both.
-  func encodeOnce(
-    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
-    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
-  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int)
+  /// - Parameters:
+  ///   - rows: what is asked for along rows; nil for nothing.
+  ///   - columns: the same along columns.
+  ///   - sums: nil for none.
+  ///   - arena: scratch, and where x is put if something else than codes is asked for.
+  ///   - profile: where the time of its parts is added up.
+  func encode(
+    _ x: LazyMatrix, rows: OperandRequest?, columns: OperandRequest?,
+    addingColumnSumsTo sums: FloatMatrix?, arena: Arena, profile: StepProfile?
+  ) -> (rows: EncodedOperand?, columns: EncodedOperand?)
+
+  /// y = x, in memory.
+  ///
+  /// - Parameters:
+  ///   - y: [N, C]; it may be what x is made of, where that is as large.
+  ///   - arena: scratch.
+  ///   - profile: where the time of its parts is added up.
+  func make(_ x: LazyMatrix, into y: FloatMatrix, arena: Arena, profile: StepProfile?)
 
   /// An operand once more, contracted along `axis`: of codes, what a quantizer makes of their values (double
   /// quantization).

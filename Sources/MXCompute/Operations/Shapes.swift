@@ -54,6 +54,12 @@ package struct RowMap: Sendable {
     return RowMap(back, of: sources.count)
   }
 
+  /// The row that a row of the result is, counted over all images; nil for zeros.
+  func source(of row: Int) -> Int? {
+    let (image, place) = row.quotientAndRemainder(dividingBy: sources.count)
+    return sources[place] < 0 ? nil : image * length + sources[place]
+  }
+
   /// Rows that `rows` rows become.
   package func rows(_ rows: Int) -> Int { rows / length * sources.count }
 }

@@ -15,19 +15,12 @@ package protocol TrainingCompute: Compute, LayerOperations, RowOperations, Optim
 
 /// What lies between the products of a transformer.
 package protocol LayerOperations {
-  /// y = (x − mean)·rstd·weight + bias along rows. `mean` and `rstd` [1, N] get one number a row.
-  func layerNorm(
-    _ x: FloatMatrix, weight: FloatMatrix, bias: FloatMatrix, epsilon: Float, into y: FloatMatrix,
-    mean: FloatMatrix, rstd: FloatMatrix)
-  /// dx += the gradient by x; `gradients` [2, C] += those of weight and bias.
+  /// dx += the gradient of layer norm by x; `gradients` [2, C] += those of weight and bias.
+  ///
+  /// - Parameter map: which row of dy is that of a row of x; nil for the same one.
   func layerNormBackward(
     _ x: FloatMatrix, weight: FloatMatrix, mean: FloatMatrix, rstd: FloatMatrix, dy: FloatMatrix,
-    addingTo dx: FloatMatrix, gradients: FloatMatrix, arena: Arena)
-
-  /// y = x·Φ(x); y may be x.
-  func gelu(_ x: FloatMatrix, into y: FloatMatrix)
-  /// dx = dy·(Φ(x) + x·φ(x)); dx may be dy.
-  func geluBackward(_ x: FloatMatrix, dy: FloatMatrix, into dx: FloatMatrix)
+    map: RowMap?, addingTo dx: FloatMatrix, gradients: FloatMatrix, arena: Arena)
 
   /// o [B·T, C] = softmax(Q·Kᵀ/√K + bias + mask)·V of every head of every sequence in qkv [B·T, 3·C].
   func attention(
@@ -68,9 +61,11 @@ package protocol RowOperations {
   /// The gradient of `means`: the `length` rows of x from s · `length` on = row s of y over `length`.
   func spreadMeans(_ y: FloatMatrix, length: Int, into x: FloatMatrix)
   /// y = x + scale(i) · branch, where i counts runs of `length` rows; y may be x.
+  ///
+  /// - Parameter map: which row of the branch is added to a row of x; nil for the same one.
   func add(
-    _ branch: FloatMatrix, scaledBy scale: (Int) -> Float, length: Int, to x: FloatMatrix,
-    into y: FloatMatrix)
+    _ branch: FloatMatrix, map: RowMap?, scaledBy scale: (Int) -> Float, length: Int,
+    to x: FloatMatrix, into y: FloatMatrix)
   /// x [B·T, C] += rows [T, C], image by image.
   func addToEachImage(_ rows: FloatMatrix, to x: FloatMatrix)
   /// y = x [B·T, C] times rows [T, C], number by number, image by image; y may be x.

@@ -1,32 +1,85 @@
 import MXRuntime
 
 extension Reference {
-  package func layerNorm(
-    _ x: FloatMatrix, weight: FloatMatrix, bias: FloatMatrix, epsilon: Float, into y: FloatMatrix,
-    mean: FloatMatrix, rstd: FloatMatrix
+  /// As `Compute` says, by the formulas.
+  package func make(
+    _ x: LazyMatrix, into y: FloatMatrix, arena: Arena, profile: StepProfile?
   ) {
-    let count = x.columns
-    for row in 0..<x.rows {
-      let line = x.row(row)
+    func matrix(_ numbers: LazyMatrix.Numbers) -> FloatMatrix {
+      switch numbers {
+      case .matrix(let x): return x
+      case .product(let terms):
+        let (rows, columns) = numbers.shape
+        let c = arena.matrix(rows: rows, columns: columns)
+        product(terms.a, terms.b, bias: terms.bias, into: c, accumulates: false, arena: arena)
+        return c
+      }
+    }
+    arena.scratch {
+      switch x {
+      case .numbers(let numbers): copy(matrix(numbers), into: y)
+      case .rows(let terms): rows(terms, into: y)
+      case .layerNorm(let terms):
+        rows(terms.rows, into: y)
+        layerNorm(terms, y)
+      case .gelu(let numbers):
+        for (place, a) in matrix(numbers).elements.enumerated() {
+          y.elements[place] = a * Self.normalDistribution(a, gauss: Self.exponential(a * a * -0.5))
+        }
+      case .geluGradient(let numbers, let gradient):
+        let (a, dy) = (matrix(numbers), matrix(gradient))
+        for place in 0..<y.count {
+          y.elements[place] = dy.elements[place] * Self.geluSlope(a.elements[place])
+        }
+      }
+    }
+  }
+
+  private func rows(_ terms: RowTerms, into y: FloatMatrix) {
+    for row in 0..<y.rows {
+      for column in 0..<y.columns {
+        guard let source = terms.source(row) else {
+          y.row(row)[column] = 0
+          continue
+        }
+        let x = terms.x.row(source)[column]
+        y.row(row)[column] = terms.factor(source).map { 0 + $0 * x } ?? x
+      }
+    }
+  }
+
+  /// Normalizes the rows of y in place.
+  private func layerNorm(_ terms: NormTerms, _ y: FloatMatrix) {
+    let count = y.columns
+    for row in 0..<y.rows {
+      guard let source = terms.rows.source(row) else { continue }
+      let line = y.row(row)
       let m = Self.sum(count) { line[$0] } / Float(count)
       let squares = Self.sum(count) { (line[$0] - m) * (line[$0] - m) }
-      let r = 1 / (squares / Float(count) + epsilon).squareRoot()
+      let r = 1 / (squares / Float(count) + terms.epsilon).squareRoot()
       for i in 0..<count {
-        y.row(row)[i] = (line[i] - m) * r * weight.elements[i] + bias.elements[i]
+        line[i] = (line[i] - m) * r * terms.weight.elements[i] + terms.bias.elements[i]
       }
-      (mean.elements[row], rstd.elements[row]) = (m, r)
+      (terms.mean.elements[source], terms.rstd.elements[source]) = (m, r)
     }
+  }
+
+  /// Φ(x) + x·φ(x), with φ(x) = e^(−x²/2)/√(2π).
+  private static func geluSlope(_ x: Float) -> Float {
+    let gauss = exponential(x * x * -0.5)
+    return normalDistribution(x, gauss: gauss) + x * gauss * 0.39894228
   }
 
   // With n = (x − mean)·rstd and g = dy·weight: dx = rstd·(g − mean(g) − n·mean(g·n)).
   package func layerNormBackward(
     _ x: FloatMatrix, weight: FloatMatrix, mean: FloatMatrix, rstd: FloatMatrix, dy: FloatMatrix,
-    addingTo dx: FloatMatrix, gradients: FloatMatrix, arena: Arena
+    map: RowMap?, addingTo dx: FloatMatrix, gradients: FloatMatrix, arena: Arena
   ) {
     let count = x.columns
     reduceRows(x.rows, into: gradients) { rows, partial in
       for row in rows {
-        let (line, slope) = (x.row(row), dy.row(row))
+        guard let source = map.map({ $0.source(of: row) }) ?? row else { continue }
+        let (line, slope) = (x.row(row), dy.row(source))
         let (m, r) = (mean.elements[row], rstd.elements[row])
         for i in 0..<count {
           partial[i] += slope[i] * ((line[i] - m) * r)
@@ -40,23 +93,6 @@ extension Reference {
           dx.row(row)[i] += (slope[i] * weight.elements[i] - meanOfG - normal * meanOfGN) * r
         }
       }
-    }
-  }
-
-  package func gelu(_ x: FloatMatrix, into y: FloatMatrix) {
-    for i in 0..<x.count {
-      let a = x.elements[i]
-      y.elements[i] = a * Self.normalDistribution(a, gauss: Self.exponential(a * a * -0.5))
-    }
-  }
-
-  package func geluBackward(_ x: FloatMatrix, dy: FloatMatrix, into dx: FloatMatrix) {
-    for i in 0..<x.count {
-      let a = x.elements[i]
-      let gauss = Self.exponential(a * a * -0.5)
-      // φ(x) = e^(−x²/2)/√(2π).
-      let slope = Self.normalDistribution(a, gauss: gauss) + a * gauss * 0.39894228
-      dx.elements[i] = dy.elements[i] * slope
     }
   }
 

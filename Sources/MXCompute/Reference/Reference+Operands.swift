@@ -3,7 +3,7 @@ import MXRuntime
 
 extension Reference {
   /// As `Compute` says, by the definition of the quantizer.
-  public func encode(
+  package func encode(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
     random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
@@ -35,25 +35,32 @@ extension Reference {
   }
 
   /// As `Compute` says; the sums of strips of 32 rows join those of their slice.
-  public func encodeOnce(
-    _ x: FloatMatrix, rows: Encoding, _ rowRandom: RandomStream, columns: Encoding,
-    _ columnRandom: RandomStream, addingColumnSumsTo sums: FloatMatrix, arena: Arena
-  ) -> (rows: Encoded, columns: Encoded, brokenRows: Int, brokenColumns: Int) {
-    reduceRows(x.rows, into: sums) { slice, partial in
-      let strip = BlockFormat.longestGroup
-      for start in stride(from: slice.lowerBound, to: slice.upperBound, by: strip) {
-        Self.addColumnSums(of: x, start..<min(start + strip, slice.upperBound), to: &partial)
+  package func encode(
+    _ x: LazyMatrix, rows: OperandRequest?, columns: OperandRequest?,
+    addingColumnSumsTo sums: FloatMatrix?, arena: Arena, profile: StepProfile?
+  ) -> (rows: EncodedOperand?, columns: EncodedOperand?) {
+    let numbers = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    make(x, into: numbers, arena: arena, profile: profile)
+    if let sums {
+      reduceRows(numbers.rows, into: sums) { slice, partial in
+        let strip = BlockFormat.longestGroup
+        for start in stride(from: slice.lowerBound, to: slice.upperBound, by: strip) {
+          Self.addColumnSums(
+            of: numbers, start..<min(start + strip, slice.upperBound), to: &partial)
+        }
       }
     }
-    let left = encode(
-      x, averages: nil, axis: .rows, rows, random: rowRandom, arena: arena)
-    let right = encode(
-      x, averages: nil, axis: .columns, columns, random: columnRandom, arena: arena)
-    return (left.operand, right.operand, left.broken, right.broken)
+    func operand(_ request: OperandRequest?, _ axis: GroupAxis) -> EncodedOperand? {
+      request.map {
+        encode(
+          numbers, averages: nil, axis: axis, $0.encoding, random: $0.random, arena: $0.arena)
+      }
+    }
+    return (operand(rows, .rows), operand(columns, .columns))
   }
 
   /// As `Compute` says: what the quantizer makes of the operand's numbers.
-  public func recode(
+  package func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
     let values: FloatMatrix
@@ -67,7 +74,7 @@ extension Reference {
   }
 
   /// As `Compute` says.
-  public func decode(_ operand: Encoded, into values: FloatMatrix) {
+  package func decode(_ operand: Encoded, into values: FloatMatrix) {
     switch operand.content {
     case .numbers(let x): copy(x, into: values)
     case .codes(let view):
@@ -78,7 +85,7 @@ extension Reference {
   }
 
   /// As `Compute` says.
-  public func losses(
+  package func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream
   ) -> QuantizerLosses {
@@ -95,7 +102,7 @@ extension Reference {
   }
 
   /// As `Compute` says: `referenceProduct`, and the bias at the end.
-  public func product(
+  package func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena
   ) {

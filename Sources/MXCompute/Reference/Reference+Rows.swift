@@ -42,12 +42,15 @@ extension Reference {
   }
 
   package func add(
-    _ branch: FloatMatrix, scaledBy scale: (Int) -> Float, length: Int, to x: FloatMatrix,
-    into y: FloatMatrix
+    _ branch: FloatMatrix, map: RowMap?, scaledBy scale: (Int) -> Float, length: Int,
+    to x: FloatMatrix, into y: FloatMatrix
   ) {
-    for place in 0..<y.count {
-      y.elements[place] =
-        x.elements[place] + branch.elements[place] * scale(place / (length * x.columns))
+    for row in 0..<y.rows {
+      guard let source = map.map({ $0.source(of: row) }) ?? row else { continue }
+      for column in 0..<y.columns {
+        y.row(row)[column] =
+          x.row(row)[column] + branch.row(source)[column] * scale(row / length)
+      }
     }
   }
 

@@ -6,15 +6,15 @@ import MXRuntime
 /// The order of sums belongs to the definition: over the sixteen lanes of a row, then over the lanes in halves; over
 /// slices of 256 rows, then over the slices. What `CPU` has no kernel for is plain Swift there, too, and is taken from it,
 /// as are products of single-precision matrices, which BLAS orders.
-public struct Reference: TrainingCompute {
+package struct Reference: TrainingCompute {
   /// One.
-  public var threads: Int { 1 }
+  package var threads: Int { 1 }
   /// "reference".
-  public var name: String { "reference" }
+  package var name: String { "reference" }
   let plain: CPU
 
   /// The definition.
-  public init() { plain = CPU(threads: 1, kernels: Kernels.available[0]) }
+  package init() { plain = CPU(threads: 1, kernels: Kernels.available[0]) }
 
   package var dry: any TrainingCompute { plain.dry }
 

@@ -1,17 +1,20 @@
 import MXCompute
 import MXRuntime
+import VisionModels
 
 extension Benchmarks {
   /// Whole training steps: forward, backward, AdamW.
   ///
   /// - Parameters:
   ///   - microBatch: images that go through the model together, a divisor of the batch; nil for the batch.
+  ///   - recomputation: what the backward pass computes again; nil for the recipes' default.
   ///   - profile: where the time of the steps' parts is added up, warm-ups left out.
   /// - Returns: the seconds of all timed steps together.
   /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
   @discardableResult
   package func step(
-    microBatch: Int? = nil, profile: StepProfile? = nil, _ report: (BenchmarkResult) throws -> Void
+    microBatch: Int? = nil, recomputation: Recomputation? = nil, profile: StepProfile? = nil,
+    _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()
     recipe.method = method
@@ -22,6 +25,7 @@ extension Benchmarks {
     // One epoch: Q-Ramping's detection falls into the warm-up, remedies that begin late do so.
     recipe.training.epochs = 1
     (recipe.training.batchSize, recipe.training.microBatch) = (batch, microBatch ?? 0)
+    if let recomputation { recipe.training.recomputation = recomputation }
     try recipe.validate()
     let training = try TrainingStep(recipe, cpu, stepsPerEpoch: warmups + repeats)
     let size = recipe.training.microBatchSize
@@ -52,6 +56,7 @@ extension Benchmarks {
     var line = line("step")
     line.add("micro_batch", size)
     line.add("method", method.rawValue)
+    line.add("recompute", recipe.training.recomputation.rawValue)
     recipe.linear.addEngines(asked: engine, to: &line)
     line.add("peak_memory_mb", ProcessUsage.peakMemory)
     line.add("images_per_second", Double(batch) / time)

@@ -44,6 +44,7 @@ package final class TrainingStep {
   let workspace = Workspace()
   private let seed: UInt64
   private let labelSmoothing: Float
+  private let recomputation: Recomputation
   private let tree: GradientTree
   /// Images of a whole micro-batch.
   private let microBatchSize: Int
@@ -86,6 +87,7 @@ package final class TrainingStep {
     }
     seed = UInt64(recipe.seed)
     labelSmoothing = recipe.training.labelSmoothing
+    recomputation = recipe.training.recomputation
     self.stepsPerEpoch = stepsPerEpoch
     totalSteps = recipe.training.epochs * stepsPerEpoch
     model.initialize(weights, seed: seed, by: compute)
@@ -255,7 +257,7 @@ package final class TrainingStep {
       context: StepContext(
         compute, seed: seed, step: randomStep, microBatch: number, profile: profile,
         census: isTrial ? nil : census),
-      training: true)
+      training: true, recomputation: recomputation)
     compute.fill(gradients.matrix(), with: 0)
     let (logits, saved) = try model.forward(batch.images, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)

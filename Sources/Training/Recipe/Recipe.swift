@@ -45,6 +45,8 @@ package struct Recipe: Equatable, Sendable {
     /// each of which draws its own mixing and its own random numbers, as the authors' processes do; and the groups of
     /// tokens of Q5 and Q6 end with it. So it belongs to what is computed, and memory is that of one micro-batch.
     package var microBatch = 0
+    /// What the backward pass computes again instead of keeping it: memory for time, and no bit.
+    package var recomputation = Recomputation.block
     /// Whether what is left of an epoch behind its last whole batch is left out.
     package var dropsLast = false
     /// Share of the target that is spread over all classes.

@@ -90,6 +90,9 @@ package struct RecipeKey: Sendable {
       .integer(
         "training.micro_batch", \.training.microBatch, 0...65536,
         "images that go through the model together, a divisor of the batch; 0 for the batch"),
+      .choice(
+        "training.recompute", \.training.recomputation,
+        "what the backward pass computes again instead of keeping it"),
       .boolean(
         "training.drop_last", \.training.dropsLast,
         "whether an epoch leaves out what is behind its last whole batch"),
@@ -176,7 +179,7 @@ package struct RecipeKey: Sendable {
   private static let withoutResult = [
     // Images are known by what they are (`RunOrigin`), not by where they lie.
     "checkpoint.", "data.cache_megabytes", "data.path", "data.workers", "statistics.",
-    "training.log_every", "training.tensorboard",
+    "training.log_every", "training.recompute", "training.tensorboard",
   ]
 
   private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {

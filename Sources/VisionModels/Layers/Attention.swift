@@ -24,11 +24,11 @@ struct Attention: Sendable {
     }
   }
 
-  /// do [B·T, C] → dqkv [B·T, 3·C], in scratch memory; the bias's gradient is added to `gradients`.
+  /// do [B·T, C] → dqkv [B·T, 3·C], overwritten; the bias's gradient is added to `gradients`.
   func backward(
-    do dO: FloatMatrix, qkv: FloatMatrix, gradients: AlignedBuffer<Float>, _ pass: Pass
-  ) -> FloatMatrix {
-    let dqkv = pass.scratch.matrix(rows: qkv.rows, columns: qkv.columns)
+    do dO: FloatMatrix, qkv: FloatMatrix, dqkv: FloatMatrix, gradients: AlignedBuffer<Float>,
+    _ pass: Pass
+  ) {
     pass.profile.measure(.attention) {
       pass.scratch.scratch {
         let terms = terms(pass)
@@ -40,7 +40,6 @@ struct Attention: Sendable {
         if let dBias { bias?.backward(dBias, gradients: gradients, pass) }
       }
     }
-    return dqkv
   }
 
   private func terms(_ pass: Pass) -> ScoreTerms {

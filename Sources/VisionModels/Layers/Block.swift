@@ -74,14 +74,19 @@ struct Block: Sendable {
   struct Saved {
     let norm1: LayerNorm.Saved
     let qkvLinear: Linear.Saved
-    /// [N, 3·C], N the rows of the windows where there are any.
-    let qkv: FloatMatrix
+    /// [N, 3·C], N the rows of the windows where there are any; nil where it is computed again.
+    let qkv: FloatMatrix?
     let proj: Linear.Saved
+    /// [N, C], before LayerScale; nil without it, and where it is computed again.
+    let branch1: FloatMatrix?
     /// [N, C], before LayerScale; nil without it.
-    let branch1, branch2: FloatMatrix?
+    let branch2: FloatMatrix?
+    /// Without its x₁ where that is computed again.
     let norm2: LayerNorm.Saved
+    /// Whether x₁ is computed again.
+    let recomputesMiddle: Bool
     let fc1Linear: Linear.Saved
-    /// [N, hidden], before GELU; nil where the backward pass computes it again from codes.
+    /// [N, hidden], before GELU; nil where it is computed again.
     let fc1: FloatMatrix?
     let fc2: Linear.Saved
   }
@@ -89,48 +94,39 @@ struct Block: Sendable {
   /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
   func forward(_ x: FloatMatrix, _ pass: Pass) throws -> (y: FloatMatrix, saved: Saved) {
     let (rows, width) = (x.rows, x.columns)
-    let windowRows = windows?.toWindows.rows(rows) ?? rows
-    let qkvOut = pass.kept.matrix(rows: windowRows, columns: 3 * width)
-    let x1 = pass.kept.matrix(rows: rows, columns: width)
+    let recomputesMiddle =
+      pass.recomputation == .block && qkv.canRecomputeOutput && proj.canRecomputeOutput
+    let lasting = recomputesMiddle ? pass.scratch : pass.kept
     let y = pass.kept.matrix(rows: rows, columns: width)
+    // Nobody reads x₁ once y is there.
+    let x1 = recomputesMiddle ? y : pass.kept.matrix(rows: rows, columns: width)
 
-    let (norm1Saved, qkvSaved) = try pass.scratch.scratch {
-      let h1 = qkv.inputMatrix(rows: windowRows, pass)
-      let normed = windows == nil ? h1 : pass.scratch.matrix(rows: rows, columns: width)
-      let saved = norm1.forward(x, y: normed, pass)
-      if let windows { pass.compute.gather(normed, windows.toWindows, into: h1) }
-      return (saved, try qkv.forward(h1, y: qkvOut, pass))
-    }
-    let (projSaved, branch1) = try pass.scratch.scratch {
-      let o = proj.inputMatrix(rows: windowRows, pass)
+    let (norm1Saved, qkvSaved, qkvOut, projSaved, branch1) = try pass.scratch.scratch {
+      let (normed, norm1Saved) = norm1.forward(x, map: windows?.toWindows, pass)
+      let qkvOut = lasting.matrix(rows: normed.shape.rows, columns: 3 * width)
+      let qkvSaved = try qkv.forward(normed, y: qkvOut, pass)
+      let o = proj.inputMatrix(rows: qkvOut.rows, pass)
       attention.forward(qkvOut, o: o, pass)
-      let branch = branchMatrix(rows: windowRows, pass)
-      let saved = try proj.forward(o, y: branch, pass)
-      let scaled = inOrder(scale1?.forward(branch, pass) ?? branch, rows: rows, pass)
-      dropPath.add(scaled, to: x, into: x1, stream(0, pass), pass.compute)
-      return (saved, scale1.map { _ in branch })
+      let branch = (scale1 == nil ? pass.scratch : lasting).matrix(rows: o.rows, columns: width)
+      let projSaved = try proj.forward(.matrix(o), y: branch, pass)
+      addAttention(branch, to: x, into: x1, pass)
+      return (norm1Saved, qkvSaved, qkvOut, projSaved, branch)
     }
 
     return try pass.scratch.scratch {
-      let lasting = fc1.canRecomputeOutput ? pass.scratch : pass.kept
-      let fc1Out = lasting.matrix(rows: rows, columns: fc1.outputs)
-      let (norm2Saved, fc1Saved) = try pass.scratch.scratch {
-        let h2 = fc1.inputMatrix(rows: rows, pass)
-        let saved = norm2.forward(x1, y: h2, pass)
-        return (saved, try fc1.forward(h2, y: fc1Out, pass))
-      }
-      // In place where nobody needs the numbers before GELU: half the memory to go through.
-      let activated = fc2.inputMatrix(
-        rows: rows, reusing: fc1.canRecomputeOutput ? fc1Out : nil, pass)
-      pass.profile.measure(.gelu) { pass.compute.gelu(fc1Out, into: activated) }
-      let branch = branchMatrix(rows: rows, pass)
-      let fc2Saved = try fc2.forward(activated, y: branch, pass)
+      let (normed, norm2Saved) = norm2.forward(x1, pass)
+      let (hidden, fc1Saved) = try fc1.forward(
+        normed, recomputes: pass.recomputation != .none && fc1.canRecomputeOutput, pass)
+      let branch = (scale2 == nil ? pass.scratch : pass.kept).matrix(rows: rows, columns: width)
+      let fc2Saved = try fc2.forward(.gelu(hidden), y: branch, pass)
       let scaled = scale2?.forward(branch, pass) ?? branch
       dropPath.add(scaled, to: x1, into: y, stream(1, pass), pass.compute)
       let saved = Saved(
-        norm1: norm1Saved, qkvLinear: qkvSaved, qkv: qkvOut, proj: projSaved,
-        branch1: branch1, branch2: scale2.map { _ in branch }, norm2: norm2Saved,
-        fc1Linear: fc1Saved, fc1: fc1.canRecomputeOutput ? nil : fc1Out, fc2: fc2Saved)
+        norm1: norm1Saved, qkvLinear: qkvSaved, qkv: recomputesMiddle ? nil : qkvOut,
+        proj: projSaved, branch1: scale1 == nil || recomputesMiddle ? nil : branch1,
+        branch2: scale2.map { _ in branch }, norm2: norm2Saved,
+        recomputesMiddle: recomputesMiddle, fc1Linear: fc1Saved, fc1: hidden.matrix,
+        fc2: fc2Saved)
       return (y, saved)
     }
   }
@@ -139,60 +135,71 @@ struct Block: Sendable {
   func backward(
     _ gradient: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws {
-    try pass.scratch.scratch {
+    let scratch = pass.scratch
+    try scratch.scratch {
       let dScaled = dropPath.scaled(gradient, stream(1, pass), pass)
       let dBranch = unscaled(dScaled, scale2, saved.branch2, gradients: gradients, pass)
-      let dActivated = try fc2.backward(dy: dBranch, saved.fc2, gradients: gradients, pass)
-      pass.scratch.scratch {
-        let fc1Out =
-          saved.fc1 ?? fc1.recomputedOutput(saved.fc1Linear, rows: gradient.rows, pass)
-        pass.profile.measure(.gelu) {
-          pass.compute.geluBackward(fc1Out, dy: dActivated, into: dActivated)
-        }
+      let dActivated = try fc2.backwardLazily(
+        dy: dBranch, saved.fc2, gradients: gradients, pass)
+      let hidden = saved.fc1.map { .matrix($0) } ?? fc1.output(saved.fc1Linear, pass)
+      let dh2 = try fc1.backward(
+        dy: .geluGradient(x: hidden, dy: dActivated), saved.fc1Linear, gradients: gradients, pass)
+      var norm2Saved = saved.norm2
+      if saved.recomputesMiddle {
+        norm2Saved.x = scratch.matrix(rows: gradient.rows, columns: gradient.columns)
+        addAttention(
+          recomputedBranch(saved, pass), to: saved.norm1.x, into: norm2Saved.x, pass)
       }
-      let dh2 = try fc1.backward(dy: dActivated, saved.fc1Linear, gradients: gradients, pass)
-      norm2.backward(dy: dh2, saved.norm2, dx: gradient, gradients: gradients, pass)
+      norm2.backward(dy: dh2, norm2Saved, dx: gradient, gradients: gradients, pass)
     }
-    try pass.scratch.scratch {
-      let dScaled = inWindows(dropPath.scaled(gradient, stream(0, pass), pass), pass)
-      let dBranch = unscaled(dScaled, scale1, saved.branch1, gradients: gradients, pass)
-      let dO = try proj.backward(dy: dBranch, saved.proj, gradients: gradients, pass)
-      let dqkv = attention.backward(do: dO, qkv: saved.qkv, gradients: gradients, pass)
-      let dh1 = try qkv.backward(dy: dqkv, saved.qkvLinear, gradients: gradients, pass)
+    let windowRows = windows?.toWindows.rows(gradient.rows) ?? gradient.rows
+    try scratch.scratch {
+      let dqkv = scratch.matrix(rows: windowRows, columns: 3 * gradient.columns)
+      try scratch.scratch {
+        let dScaled = dropPath.scaled(
+          gradient, map: windows?.toWindows, stream(0, pass), pass)
+        let branch =
+          scale1 == nil ? nil : saved.branch1 ?? recomputedBranch(saved, pass)
+        let dBranch = unscaled(dScaled, scale1, branch, gradients: gradients, pass)
+        let dO = try proj.backward(dy: dBranch, saved.proj, gradients: gradients, pass)
+        let qkvOut = saved.qkv ?? made(.numbers(qkv.output(saved.qkvLinear, pass)), pass)
+        attention.backward(do: dO, qkv: qkvOut, dqkv: dqkv, gradients: gradients, pass)
+      }
+      let dh1 = try qkv.backward(
+        dy: .matrix(dqkv), saved.qkvLinear, gradients: gradients, pass)
       norm1.backward(
-        dy: inOrder(dh1, rows: gradient.rows, pass), saved.norm1, dx: gradient,
-        gradients: gradients, pass)
+        dy: dh1, map: windows?.toImage, saved.norm1, dx: gradient, gradients: gradients, pass)
     }
   }
 
-  /// Memory for the output of a branch: lasting where LayerScale needs it again.
-  private func branchMatrix(rows: Int, _ pass: Pass) -> FloatMatrix {
-    (scale1 == nil ? pass.scratch : pass.kept).matrix(rows: rows, columns: proj.outputs)
+  /// x₁ = x + s₁ · the branch of attention, whose rows may be those of windows.
+  private func addAttention(
+    _ branch: FloatMatrix, to x: FloatMatrix, into x1: FloatMatrix, _ pass: Pass
+  ) {
+    let scaled = scale1?.forward(branch, pass) ?? branch
+    dropPath.add(
+      scaled, map: windows?.toImage, to: x, into: x1, stream(0, pass), pass.compute)
+  }
+
+  /// The branch of attention once more, before LayerScale, in scratch memory.
+  private func recomputedBranch(_ saved: Saved, _ pass: Pass) -> FloatMatrix {
+    made(.numbers(proj.output(saved.proj, pass)), pass)
+  }
+
+  /// Numbers in scratch memory.
+  private func made(_ x: LazyMatrix, _ pass: Pass) -> FloatMatrix {
+    let matrix = pass.scratch.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    pass.compute.make(x, into: matrix, arena: pass.scratch, profile: pass.profile)
+    return matrix
   }
 
   /// The gradient before LayerScale, in scratch memory; dy itself without it.
   private func unscaled(
-    _ dy: FloatMatrix, _ scale: LayerScale?, _ branch: FloatMatrix?,
+    _ dy: LazyMatrix, _ scale: LayerScale?, _ branch: FloatMatrix?,
     gradients: AlignedBuffer<Float>, _ pass: Pass
-  ) -> FloatMatrix {
+  ) -> LazyMatrix {
     guard let scale, let branch else { return dy }
-    return scale.backward(dy, x: branch, gradients: gradients, pass)
-  }
-
-  /// The rows of the windows, in scratch memory; x itself without windows.
-  private func inWindows(_ x: FloatMatrix, _ pass: Pass) -> FloatMatrix {
-    guard let windows else { return x }
-    let y = pass.scratch.matrix(rows: windows.toWindows.rows(x.rows), columns: x.columns)
-    pass.compute.gather(x, windows.toWindows, into: y)
-    return y
-  }
-
-  /// The rows of the image, in scratch memory; y itself without windows.
-  private func inOrder(_ y: FloatMatrix, rows: Int, _ pass: Pass) -> FloatMatrix {
-    guard let windows else { return y }
-    let x = pass.scratch.matrix(rows: rows, columns: y.columns)
-    pass.compute.gather(y, windows.toImage, into: x)
-    return x
+    return .matrix(scale.backward(made(dy, pass), x: branch, gradients: gradients, pass))
   }
 
   /// Every linear layer, in the order of their numbers.

@@ -58,14 +58,13 @@ struct ClassificationHead: Sendable {
   /// x [B·T, C] → normalized vectors [B, C].
   private func pool(
     _ x: FloatMatrix, batch: Int, _ pass: Pass
-  ) -> (pooled: FloatMatrix, saved: LayerNorm.Saved) {
+  ) -> (y: LazyMatrix, saved: LayerNorm.Saved) {
     switch shape.pooling {
     case .classToken:
       // Only the class token reaches the head, so only its rows are normalized.
       let rows = pass.kept.matrix(rows: batch, columns: x.columns)
       pass.compute.gather(x, toClass, into: rows)
-      let pooled = linear.inputMatrix(rows: batch, pass)
-      return (pooled, norm.forward(rows, y: pooled, pass))
+      return norm.forward(rows, pass)
     case .mean:
       let pooled = linear.inputMatrix(rows: batch, pass)
       let saved = pass.scratch.scratch {
@@ -74,7 +73,7 @@ struct ClassificationHead: Sendable {
         pass.compute.means(of: normed, length: shape.tokens, into: pooled)
         return saved
       }
-      return (pooled, saved)
+      return (.matrix(pooled), saved)
     }
   }
 
@@ -86,7 +85,7 @@ struct ClassificationHead: Sendable {
     let dx = scratch.matrix(rows: dlogits.rows * shape.tokens, columns: shape.width)
     try scratch.scratch {
       let dPooled = try linear.backward(
-        dy: dlogits, saved.linear, gradients: gradients, pass)
+        dy: .matrix(dlogits), saved.linear, gradients: gradients, pass)
       switch shape.pooling {
       case .classToken:
         let dClass = scratch.matrix(rows: dlogits.rows, columns: shape.width)

@@ -20,20 +20,27 @@ package struct DropPath: Sendable {
   }
 
   /// sum [B·T, C] = x + factor · branch.
+  ///
+  /// - Parameter map: from the rows of x to those of the branch; nil for the same ones.
   package func add(
-    _ branch: FloatMatrix, to x: FloatMatrix, into sum: FloatMatrix, _ random: RandomStream?,
-    _ compute: any TrainingCompute
+    _ branch: FloatMatrix, map: RowMap? = nil, to x: FloatMatrix, into sum: FloatMatrix,
+    _ random: RandomStream?, _ compute: any TrainingCompute
   ) {
     compute.add(
-      branch, scaledBy: { factor($0, random) }, length: tokens, to: x, into: sum)
+      branch, map: map, scaledBy: { factor($0, random) }, length: tokens, to: x, into: sum)
   }
 
-  /// factor · gradient; the gradient itself where all factors are 1.
-  func scaled(_ gradient: FloatMatrix, _ random: RandomStream?, _ pass: Pass) -> FloatMatrix {
-    guard random != nil, probability > 0 else { return gradient }
-    let result = pass.scratch.matrix(rows: gradient.rows, columns: gradient.columns)
-    pass.compute.fill(result, with: 0)
-    add(gradient, to: result, into: result, random, pass.compute)
-    return result
+  /// factor · gradient, made as it is read.
+  ///
+  /// - Parameter map: the order of its rows; nil for that of the gradient.
+  func scaled(
+    _ gradient: FloatMatrix, map: RowMap? = nil, _ random: RandomStream?, _ pass: Pass
+  ) -> LazyMatrix {
+    guard random != nil, probability > 0 else {
+      return map == nil ? .matrix(gradient) : .rows(RowTerms(gradient, map: map))
+    }
+    let factors = pass.scratch.array(of: Float.self, count: gradient.rows / tokens)
+    for image in factors.indices { factors[image] = factor(image, random) }
+    return .rows(RowTerms(gradient, map: map, factors: factors))
   }
 }

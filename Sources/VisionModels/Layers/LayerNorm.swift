@@ -16,32 +16,47 @@ struct LayerNorm: Sendable {
   }
 
   struct Saved {
-    let x: FloatMatrix
+    var x: FloatMatrix
     /// [1, N] each.
     let mean, rstd: FloatMatrix
   }
 
-  /// x [N, C] → y [N, C], overwritten. x must stay as it is until the backward pass.
-  func forward(_ x: FloatMatrix, y: FloatMatrix, _ pass: Pass) -> Saved {
+  /// x [N, C] → y [N, C], which is made as it is read, once. x must stay as it is until the backward pass, or be made
+  /// once more.
+  ///
+  /// - Parameter map: the order of the rows of y; nil for that of x.
+  func forward(
+    _ x: FloatMatrix, map: RowMap? = nil, _ pass: Pass
+  ) -> (y: LazyMatrix, saved: Saved) {
     let saved = Saved(
       x: x, mean: pass.kept.matrix(rows: 1, columns: x.rows),
       rstd: pass.kept.matrix(rows: 1, columns: x.rows))
-    pass.profile.measure(.norm) {
-      pass.compute.layerNorm(
-        x, weight: pass.weights[weight], bias: pass.weights[bias], epsilon: epsilon, into: y,
-        mean: saved.mean, rstd: saved.rstd)
-    }
+    let terms = NormTerms(
+      RowTerms(x, map: map), weight: pass.weights[weight], bias: pass.weights[bias],
+      epsilon: epsilon,
+      mean: saved.mean, rstd: saved.rstd)
+    return (.layerNorm(terms), saved)
+  }
+
+  /// The same into memory, overwritten.
+  func forward(_ x: FloatMatrix, y: FloatMatrix, _ pass: Pass) -> Saved {
+    let (lazy, saved) = forward(x, pass)
+    pass.compute.make(lazy, into: y, arena: pass.scratch, profile: pass.profile)
     return saved
   }
 
   /// dx [N, C] += the gradient by x; the parameters' gradients are added to `gradients`.
+  ///
+  /// - Parameter map: from the rows of x to those of dy; nil for the same ones.
   func backward(
-    dy: FloatMatrix, _ saved: Saved, dx: FloatMatrix, gradients: AlignedBuffer<Float>, _ pass: Pass
+    dy: FloatMatrix, map: RowMap? = nil, _ saved: Saved, dx: FloatMatrix,
+    gradients: AlignedBuffer<Float>, _ pass: Pass
   ) {
     pass.profile.measure(.norm) {
       pass.compute.layerNormBackward(
         saved.x, weight: pass.weights[weight], mean: saved.mean, rstd: saved.rstd, dy: dy,
-        addingTo: dx, gradients: gradients[weight.joined(with: bias)], arena: pass.scratch)
+        map: map, addingTo: dx, gradients: gradients[weight.joined(with: bias)], arena: pass.scratch
+      )
     }
   }
 }

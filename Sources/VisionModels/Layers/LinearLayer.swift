@@ -27,10 +27,11 @@ struct LinearLayer: Sendable {
   var canRecomputeOutput: Bool { linear.canRecomputeOutput }
 
   private func parameters(_ pass: Pass) -> Linear.Parameters {
-    Linear.Parameters(
+    var parameters = Linear.Parameters(
       weight: pass.weights[weight], bias: pass.weights[bias],
-      weightAverages: pass.weightAverages?[weight],
-      encoded: pass.encodedWeights?[linear.index])
+      weightAverages: pass.weightAverages?[weight])
+    parameters.encoded = pass.encodedWeights?[linear.index]
+    return parameters
   }
 
   /// Q2(W) in an arena, for evaluations of many batches.
@@ -38,34 +39,62 @@ struct LinearLayer: Sendable {
     try linear.encodeWeight(parameters(pass), arena, pass.context)
   }
 
-  /// Memory for x [N, D]: lasting where the layer keeps x, else scratch, and that of `reusing` where it is given.
-  func inputMatrix(rows: Int, reusing scratch: FloatMatrix? = nil, _ pass: Pass) -> FloatMatrix {
-    if linear.keepsInput { return pass.kept.matrix(rows: rows, columns: linear.inputs) }
-    return scratch ?? pass.scratch.matrix(rows: rows, columns: linear.inputs)
-  }
-
-  /// x [N, D], in memory of `inputMatrix`, → y [N, C], overwritten.
-  func forward(_ x: FloatMatrix, y: FloatMatrix, _ pass: Pass) throws -> Linear.Saved {
+  /// x [N, D] → y [N, C], overwritten. Where x lies in memory, it is scratch, or lasts until the backward pass.
+  func forward(_ x: LazyMatrix, y: FloatMatrix, _ pass: Pass) throws -> Linear.Saved {
     try linear.forward(
       x, parameters(pass), y: y, workspace: pass.workspace, context: pass.context)
   }
 
-  /// y [N, C] of the forward pass once more, in scratch memory.
-  func recomputedOutput(_ saved: Linear.Saved, rows: Int, _ pass: Pass) -> FloatMatrix {
-    let y = pass.scratch.matrix(rows: rows, columns: linear.outputs)
-    linear.output(saved, parameters(pass), y: y, arena: pass.scratch, context: pass.context)
-    return y
+  /// x [N, D] → y [N, C], which lasts until the backward pass, or is left to its readers.
+  ///
+  /// - Parameter recomputes: whether it is left to them; `canRecomputeOutput` must allow it.
+  func forward(
+    _ x: LazyMatrix, recomputes: Bool, _ pass: Pass
+  ) throws -> (y: LazyMatrix.Numbers, saved: Linear.Saved) {
+    guard recomputes else {
+      let y = pass.kept.matrix(rows: x.shape.rows, columns: outputs)
+      return (.matrix(y), try forward(x, y: y, pass))
+    }
+    let saved = try linear.prepare(
+      x, parameters(pass), workspace: pass.workspace, context: pass.context)
+    return (output(saved, pass), saved)
+  }
+
+  /// y [N, C] of the forward pass once more, made as it is read.
+  func output(_ saved: Linear.Saved, _ pass: Pass) -> LazyMatrix.Numbers {
+    .product(linear.output(saved, parameters(pass), context: pass.context))
+  }
+
+  /// Memory for x [N, D]: lasting where the layer keeps x, else scratch.
+  func inputMatrix(rows: Int, _ pass: Pass) -> FloatMatrix {
+    (linear.keepsInput ? pass.kept : pass.scratch).matrix(rows: rows, columns: linear.inputs)
   }
 
   /// dy [N, C] → dx [N, D], in scratch memory.
   func backward(
-    dy: FloatMatrix, _ saved: Linear.Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+    dy: LazyMatrix, _ saved: Linear.Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws -> FloatMatrix {
-    let dx = pass.scratch.matrix(rows: dy.rows, columns: linear.inputs)
+    let dx = pass.scratch.matrix(rows: dy.shape.rows, columns: linear.inputs)
     try linear.backward(
-      dy: dy, saved, parameters(pass), dx: dx,
-      gradients: Linear.Gradients(weight: gradients[weight], bias: gradients[bias]),
-      arena: pass.scratch, context: pass.context)
+      dy: dy, saved, parameters(pass), dx: dx, gradients: places(gradients), arena: pass.scratch,
+      context: pass.context)
     return dx
+  }
+
+  /// The same; dx is left to its reader where it can be, its operands in scratch memory.
+  func backwardLazily(
+    dy: LazyMatrix, _ saved: Linear.Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+  ) throws -> LazyMatrix.Numbers {
+    guard linear.canDeferInputGradient else {
+      return .matrix(try backward(dy: dy, saved, gradients: gradients, pass))
+    }
+    return .product(
+      try linear.gradients(
+        dy: dy, saved, parameters(pass), into: places(gradients), arena: pass.scratch,
+        context: pass.context))
+  }
+
+  private func places(_ gradients: AlignedBuffer<Float>) -> Linear.Gradients {
+    Linear.Gradients(weight: gradients[weight], bias: gradients[bias])
   }
 }

@@ -15,13 +15,38 @@ extension Kernels {
     table.pointee.gelu_backward(x, dy, dx, n)
   }
 
-  /// y = (x − mean)·rstd·weight + bias along rows; `mean` and `rstd` get one number a row.
-  package func layerNorm(
-    _ x: FloatMatrix, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, epsilon: Float,
-    y: FloatMatrix, mean: UnsafeMutablePointer<Float>, rstd: UnsafeMutablePointer<Float>
-  ) {
-    table.pointee.layer_norm(
-      x.base, weight, bias, epsilon, y.base, mean, rstd, x.rows, x.columns)
+  /// Some rows of a layer norm, with their `mean` and `rstd`.
+  package func layerNorm(_ terms: NormTerms, _ rows: Range<Int>, into y: FloatMatrix) {
+    func normalize(_ source: Int, _ count: Int, into target: UnsafeMutablePointer<Float>) {
+      table.pointee.layer_norm(
+        terms.rows.x.row(source), terms.weight.base, terms.bias.base, terms.epsilon, target,
+        terms.mean.base + source, terms.rstd.base + source, count, y.columns)
+    }
+    if terms.rows.map == nil { return normalize(rows.lowerBound, rows.count, into: y.base) }
+    for (place, row) in rows.enumerated() {
+      if let source = terms.rows.source(row) {
+        normalize(source, 1, into: y.row(place))
+      } else {
+        y.row(place).update(repeating: 0, count: y.columns)
+      }
+    }
+  }
+
+  /// Some rows in their order, times their factors.
+  package func rows(_ terms: RowTerms, _ rows: Range<Int>, into y: FloatMatrix) {
+    for (place, row) in rows.enumerated() {
+      let target = y.row(place)
+      guard let source = terms.source(row) else {
+        target.update(repeating: 0, count: y.columns)
+        continue
+      }
+      if let factor = terms.factor(source) {
+        target.update(repeating: 0, count: y.columns)
+        addScaled(target, scale: factor, branch: terms.x.row(source), into: target, y.columns)
+      } else {
+        target.update(from: terms.x.row(source), count: y.columns)
+      }
+    }
   }
 
   /// dx, dweight and dbias each += their gradient.

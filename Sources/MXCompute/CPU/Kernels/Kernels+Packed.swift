@@ -19,28 +19,29 @@ extension Kernels {
   }
 
   /// The product of one panel of `left` with right panels that follow each other in `right`, over some
-  /// groups: c = left · rightᵀ, written to the panel's rows of c from its column `column` on.
+  /// groups: c = left · rightᵀ, written to the rows of the panel.
   ///
   /// - Parameters:
   ///   - expansion: scratch for the left panel.
   ///   - right: what `expandRight` made of ⌈columns/16⌉ panels over the same groups.
-  ///   - columns: how many columns of c are written.
-  ///   - bias: added at the end; its first number belongs to `column`.
+  ///   - c: where the panel's first row goes.
+  ///   - stride: numbers from there to the next row.
+  ///   - rows: how many rows of the panel are written.
+  ///   - columns: how many numbers of each.
+  ///   - bias: added at the end; nil for none.
   ///   - resumes: whether the sums go on from what c holds, or start at +0.
   func multiply(
     _ left: MXMatrixView, panel: Int, groups: Range<Int>, expansion: UnsafeMutableRawPointer,
-    right: UnsafeRawPointer, rightFormat: BlockFormat, into c: FloatMatrix, column: Int,
-    columns: Int, bias: UnsafePointer<Float>?, resumes: Bool
+    right: UnsafeRawPointer, rightFormat: BlockFormat, into c: UnsafeMutablePointer<Float>,
+    stride: Int, rows: Int, columns: Int, bias: UnsafePointer<Float>?, resumes: Bool
   ) {
     let at = panel * left.groups + groups.lowerBound
     let isHuge = table.pointee.expand_left(
       left.codes + at * left.blockBytes, left.scales + at * MXMatrixView.panelLanes,
       groups.count, left.format.row, rightFormat.row, expansion)
-    let row = panel * MXMatrixView.panelLanes
     var product = tj_product(
-      c: c.row(row) + column, stride: c.columns, rows: min(MXMatrixView.panelLanes, c.rows - row),
-      columns: columns, bias: bias, resumes: resumes ? 1 : 0, is_huge: isHuge,
-      left_format: left.format.row, right_format: rightFormat.row)
+      c: c, stride: stride, rows: rows, columns: columns, bias: bias, resumes: resumes ? 1 : 0,
+      is_huge: isHuge, left_format: left.format.row, right_format: rightFormat.row)
     table.pointee.multiply(expansion, right, groups.count, &product)
   }
 

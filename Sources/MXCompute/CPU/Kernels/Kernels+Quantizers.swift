@@ -2,14 +2,16 @@ import CMXKernels
 import MXFormats
 import MXRuntime
 
-/// Some rows of a matrix, and how they are quantized.
+/// Some rows of a matrix, or of some of its columns, and how they are quantized.
 package struct QuantizerSlice {
-  /// n × columns numbers: whole groups of the axis unless they are the matrix's last ones.
+  /// n × m numbers: whole groups of the axis unless they are the matrix's last ones.
   let x: FloatMatrix
   /// Their moving averages in the same layout; needed by `Rounding.ema`.
   let averages: FloatMatrix?
   /// The number of their first row in the whole matrix, a multiple of 32.
   let firstRow: Int
+  /// The same of their first column.
+  let firstColumn: Int
   /// Where the groups lie.
   let axis: GroupAxis
   let quantizer: QuantizerRecipe
@@ -17,14 +19,16 @@ package struct QuantizerSlice {
   let random: RandomStream
 
   package init(
-    _ x: FloatMatrix, averages: FloatMatrix? = nil, firstRow: Int, axis: GroupAxis,
-    _ quantizer: QuantizerRecipe, random: RandomStream
+    _ x: FloatMatrix, averages: FloatMatrix? = nil, firstRow: Int, firstColumn: Int = 0,
+    axis: GroupAxis, _ quantizer: QuantizerRecipe, random: RandomStream
   ) {
     precondition(
-      firstRow % BlockFormat.longestGroup == 0, "a slice that starts at row \(firstRow)")
+      firstRow % BlockFormat.longestGroup == 0 && firstColumn % BlockFormat.longestGroup == 0,
+      "a slice that starts at row \(firstRow), column \(firstColumn)")
     precondition(
       quantizer.rounding != .ema || averages != nil, "ema rounding without moving averages")
-    (self.x, self.averages, self.firstRow) = (x, averages, firstRow)
+    (self.x, self.averages) = (x, averages)
+    (self.firstRow, self.firstColumn) = (firstRow, firstColumn)
     (self.axis, self.quantizer, self.random) = (axis, quantizer, random)
   }
 
@@ -32,7 +36,7 @@ package struct QuantizerSlice {
   func rows(_ rows: Range<Int>) -> QuantizerSlice {
     QuantizerSlice(
       x.rows(rows), averages: averages?.rows(rows), firstRow: firstRow + rows.lowerBound,
-      axis: axis, quantizer, random: random)
+      firstColumn: firstColumn, axis: axis, quantizer, random: random)
   }
 }
 
@@ -64,7 +68,7 @@ extension Kernels {
   private func quantize(_ slice: QuantizerSlice, into sink: tj_sink) -> Int {
     var numbers = tj_slice(
       x: slice.x.base, ema: slice.averages?.base, rows: slice.x.rows, columns: slice.x.columns,
-      first_row: slice.firstRow)
+      first_row: slice.firstRow, first_column: slice.firstColumn)
     var quantizer = tj_quantizer(slice.quantizer, slice.random)
     var sink = sink
     return slice.axis == .rows

@@ -14,12 +14,18 @@ package struct ProductPlan: Equatable {
   /// Groups of a block.
   package var groups: Int
 
+  /// Groups of a block by default: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
+  static let blockGroups = 12
+
+  package init(rows: Int, columns: Int, groups: Int) {
+    (self.rows, self.columns, self.groups) = (rows, columns, groups)
+  }
+
   /// The default plan of an `rows` × `columns` product on some threads.
   ///
-  /// - A block of 12 groups: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
   /// - Expanding costs about two tile steps an element: 2/rows and 2/columns of the product's time.
   package init(rows: Int, columns: Int, threads: Int) {
-    groups = 12
+    groups = Self.blockGroups
     // 48 panels are 330 KiB.
     self.columns = Self.even(columns, limit: 768, unit: 48, partsOf: 1)
     // As many slices as occupy all threads to the end.

@@ -37,23 +37,27 @@ package struct ModelMemory {
     }
   }
 
-  /// What each layer keeps of one image for the backward pass, its quantized weights included: bytes, in the order of the
-  /// data.
+  /// What each layer keeps of one image for the backward pass by default, its quantized weights included: bytes, in the
+  /// order of the data.
   package var kept: [(name: String, bytes: Int)] {
     let account = MemoryAccount()
-    _ = step(batch: 1, account)
+    _ = step(batch: 1, recomputation: .block, account)
     return account.layers
   }
 
   /// What the passes of a training step take.
-  package func step(batch: Int) -> Stacks { step(batch: batch, nil) }
+  package func step(batch: Int, recomputation: Recomputation = .block) -> Stacks {
+    step(batch: batch, recomputation: recomputation, nil)
+  }
 
-  private func step(batch: Int, _ account: MemoryAccount?) -> Stacks {
+  private func step(
+    batch: Int, recomputation: Recomputation, _ account: MemoryAccount?
+  ) -> Stacks {
     dryRun(batch: batch) { images, weights, _ in
       let workspace = Workspace()
       var pass = Pass(
         compute, weights: weights, workspace: workspace, context: StepContext(compute),
-        training: true)
+        training: true, recomputation: recomputation)
       pass.account = account
       let (logits, saved) = try model.forward(images.matrix, pass)
       let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)

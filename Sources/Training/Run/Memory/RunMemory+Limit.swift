@@ -68,10 +68,12 @@ extension RunMemory {
   /// where no one does.
   func advice(_ limit: MemoryLimit) -> [String] {
     func fits(
-      batch: Int? = nil, microBatch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil
+      batch: Int? = nil, microBatch: Int? = nil, recomputation: Recomputation? = nil,
+      cacheMegabytes: Int? = nil, workers: Int? = nil
     ) -> Bool {
       let parts = parts(
-        batch: batch, microBatch: microBatch, cacheMegabytes: cacheMegabytes, workers: workers)
+        batch: batch, microBatch: microBatch, recomputation: recomputation,
+        cacheMegabytes: cacheMegabytes, workers: workers)
       return Self.sum(parts) <= limit.mebibytes
     }
     /// The largest value below `current` that fits; nil where not even `least` does.
@@ -87,7 +89,12 @@ extension RunMemory {
     let (size, microSize) = (recipe.training.batchSize, recipe.training.microBatchSize)
     let (batches, cache) = (1..<microSize, 0..<recipe.data.cacheMegabytes)
     var advice: [String] = []
-    // The same batch in smaller pieces comes first: it leaves the learning rate what it is.
+    // What changes no bit comes first.
+    let cheaper = Recomputation.allCases.drop { $0 != recipe.training.recomputation }.dropFirst()
+    if let cheaper = cheaper.first(where: { fits(recomputation: $0) }) {
+      advice.append("training.recompute=\(cheaper.rawValue)")
+    }
+    // Then the same batch in smaller pieces: it leaves the learning rate what it is.
     let pieces = (1..<microSize).filter {
       size.isMultiple(of: $0) && size / $0 <= StepContext.maximumMicroBatches
     }

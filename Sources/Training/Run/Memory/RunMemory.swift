@@ -56,16 +56,19 @@ package struct RunMemory: Sendable {
 
   /// The estimate for the recipe, or for other values of what is easily changed.
   func parts(
-    batch: Int? = nil, microBatch: Int? = nil, cacheMegabytes: Int? = nil, workers: Int? = nil
+    batch: Int? = nil, microBatch: Int? = nil, recomputation: Recomputation? = nil,
+    cacheMegabytes: Int? = nil, workers: Int? = nil
   ) -> [Part] {
     var changed = recipe
+    changed.training.recomputation = recomputation ?? recipe.training.recomputation
     if let batch { (changed.training.batchSize, changed.training.microBatch) = (batch, 0) }
     changed.training.microBatch = microBatch ?? changed.training.microBatch
     changed.data.cacheMegabytes = cacheMegabytes ?? recipe.data.cacheMegabytes
     changed.data.workers = workers ?? recipe.data.workers
     let size = changed.training.microBatchSize
     let passes = Passes(
-      step: model.step(batch: min(size, training.count)),
+      step: model.step(
+        batch: min(size, training.count), recomputation: changed.training.recomputation),
       evaluation: model.evaluation(batch: min(size, test.count)))
     return RunMoment.all(changed, imageCount: training.count)
       .map { parts(changed, passes, at: $0) }
