@@ -31,6 +31,6 @@ format:
 documentation: dependencies
 	@.ci/documentation
 
-# OpenBLAS (Linux only: macOS has Accelerate), libjpeg-turbo, libpng and zlib, from the system's packages.
+# libjpeg-turbo, libpng and zlib, from the system's packages.
 dependencies:
 	@.ci/dependencies

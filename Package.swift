@@ -5,11 +5,6 @@ import PackageDescription
 // tetrajet → Reports → Training → {ImageData, EventFiles, VisionModels, Oscillation} → MXLinear → MXCompute →
 // {MXFormats, CMXKernels, MXRuntime};
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
-//
-// OpenBLAS multiplies single-precision matrices on Linux; macOS uses Accelerate.
-// A package that wants 4-bit matrices alone leaves the trait out: `traits: []`.
-let openBLAS = Target.Dependency.target(
-  name: "COpenBLAS", condition: .when(platforms: [.linux], traits: ["BLAS"]))
 
 // Warnings are errors where the project itself is checked, not where somebody builds it with a newer
 // compiler.
@@ -27,13 +22,6 @@ let package = Package(
     .library(name: "MXLinear", targets: ["MXLinear", "MXCompute", "MXFormats", "MXRuntime"]),
 
     .executable(name: "tetrajet", targets: ["tetrajet"]),
-  ],
-  traits: [
-    .trait(
-      name: "BLAS",
-      description:
-        "Multiply single-precision matrices by the system's BLAS, and not by plain loops."),
-    .default(enabledTraits: ["BLAS"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -77,9 +65,7 @@ let package = Package(
     .target(name: "Oscillation", dependencies: ["MXCompute", "MXFormats", "MXRuntime"]),
     .target(name: "MXLinear", dependencies: ["MXCompute", "MXFormats", "MXRuntime"]),
     .target(
-      name: "MXCompute", dependencies: ["MXFormats", "CMXKernels", "MXRuntime", openBLAS],
-      // What the compiler's importer of C sees: Accelerate's present interface, and not the one it has given up.
-      cSettings: [.define("ACCELERATE_NEW_LAPACK", .when(platforms: [.macOS]))]),
+      name: "MXCompute", dependencies: ["MXFormats", "CMXKernels", "MXRuntime"]),
     .target(name: "MXFormats"),
     .target(name: "MXRuntime", dependencies: ["CParallelFor"]),
     .target(name: "Files"),
@@ -87,8 +73,6 @@ let package = Package(
       name: "CParallelFor",
       linkerSettings: [.linkedLibrary("dispatch", .when(platforms: [.linux]))]),
     .target(name: "CMXKernels", cSettings: [.headerSearchPath(".")]),
-    .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
       name: "CJPEG", pkgConfig: "libjpeg",
       providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),

@@ -189,7 +189,7 @@ public struct MXMatrix: ~Copyable {
       count = m * n
       guard let base = buffer.baseAddress, m * n > 0 else { return }
       cpu.multiply(
-        left, right, bias: nil, into: FloatMatrix(base, rows: m, columns: n),
+        ProductTerms(left, right), into: FloatMatrix(base, rows: m, columns: n),
         arena: Arena(chunkCount: 1 << 12))
     }
   }
@@ -203,7 +203,7 @@ public struct MXMatrix: ~Copyable {
     c.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
       cpu.multiply(
-        left, right, bias: nil, into: FloatMatrix(base, rows: left.lanes, columns: right.lanes),
+        ProductTerms(left, right), into: FloatMatrix(base, rows: left.lanes, columns: right.lanes),
         arena: Arena(chunkCount: 1 << 12))
     }
   }
@@ -220,6 +220,6 @@ public struct MXMatrix: ~Copyable {
     _ b: borrowing MXMatrix, bias: FloatMatrix? = nil, into c: FloatMatrix, arena: Arena,
     on cpu: CPU
   ) {
-    cpu.multiply(view, b.view, bias: bias, into: c, arena: arena)
+    cpu.multiply(ProductTerms(view, b.view, bias: bias), into: c, arena: arena)
   }
 }

@@ -3,7 +3,7 @@ public enum Engine: String, CaseIterable, Sendable {
   /// Multiply 4-bit codes in integers, where both operands of a product are quantized; the others fall
   /// back to `simulated`.
   case packed
-  /// Quantize, de-quantize, and multiply in single precision by BLAS.
+  /// Quantize, de-quantize, and multiply in single precision.
   case simulated
 }
 

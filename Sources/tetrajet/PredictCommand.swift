@@ -17,8 +17,8 @@ struct PredictCommand: ParsableCommand {
         find . -name '*.png' | tetrajet predict runs/first - --json
 
       One image gives a list of classes, several a table. An image that cannot be read is named and left \
-      out; the exit status is then 65 or 74. Images go through the model in batches; the size of a batch can \
-      change the last digits, as the system's BLAS adds up in another order for other shapes.
+      out; the exit status is then 65 or 74. Images go through the model in batches, whose size changes no \
+      bit of what it says.
       """)
 
   /// How predictions are written.

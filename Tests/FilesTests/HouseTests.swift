@@ -16,7 +16,7 @@ struct HouseTests {
     let paths: [String]
     let parts: [String]
 
-    /// From "| `Sources/C{OpenBLAS,JPEG}` | what is in it, `Part/` by `Part/` |".
+    /// From "| `Sources/C{JPEG,PNG}` | what is in it, `Part/` by `Part/` |".
     init?(_ line: Substring) {
       let cells = line.split(separator: "|")
       let words = { (text: Substring) in

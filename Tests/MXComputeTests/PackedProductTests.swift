@@ -133,12 +133,12 @@ struct PackedProductTests {
           let guarded = Owned(
             Array(repeating: 7, count: (m + 2) * n), rows: m + 2, columns: n)
           cpu.multiply(
-            packedA.view, packedB.view, bias: bias.matrix,
+            ProductTerms(packedA.view, packedB.view, bias: bias.matrix),
             into: guarded.matrix.rows(1..<m + 1), arena: arena, plan: plan)
           #expect(sameBits(Array(guarded.values[n..<(m + 1) * n]), expected), "\(plan)")
           #expect((guarded.values[..<n] + guarded.values[((m + 1) * n)...]).allSatisfy { $0 == 7 })
           cpu.multiply(
-            packedA.view, packedB.view, bias: nil, into: guarded.matrix.rows(1..<m + 1),
+            ProductTerms(packedA.view, packedB.view), into: guarded.matrix.rows(1..<m + 1),
             arena: arena, plan: plan)
           #expect(sameBits(Array(guarded.values[n..<(m + 1) * n]), reference), "\(plan)")
         }

@@ -138,10 +138,6 @@ private struct Trial {
             codes(rows, seed), codes(columns, seed + 1),
             bias: bias ? normals(1, columns, seed: seed + 2) : nil))
       }
-      let exact = LazyMatrix.Numbers.product(
-        ProductTerms(
-          Encoded(exact: normals(rows, 8, seed: 61), axis: .rows),
-          Encoded(exact: normals(columns, 8, seed: 62), axis: .rows)))
       // Images of eight rows; some come twice, some are zeros.
       let map = RowMap([3, -1, 0, 7, 7, 2, 5, 1, -1, 4], of: 8)
       let factors = arena.array(of: Float.self, count: rows / 8)
@@ -158,13 +154,12 @@ private struct Trial {
       let hidden = product(70, bias: true)
       let slopes = product(80, bias: false)
       let all: [(String, () -> LazyMatrix)] = [
-        ("a product", { .numbers(hidden) }), ("an exact product", { .numbers(exact) }),
+        ("a product", { .numbers(hidden) }),
         ("rows", { .rows(RowTerms(x, map: map)) }),
         ("rows times factors", { .rows(RowTerms(x, factors: factors)) }),
         ("rows in order, times factors", { .rows(RowTerms(x, map: map, factors: factors)) }),
         ("layer norm", { norm(nil) }), ("layer norm in order", { norm(map) }),
         ("GELU", { .gelu(.matrix(x)) }), ("GELU of a product", { .gelu(hidden) }),
-        ("GELU of an exact product", { .gelu(exact) }),
         ("GELU's slope", { .geluGradient(x: .matrix(x), dy: slopes) }),
         ("GELU's slope of products", { .geluGradient(x: hidden, dy: slopes) }),
       ]
@@ -232,6 +227,40 @@ private struct Trial {
     let score = compute.crossEntropy(logits, targets, gradient: gradient)
     note("cross entropy", gradient)
     note("its score", [score.loss, Double(score.top1), Double(score.top5)])
+  }
+
+  /// Of fewer terms and columns, and of more, than are in work at once; and what is made of them.
+  mutating func floatProducts() {
+    for (m, n, k) in [(5, 7, 3), (37, 50, 300), (230, 200, 40), (1, 1, 1), (3, 65, 1)] {
+      for (leftAxis, rightAxis) in [
+        (GroupAxis.rows, GroupAxis.rows), (.rows, .columns), (.columns, .columns),
+      ] {
+        func operand(_ lanes: Int, _ axis: GroupAxis, _ seed: UInt64) -> Encoded {
+          let (rows, columns) = axis == .rows ? (lanes, k) : (k, lanes)
+          return Encoded(exact: normals(rows, columns, seed: seed), axis: axis)
+        }
+        let (a, b) = (operand(m, leftAxis, 90), operand(n, rightAxis, 91))
+        let (c, sums) = (normals(m, n, seed: 92), normals(m, n, seed: 93))
+        compute.product(
+          a, b, bias: normals(1, n, seed: 94), into: c, accumulates: false, arena: arena)
+        compute.product(a, b, bias: nil, into: sums, accumulates: true, arena: arena)
+        note("floats \(m)×\(n)×\(k) \(leftAxis) \(rightAxis)", c, sums)
+      }
+    }
+    let codes = compute.encode(
+      normals(40, 64, seed: 95), averages: nil, axis: .rows, .codes(QuantizerRecipe()),
+      random: RandomStream(seed: 0, purpose: .q2), arena: arena
+    ).operand
+    let mixed = normals(40, 70, seed: 96)
+    let exact = Encoded(exact: normals(70, 64, seed: 97), axis: .rows)
+    compute.product(codes, exact, bias: nil, into: mixed, accumulates: false, arena: arena)
+    note("codes with floats", mixed)
+    let random = RandomStream(seed: 8, purpose: .q5)
+    let floats = LazyMatrix.Numbers.product(ProductTerms(exact, exact))
+    encode(.gelu(floats), "GELU of floats", QuantizerRecipe(rounding: .stochastic), random)
+    encode(
+      .gelu(.product(ProductTerms(codes, exact))), "GELU of codes with floats",
+      QuantizerRecipe(), random)
     let grid = PatchGrid(channels: 3, imageSize: 8, patch: 4)
     let images = normals(90, 3 * 64, seed: 18)
     let patches = arena.matrix(rows: 90 * grid.count, columns: 20)
@@ -383,6 +412,11 @@ struct ReferenceTests {
 
   @Test("numbers that are made while they are read", arguments: CPU.names)
   func lazyMatrices(name: String) throws { try Self.compare(name) { $0.lazyMatrices() } }
+
+  @Test(
+    "products in single precision, where the hardware multiplies and adds at once",
+    arguments: CPU.names.filter { $0 != "portable" })
+  func floatProducts(name: String) throws { try Self.compare(name) { $0.floatProducts() } }
 
   @Test("rows", arguments: CPU.names)
   func rows(name: String) throws { try Self.compare(name) { $0.rows() } }

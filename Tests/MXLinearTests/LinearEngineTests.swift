@@ -30,8 +30,7 @@ struct LinearEngineTests {
 
     /// The results of an engine, which is expected to compute what the recipe lets it.
     ///
-    /// Counted and not seen by the bits: where BLAS adds in the order of the packed engine, as some kernels do
-    /// for short sums, both engines give the same.
+    /// Counted and not seen by the bits: short sums may be exact in both engines.
     func result(_ recipe: LinearRecipe, _ engine: Engine, step: Int) throws -> LinearResult {
       let products = ProductCensus()
       let result = try LinearResult(

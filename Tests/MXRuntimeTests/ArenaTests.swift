@@ -25,4 +25,23 @@ struct ArenaTests {
     arena.scratch { _ = (arena.allocate(16), arena.allocate(64)) }
     #expect(arena.touchedCount == 48 + 64)
   }
+
+  @Test(
+    "gives an empty chunk that is too small back for a larger one, and keeps what lies before it")
+  func enlarged() {
+    let arena = Arena(chunkCount: 64)
+    let first = arena.allocate(48)
+    first[47] = 5
+    arena.scratch { _ = arena.allocate(64) }
+    #expect(arena.touchedCount == 48 + 64)
+    arena.scratch {
+      let larger = arena.allocate(160)
+      larger[159] = 6
+      #expect(first[47] == 5 && larger[159] == 6)
+    }
+    // The second chunk has 160 numbers now, and not two chunks 64 and 160.
+    #expect(arena.touchedCount == 48 + 160)
+    arena.scratch { _ = (arena.allocate(64), arena.allocate(96)) }
+    #expect(arena.touchedCount == 48 + 160)
+  }
 }

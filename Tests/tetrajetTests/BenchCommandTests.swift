@@ -63,7 +63,9 @@ struct BenchCommandTests {
   func step(method: String, asked: String, used: String) throws {
     let lines = try Self.lines("step", "--method", method, "--engine", asked)
     #expect(lines.count == 1)
-    let keys = Self.common.union(["method", "images_per_second", "micro_batch", "peak_memory_mb"])
+    let keys = Self.common.union([
+      "method", "images_per_second", "micro_batch", "peak_memory_mb", "recompute",
+    ])
     #expect(Set(lines[0].keys) == keys)
     #expect(lines[0]["method"] as? String == method && lines[0]["engine"] as? String == used)
     let (seconds, rate) = (

@@ -65,7 +65,7 @@ struct MemoryCommandTests {
       expectRefused(
         refused,
         [
-          "the run takes about", "(activations ", "the process itself", "--memory-limit is 80 MiB",
+          "the run takes about", "activations ", "the process itself", "--memory-limit is 80 MiB",
           "try training.micro_batch=", "or training.batch_size=",
         ], run: run)
       let pieces = try #require(

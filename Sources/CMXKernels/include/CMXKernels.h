@@ -132,6 +132,20 @@ typedef struct {
   int32_t left_format, right_format;
 } tj_product;
 
+/// An operand of a product in single precision: term k of lane i is x[i lane + k step]; one of the two is 1.
+typedef struct {
+  const float *x;
+  size_t lane, step;
+} tj_floats;
+
+/// Where such a product goes.
+typedef struct {
+  float *c;
+  size_t stride; // numbers between two rows of c
+  size_t rows, columns;
+  const float *bias; // added to every row at the end; null for none
+} tj_float_product;
+
 typedef struct {
   const char *name;
 
@@ -154,6 +168,11 @@ typedef struct {
   void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format, void *out);
   /// c = left right^T over `groups` groups; right panels follow each other `groups` groups apart.
   void (*multiply)(const void *left, const void *right, size_t groups, const tj_product *product);
+  /// c = left right^T over `terms` terms in single precision: each sum starts at +0 and goes on term by term.
+  void (*multiply_floats)(const tj_floats *left, const tj_floats *right, size_t terms,
+                          const tj_float_product *product, float *scratch);
+  /// Numbers of scratch that this takes.
+  size_t (*float_scratch)(size_t columns);
   /// The dot products of the tile's instructions alone, on registers: how many operations (a
   /// multiplication or an addition each) were done. To be timed.
   double (*dot_product_peak)(size_t iterations);

@@ -26,6 +26,8 @@ static void replace(tj_kernels *kernels) {
       .expand_left = expand_left,
       .expand_right = expand_right,
       .multiply = multiply,
+      .multiply_floats = multiply_floats,
+      .float_scratch = float_scratch,
       .dot_product_peak = dot_product_peak,
       .gelu = gelu,
       .gelu_backward = gelu_backward,

@@ -7,60 +7,7 @@
 #define TJ_ATTENTION_H
 
 #include "CMXKernels.h"
-#include "vector/vector.h"
-
-/// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
-TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {
-  vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
-  // Rows that the tile has beyond the matrix compute the last one again.
-  const float *source[TJ_FLOAT_ROWS];
-  for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
-    const size_t row = i < rows ? i : rows - 1;
-    source[i] = a + row * a_row;
-    for (int j = 0; j < vectors; j++) sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
-  }
-  for (size_t k = 0; k < depth; k++, b += b_row) {
-    vfloat right[TJ_FLOAT_VECTORS];
-    for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
-    for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
-      const vfloat left = splat(source[i][k * a_step]);
-      for (int j = 0; j < vectors; j++) sum[i][j] = multiply_add(left, right[j], sum[i][j]);
-    }
-  }
-  for (size_t i = 0; i < TJ_FLOAT_ROWS && i < rows; i++)
-    for (int j = 0; j < vectors; j++) store(c + i * c_row + TJ_LANES * j, sum[i][j]);
-}
-
-/// c [m, n] (+)= a b over `depth` terms, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
-TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes) {
-  // A chunk of b's rows is used by all of a's while it is in the cache.
-  const size_t chunk = 256;
-  for (size_t first = 0; first < depth; first += chunk) {
-    const size_t terms = depth - first < chunk ? depth - first : chunk;
-    const int goes_on = resumes || first > 0;
-    for (size_t j = 0; j < n;) {
-      const float *right = b + first * b_row + j;
-      const size_t left_over = (n - j) / TJ_LANES;
-      const size_t vectors = left_over < TJ_FLOAT_VECTORS ? left_over : TJ_FLOAT_VECTORS;
-      for (size_t i = 0; i < m; i += TJ_FLOAT_ROWS) {
-        const float *left = a + i * a_row + first * a_step;
-        float *out = c + i * c_row + j;
-        // The number of vectors becomes a constant of each tile.
-        switch (vectors) {
-#if TJ_FLOAT_VECTORS >= 4
-        case 4: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4); break;
-        case 3: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3); break;
-        case 2: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2); break;
-#endif
-        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1);
-        }
-      }
-      j += vectors * TJ_LANES;
-    }
-  }
-}
+#include "product/floats.h"
 
 /// 2^t for t <= 0, relative error below 2e-7; t below -126 counts as -126. t = n + r with |r| <= 1/2; 2^r by a
 /// polynomial whose coefficients are a minimax fit made for this file, n by the exponent's bits.
@@ -158,21 +105,6 @@ static void unpad_rows(const float *padded_rows, size_t padded, size_t rows, siz
       store_some(x + row * stride + i, load(padded_rows + row * padded + i), lanes_from(i, columns));
 }
 
-/// The transpose of 16 x 16 numbers: four times, the rows of the lower half are interleaved with those of
-/// the upper one.
-TJ_INLINE void transpose_square(vfloat square[TJ_LANES]) {
-  for (int round = 0; round < 4; round++) {
-    vfloat next[TJ_LANES];
-    for (int i = 0; i < TJ_LANES / 2; i++) {
-      const vfloat a = square[i], b = square[i + TJ_LANES / 2];
-      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] =
-          __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-    memcpy(square, next, sizeof next);
-  }
-}
-
 /// out [columns, padded] = the transpose of x [rows, columns], with zeros behind.
 static void transpose_padded(const float *x, size_t stride, size_t rows, size_t columns, float *out,
                              size_t padded) {
@@ -187,8 +119,6 @@ static void transpose_padded(const float *x, size_t stride, size_t rows, size_t 
       for (size_t i = 0; i < wide; i++) store(out + (column + i) * padded + row, square[i]);
     }
 }
-
-TJ_INLINE size_t padded_to_lanes(size_t n) { return (n + TJ_LANES - 1) / TJ_LANES * TJ_LANES; }
 
 /// Rows of scores that are in work at once.
 enum { TJ_SCORE_ROWS = 48 };

@@ -7,14 +7,9 @@ extension CPU {
   ) {
     arena.scratch {
       let patches = patches(of: images, grid, arena)
-      forEach(images.rows) { image in
-        let rows = y.rows(image * grid.count..<(image + 1) * grid.count)
-        kernels.broadcast(bias.base, into: rows)
-        BLAS.gemm(
-          transposeB: true, m: grid.count, n: y.columns, k: grid.length,
-          patches.row(image * grid.count), grid.length, weight.base, grid.length, beta: 1,
-          rows.base, y.columns)
-      }
+      product(
+        Encoded(exact: patches, axis: .rows), Encoded(exact: weight, axis: .rows), bias: bias,
+        into: y, accumulates: false, arena: arena)
     }
   }
 
@@ -34,7 +29,7 @@ extension CPU {
   }
 
   /// [B·P, L].
-  private func patches(of images: FloatMatrix, _ grid: PatchGrid, _ arena: Arena) -> FloatMatrix {
+  func patches(of images: FloatMatrix, _ grid: PatchGrid, _ arena: Arena) -> FloatMatrix {
     let (size, patch) = (grid.imageSize, grid.patch)
     precondition(
       images.columns == grid.channels * size * size, "images of \(images.columns) numbers")

@@ -1,7 +1,6 @@
 import MXRuntime
 
-/// This machine's processor: SIMD kernels in C on 4-bit codes, BLAS for what is multiplied in single precision, slices on
-/// several threads.
+/// This machine's processor: SIMD kernels in C, on 4-bit codes and in single precision, slices on several threads.
 ///
 /// Slices depend on shapes alone, and every sum lies within one slice or is added up in the order of the slices: no
 /// number of threads, and no instruction set, changes a bit.
@@ -23,7 +22,6 @@ public struct CPU: TrainingCompute {
   package init(threads: Int, kernels: Kernels) {
     precondition(threads >= 1, "\(threads) threads")
     (self.threads, self.kernels) = (threads, kernels)
-    BLAS.useOneThread()
   }
 
   package var dry: any TrainingCompute {

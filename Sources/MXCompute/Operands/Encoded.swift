@@ -55,8 +55,6 @@ package struct Encoded: BitwiseCopyable {
 
   /// Rows of the product that it is the left operand of, columns where it is the right one.
   var lanes: Int { axis == .rows ? shape.rows : shape.columns }
-  /// The extent of the contraction.
-  var contraction: Int { axis == .rows ? shape.columns : shape.rows }
 }
 
 /// What a quantizer lost of the numbers that it read.

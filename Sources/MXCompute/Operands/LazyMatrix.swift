@@ -40,7 +40,7 @@ package enum LazyMatrix {
     if case .geluGradient(_, .matrix(let dy)) = self { dy } else { nil }
   }
 
-  /// Whether all that it is made of is codes or in memory: else a product is made by BLAS, as a whole.
+  /// Whether its tiles can be made one by one: not of a product of codes with numbers.
   var isMadeInTiles: Bool {
     switch self {
     case .numbers(let x), .gelu(let x): x.isMadeInTiles
@@ -65,7 +65,7 @@ extension LazyMatrix.Numbers {
   var isMadeInTiles: Bool {
     switch self {
     case .matrix: true
-    case .product(let terms): terms.a.isCodes && terms.b.isCodes && terms.a.contraction > 0
+    case .product(let terms): terms.a.isCodes == terms.b.isCodes
     }
   }
 }
@@ -78,6 +78,11 @@ package struct ProductTerms: BitwiseCopyable {
   /// - Parameter bias: [1, lanes of b]; nil for none.
   package init(_ a: Encoded, _ b: Encoded, bias: FloatMatrix? = nil) {
     (self.a, self.b, self.bias) = (a, b, bias)
+  }
+
+  /// Of the lanes of packed matrices.
+  package init(_ a: MXMatrixView, _ b: MXMatrixView, bias: FloatMatrix? = nil) {
+    self.init(Encoded(.codes(a), axis: .rows), Encoded(.codes(b), axis: .rows), bias: bias)
   }
 }
 

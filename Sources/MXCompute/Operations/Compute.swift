@@ -5,7 +5,7 @@ import MXRuntime
 ///
 /// Whoever computes says *what* in these operations and never touches a number. A value of this protocol says *how*: it
 /// owns threads, slices, instruction sets and the layouts of operands. It is passed explicitly, so that two can live in
-/// one process; every value gives the same bits but for sums that BLAS orders.
+/// one process; every value gives the same bits.
 ///
 /// An operation returns when it is done. What it needs for itself it takes from the arena that it is given, and gives
 /// back.

@@ -124,17 +124,26 @@ extension Reference {
   package func projectPatches(
     _ images: FloatMatrix, _ grid: PatchGrid, weight: FloatMatrix, bias: FloatMatrix,
     into y: FloatMatrix, arena: Arena
-  ) { plain.projectPatches(images, grid, weight: weight, bias: bias, into: y, arena: arena) }
+  ) {
+    arena.scratch {
+      product(
+        Encoded(exact: plain.patches(of: images, grid, arena), axis: .rows),
+        Encoded(exact: weight, axis: .rows), bias: bias, into: y, accumulates: false,
+        arena: arena)
+    }
+  }
 
   package func projectPatchesBackward(
     _ images: FloatMatrix, _ grid: PatchGrid, dy: FloatMatrix, dWeight: FloatMatrix,
     dBias: FloatMatrix, arena: Arena
   ) {
-    let before = Array(dBias.elements)
-    plain.projectPatchesBackward(
-      images, grid, dy: dy, dWeight: dWeight, dBias: dBias, arena: arena)
-    for (place, value) in before.enumerated() { dBias.elements[place] = value }
-    reduceRows(dy.rows, into: dBias) { Self.addColumnSums(of: dy, $0, to: &$1) }
+    arena.scratch {
+      product(
+        Encoded(exact: dy, axis: .columns),
+        Encoded(exact: plain.patches(of: images, grid, arena), axis: .columns), bias: nil,
+        into: dWeight, accumulates: true, arena: arena)
+      reduceRows(dy.rows, into: dBias) { Self.addColumnSums(of: dy, $0, to: &$1) }
+    }
   }
 
   package func crossEntropy(

@@ -101,32 +101,40 @@ extension Reference {
     return losses
   }
 
-  /// As `Compute` says: `referenceProduct`, and the bias at the end.
+  /// As `Compute` says: `referenceProduct`, or sums term by term, and the bias at the end.
   package func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena
   ) {
-    guard case .codes(let left) = a.content, case .codes(let right) = b.content else {
-      arena.scratch {
-        plain.product(
-          numbers(a, arena), numbers(b, arena), bias: bias, into: c, accumulates: accumulates,
-          arena: arena)
-      }
-      return
+    let sums: [Float]
+    if case .codes(let left) = a.content, case .codes(let right) = b.content {
+      // Lane by lane, whatever the axis of the matrix.
+      sums = referenceProduct(left.quantized(axis: .rows), right.quantized(axis: .rows))
+    } else {
+      sums = arena.scratch { plainSums(lanes(a, arena), lanes(b, arena)) }
     }
-    // Lane by lane, whatever the axis of the matrix.
-    let sums = referenceProduct(left.quantized(axis: .rows), right.quantized(axis: .rows))
     for (place, sum) in sums.enumerated() {
       c.elements[place] =
         accumulates ? c.elements[place] + sum : sum + (bias?.elements[place % c.columns] ?? 0)
     }
   }
 
-  private func numbers(_ operand: Encoded, _ arena: Arena) -> Encoded {
-    guard operand.isCodes else { return operand }
+  /// The numbers of an operand, one row a lane.
+  private func lanes(_ operand: Encoded, _ arena: Arena) -> FloatMatrix {
     let values = arena.matrix(rows: operand.shape.rows, columns: operand.shape.columns)
     decode(operand, into: values)
-    return Encoded(exact: values, axis: operand.axis)
+    guard operand.axis == .columns else { return values }
+    return arena.matrix(rows: values.columns, columns: values.rows) { place in
+      let (lane, term) = place.quotientAndRemainder(dividingBy: values.rows)
+      return values.row(term)[lane]
+    }
+  }
+
+  private func plainSums(_ a: FloatMatrix, _ b: FloatMatrix) -> [Float] {
+    (0..<a.rows * b.rows).map { place in
+      let (left, right) = (a.row(place / b.rows), b.row(place % b.rows))
+      return (0..<a.columns).reduce(0) { $0.addingProduct(left[$1], right[$1]) }
+    }
   }
 
   package func copyScales(

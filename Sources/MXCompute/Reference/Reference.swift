@@ -4,8 +4,8 @@ import MXRuntime
 /// kernel computes equals this to the bit, on every instruction set that multiplies and adds at once.
 ///
 /// The order of sums belongs to the definition: over the sixteen lanes of a row, then over the lanes in halves; over
-/// slices of 256 rows, then over the slices. What `CPU` has no kernel for is plain Swift there, too, and is taken from it,
-/// as are products of single-precision matrices, which BLAS orders.
+/// slices of 256 rows, then over the slices; of a product over its terms, one after another. What `CPU` has no kernel for is
+/// plain Swift there, too, and is taken from it.
 package struct Reference: TrainingCompute {
   /// One.
   package var threads: Int { 1 }

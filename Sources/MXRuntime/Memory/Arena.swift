@@ -2,8 +2,7 @@
 ///
 /// `allocate` moves a cursor; nothing is freed one by one. A training step marks the arena, allocates
 /// what the forward pass must remember, and releases to the mark at its end, so that after the first
-/// step no memory is asked of the system and every step sees the same addresses (and therefore the
-/// same alignment, which some BLAS kernels' sums depend on).
+/// step no memory is asked of the system and every step sees the same addresses.
 ///
 /// Not thread-safe: one owner allocates, workers only use what was allocated.
 public final class Arena {
@@ -39,17 +38,26 @@ public final class Arena {
     precondition(count >= 0, "an allocation of \(count) numbers")
     let rounded = (count + 15) / 16 * 16
     usedCount += rounded
-    while chunk < chunks.count, used + rounded > chunks[chunk].count {
+    if chunk < chunks.count, used > 0, used + rounded > chunks[chunk].count {
       chunk += 1
       used = 0
     }
     if chunk == chunks.count {
       chunks.append(AlignedFloats(count: max(rounded, chunkCount), ledger))
+    } else if used + rounded > chunks[chunk].count {
+      enlarge(chunks[chunk], to: rounded)
     }
     let base = chunks[chunk].base + used
     used += rounded
     touch()
     return base
+  }
+
+  /// Puts a larger chunk in the place of one that holds nothing, which would else stay empty behind the cursor.
+  private func enlarge(_ empty: AlignedFloats, to count: Int) {
+    touchedCount -= empty.touched
+    ledger?.remove(empty.touched * MemoryLayout<Float>.stride)
+    empty.enlarge(to: count, ledger)
   }
 
   /// Pages that have been used once stay with the process, though they be released.
@@ -131,19 +139,32 @@ public final class Arena {
 
 /// Uninitialized and aligned: unlike `AlignedBuffer`, pages that are never used are never touched.
 private final class AlignedFloats {
-  let base: UnsafeMutablePointer<Float>
-  let count: Int
+  private(set) var base: UnsafeMutablePointer<Float>
+  private(set) var count: Int
   /// How many of them, from the first on, have been used.
   var touched = 0
   private let isDry: Bool
 
   init(count: Int, _ ledger: MemoryLedger?) {
-    let bytes = count * MemoryLayout<Float>.stride
-    let raw = ledger?.address(bytes: bytes) ?? .allocate(byteCount: bytes, alignment: 64)
-    base = raw.assumingMemoryBound(to: Float.self)
+    base = Self.memory(count, ledger)
     self.count = count
     isDry = ledger != nil
   }
 
-  deinit { if !isDry { UnsafeMutableRawPointer(base).deallocate() } }
+  /// Other memory, more of it, whose contents are undefined; the old one is given back first.
+  func enlarge(to count: Int, _ ledger: MemoryLedger?) {
+    giveBack()
+    base = Self.memory(count, ledger)
+    (self.count, touched) = (count, 0)
+  }
+
+  private static func memory(_ count: Int, _ ledger: MemoryLedger?) -> UnsafeMutablePointer<Float> {
+    let bytes = count * MemoryLayout<Float>.stride
+    let raw = ledger?.address(bytes: bytes) ?? .allocate(byteCount: bytes, alignment: 64)
+    return raw.assumingMemoryBound(to: Float.self)
+  }
+
+  private func giveBack() { if !isDry { UnsafeMutableRawPointer(base).deallocate() } }
+
+  deinit { giveBack() }
 }

@@ -45,6 +45,38 @@ extension Kernels {
     table.pointee.multiply(expansion, right, groups.count, &product)
   }
 
+  /// An operand of a product in single precision.
+  struct FloatOperand {
+    private let base: UnsafePointer<Float>
+    private let lane, step: Int
+
+    /// A matrix, contracted along an axis.
+    init(_ x: FloatMatrix, _ axis: GroupAxis) {
+      base = UnsafePointer(x.base)
+      (lane, step) = axis == .rows ? (x.columns, 1) : (1, x.columns)
+    }
+
+    /// Its lanes from one on.
+    func from(_ first: Int) -> tj_floats {
+      tj_floats(x: base + first * lane, lane: lane, step: step)
+    }
+  }
+
+  /// Numbers of scratch that a product of so many columns takes.
+  func floatScratch(columns: Int) -> Int { table.pointee.float_scratch(columns) }
+
+  /// c = left · rightᵀ in single precision over `terms` terms, and the bias at the end.
+  func multiply(
+    _ left: tj_floats, _ right: tj_floats, terms: Int, into c: UnsafeMutablePointer<Float>,
+    stride: Int, rows: Int, columns: Int, bias: UnsafePointer<Float>?,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    var (left, right) = (left, right)
+    var product = tj_float_product(
+      c: c, stride: stride, rows: rows, columns: columns, bias: bias)
+    table.pointee.multiply_floats(&left, &right, terms, &product, scratch)
+  }
+
   /// Runs the multiply-add instructions of the product's tile on registers alone.
   ///
   /// - Returns: how many operations that was (a multiplication or an addition each), to be divided by the

@@ -1,7 +1,7 @@
 import MXFormats
 
-/// How a product of packed matrices is cut for the caches and the threads. It changes the speed and never a
-/// bit: whatever the cut, every output's groups are added in ascending order.
+/// How a product is cut for the caches and the threads. It changes the speed and never a bit: whatever the cut, every
+/// output's groups, or terms, are added in ascending order.
 ///
 /// A slice of `rows` × `columns` outputs is one thread's. Within it the contraction is cut into blocks
 /// of `groups`; of each block the right operand is expanded to bytes once and stays in the second-level
@@ -15,19 +15,21 @@ package struct ProductPlan: Equatable {
   package var groups: Int
 
   /// Groups of a block by default: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
-  static let blockGroups = 12
+  package static let blockGroups = 12
 
-  package init(rows: Int, columns: Int, groups: Int) {
+  /// A plan of one's own.
+  package init(rows: Int, columns: Int, groups: Int = blockGroups) {
     (self.rows, self.columns, self.groups) = (rows, columns, groups)
   }
 
   /// The default plan of an `rows` × `columns` product on some threads.
   ///
   /// - Expanding costs about two tile steps an element: 2/rows and 2/columns of the product's time.
-  package init(rows: Int, columns: Int, threads: Int) {
+  package init(rows: Int, columns: Int, threads: Int, isPacked: Bool = true) {
     groups = Self.blockGroups
-    // 48 panels are 330 KiB.
-    self.columns = Self.even(columns, limit: 768, unit: 48, partsOf: 1)
+    // 48 panels of codes are 330 KiB; 256 terms of 192 numbers 192 KiB.
+    self.columns = Self.even(
+      columns, limit: isPacked ? 768 : 192, unit: isPacked ? 48 : 64, partsOf: 1)
     // As many slices as occupy all threads to the end.
     self.rows = Self.even(rows, limit: 192, unit: 16, partsOf: threads)
   }

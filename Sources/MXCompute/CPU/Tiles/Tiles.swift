@@ -116,21 +116,16 @@ private struct TileMaker {
   private let x: LazyMatrix
   private let kernels: Kernels
   /// The products that x, and the gradient, are made of.
-  private let products: (PackedProduct?, PackedProduct?)
+  private let products: (TiledProduct?, TiledProduct?)
   private let tileBytes: (Int, Int)
   /// Bytes of scratch that a tile takes.
   let scratchBytes: Int
 
   init(_ x: LazyMatrix, _ plan: TilePlan, _ kernels: Kernels) {
     (self.x, self.kernels) = (x, kernels)
-    func product(_ numbers: LazyMatrix.Numbers) -> PackedProduct? {
-      guard case .product(let terms) = numbers,
-        case .codes(let a) = terms.a.content, case .codes(let b) = terms.b.content
-      else { return nil }
-      precondition(a.length == b.length, "a contraction of \(a.length) with \(b.length)")
-      return PackedProduct(
-        kernels, a, b, bias: terms.bias,
-        ProductPlan(rows: plan.rows, columns: plan.columns, groups: ProductPlan.blockGroups))
+    func product(_ numbers: LazyMatrix.Numbers) -> TiledProduct? {
+      guard case .product(let terms) = numbers else { return nil }
+      return TiledProduct(terms, kernels, ProductPlan(rows: plan.rows, columns: plan.columns))
     }
     let bytes = plan.rows * plan.columns * MemoryLayout<Float>.stride
     switch x {
@@ -156,7 +151,7 @@ private struct TileMaker {
         columns: columns.count)
     }
     func make(
-      _ numbers: LazyMatrix.Numbers, _ product: PackedProduct?, into tile: FloatMatrix
+      _ numbers: LazyMatrix.Numbers, _ product: TiledProduct?, into tile: FloatMatrix
     ) {
       switch numbers {
       case .matrix(let x):

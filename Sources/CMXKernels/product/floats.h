@@ -1,0 +1,179 @@
+// Products in single precision. Every sum runs over its index in ascending order, whatever the blocks and tiles.
+#ifndef TJ_FLOATS_H
+#define TJ_FLOATS_H
+
+#include "CMXKernels.h"
+#include "vector/vector.h"
+
+/// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
+TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
+                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {
+  vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
+  // Rows that the tile has beyond the matrix compute the last one again.
+  const float *source[TJ_FLOAT_ROWS];
+  for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+    const size_t row = i < rows ? i : rows - 1;
+    source[i] = a + row * a_row;
+    for (int j = 0; j < vectors; j++) sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
+  }
+  for (size_t k = 0; k < depth; k++, b += b_row) {
+    vfloat right[TJ_FLOAT_VECTORS];
+    for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
+    for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+      const vfloat left = splat(source[i][k * a_step]);
+      for (int j = 0; j < vectors; j++) sum[i][j] = multiply_add(left, right[j], sum[i][j]);
+    }
+  }
+  for (size_t i = 0; i < TJ_FLOAT_ROWS && i < rows; i++)
+    for (int j = 0; j < vectors; j++) store(c + i * c_row + TJ_LANES * j, sum[i][j]);
+}
+
+/// c [m, n] (+)= a b over `depth` terms, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
+TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
+                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes) {
+  // A chunk of b's rows is used by all of a's while it is in the cache.
+  const size_t chunk = 256;
+  for (size_t first = 0; first < depth; first += chunk) {
+    const size_t terms = depth - first < chunk ? depth - first : chunk;
+    const int goes_on = resumes || first > 0;
+    for (size_t j = 0; j < n;) {
+      const float *right = b + first * b_row + j;
+      const size_t left_over = (n - j) / TJ_LANES;
+      const size_t vectors = left_over < TJ_FLOAT_VECTORS ? left_over : TJ_FLOAT_VECTORS;
+      for (size_t i = 0; i < m; i += TJ_FLOAT_ROWS) {
+        const float *left = a + i * a_row + first * a_step;
+        float *out = c + i * c_row + j;
+        // The number of vectors becomes a constant of each tile.
+        switch (vectors) {
+#if TJ_FLOAT_VECTORS >= 4
+        case 4: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4); break;
+        case 3: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3); break;
+        case 2: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2); break;
+#endif
+        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1);
+        }
+      }
+      j += vectors * TJ_LANES;
+    }
+  }
+}
+
+/// The transpose of 16 x 16 numbers: four times, the rows of the lower half are interleaved with those of
+/// the upper one.
+TJ_INLINE void transpose_square(vfloat square[TJ_LANES]) {
+  for (int round = 0; round < 4; round++) {
+    vfloat next[TJ_LANES];
+    for (int i = 0; i < TJ_LANES / 2; i++) {
+      const vfloat a = square[i], b = square[i + TJ_LANES / 2];
+      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] =
+          __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    memcpy(square, next, sizeof next);
+  }
+}
+
+TJ_INLINE size_t padded_to_lanes(size_t n) { return (n + TJ_LANES - 1) / TJ_LANES * TJ_LANES; }
+
+/// Terms that are in work at once: sixteen lanes of them fit into the first-level cache.
+enum { TJ_FLOAT_TERMS = 256 };
+
+static size_t float_scratch(size_t columns) {
+  return TJ_FLOAT_TERMS * (8 + padded_to_lanes(columns)) + TJ_FLOAT_ROWS * TJ_FLOAT_VECTORS * TJ_LANES;
+}
+
+/// Vectors of columns that a tile from column j on has.
+TJ_INLINE size_t tile_vectors(size_t j, size_t columns) {
+  const size_t vectors = (columns - j + TJ_LANES - 1) / TJ_LANES;
+  return vectors < TJ_FLOAT_VECTORS ? vectors : TJ_FLOAT_VECTORS;
+}
+
+/// Some lanes of a right operand, from lane j on, term by term: `wide` numbers and zeros in each of `vectors` vectors.
+static void gather_terms(const tj_floats *x, size_t j, size_t first, size_t terms, size_t columns,
+                         size_t vectors, float *out) {
+  const size_t width = vectors * TJ_LANES;
+  for (size_t v = 0; v < vectors; v++, j += TJ_LANES, out += TJ_LANES) {
+    const size_t wide = lanes_from(j, columns);
+    if (x->step != 1) {
+      const float *from = x->x + j * x->lane + first * x->step;
+      for (size_t k = 0; k < terms; k++) store(out + k * width, load_some(from + k * x->step, wide));
+      continue;
+    }
+    for (size_t k = 0; k < terms; k += TJ_LANES) {
+      const size_t high = lanes_from(k, terms);
+      vfloat square[TJ_LANES];
+      for (size_t i = 0; i < TJ_LANES; i++)
+        square[i] = i < wide ? load_some(x->x + (j + i) * x->lane + first + k, high) : splat(0);
+      transpose_square(square);
+      for (size_t i = 0; i < high; i++) store(out + (k + i) * width, square[i]);
+    }
+  }
+}
+
+/// One tile of c, or, where that has not as many columns, what there is of it.
+TJ_INLINE void bounded_tile(const float *a, size_t a_row, size_t a_step, const float *b, float *c,
+                            size_t stride, size_t terms, size_t rows, size_t columns, int resumes,
+                            float *edge, const int vectors) {
+  const size_t width = (size_t)vectors * TJ_LANES;
+  if (columns >= width) {
+    float_tile(a, a_row, a_step, b, width, c, stride, terms, rows, resumes, vectors);
+    return;
+  }
+  for (size_t i = 0; resumes && i < rows && i < TJ_FLOAT_ROWS; i++)
+    memcpy(edge + i * width, c + i * stride, columns * sizeof *c);
+  float_tile(a, a_row, a_step, b, width, edge, width, terms, rows, resumes, vectors);
+  for (size_t i = 0; i < rows && i < TJ_FLOAT_ROWS; i++)
+    memcpy(c + i * stride, edge + i * width, columns * sizeof *c);
+}
+
+static void multiply_floats(const tj_floats *left, const tj_floats *right, size_t terms,
+                            const tj_float_product *product, float *scratch) {
+  const size_t columns = product->columns, stride = product->stride;
+  float *packed_left = scratch, *packed_right = packed_left + 8 * TJ_FLOAT_TERMS;
+  float *edge = packed_right + TJ_FLOAT_TERMS * padded_to_lanes(columns);
+  for (size_t first = 0; first < terms || first == 0; first += TJ_FLOAT_TERMS) {
+    const size_t count = terms - first < TJ_FLOAT_TERMS ? terms - first : TJ_FLOAT_TERMS;
+    const int resumes = first > 0;
+    for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES)
+      gather_terms(right, j, first, count, columns, tile_vectors(j, columns), packed_right + j * count);
+    for (size_t i = 0; i < product->rows; i += TJ_FLOAT_ROWS) {
+      const size_t rows = product->rows - i;
+      const float *a = left->x + i * left->lane + first * left->step;
+      size_t a_row = left->lane, a_step = left->step;
+      if (a_step != 1) {
+        // Terms that lie rows apart come next to each other.
+        if (rows >= TJ_FLOAT_ROWS)
+          for (size_t k = 0; k < count; k++)
+            memcpy(packed_left + 8 * k, a + k * a_step, TJ_FLOAT_ROWS * sizeof *a);
+        else
+          for (size_t k = 0; k < count; k++) memcpy(packed_left + 8 * k, a + k * a_step, rows * sizeof *a);
+        a = packed_left;
+        a_row = 1;
+        a_step = 8;
+      }
+      for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES) {
+        const float *b = packed_right + j * count;
+        float *c = product->c + i * stride + j;
+        const size_t wide = columns - j;
+        // The number of vectors becomes a constant of each tile.
+        switch (tile_vectors(j, columns)) {
+#if TJ_FLOAT_VECTORS >= 4
+        case 4: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 4); break;
+        case 3: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 3); break;
+        case 2: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 2); break;
+#endif
+        default: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 1);
+        }
+      }
+    }
+  }
+  if (!product->bias) return;
+  for (size_t i = 0; i < product->rows; i++)
+    for (size_t j = 0; j < columns; j += TJ_LANES) {
+      const size_t lanes = lanes_from(j, columns);
+      float *c = product->c + i * stride + j;
+      store_some(c, load_some(c, lanes) + load_some(product->bias + j, lanes), lanes);
+    }
+}
+
+#endif

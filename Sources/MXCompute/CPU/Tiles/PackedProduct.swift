@@ -1,0 +1,60 @@
+import MXFormats
+import MXRuntime
+
+/// A product of packed matrices, of which one slice after another is computed: in integers from 4-bit codes, equal to
+/// `referenceProduct` to the bit on every instruction set.
+struct PackedProduct {
+  private let kernels: Kernels
+  private let a, b: MXMatrixView
+  private let bias: FloatMatrix?
+  private let blockGroups, rightBytes: Int
+  /// Bytes of scratch that a slice takes.
+  let scratchBytes: Int
+
+  /// A·Bᵀ (+ bias), of which a slice has no more columns than the plan's, and blocks of as many groups.
+  init(
+    _ kernels: Kernels, _ a: MXMatrixView, _ b: MXMatrixView, bias: FloatMatrix?,
+    _ plan: ProductPlan
+  ) {
+    (self.kernels, self.a, self.b, self.bias) = (kernels, a, b, bias)
+    precondition(a.length == b.length, "a contraction of \(a.length) with \(b.length)")
+    // Without a group the sums are empty, and yet begun.
+    blockGroups = max(1, min(plan.groups, a.groups))
+    let panels = min(MXMatrixView.panels(plan.columns), b.panels)
+    rightBytes = panels * blockGroups * kernels.rightGroupBytes
+    scratchBytes = (rightBytes + blockGroups * kernels.leftGroupBytes + 63) / 64 * 64
+  }
+
+  /// Some rows of some columns.
+  ///
+  /// - Parameters:
+  ///   - rows: from the first row of a panel to the last one of another, or of the matrix.
+  ///   - columns: as the rows.
+  ///   - c: where the first of them goes.
+  ///   - stride: numbers from there to the next row.
+  ///   - scratch: `scratchBytes` bytes.
+  func compute(
+    rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<Float>, stride: Int,
+    scratch: UnsafeMutableRawPointer
+  ) {
+    let lanes = MXMatrixView.panelLanes
+    let left = scratch + rightBytes
+    for group in Swift.stride(from: 0, to: max(a.groups, 1), by: blockGroups) {
+      let groups = group..<min(group + blockGroups, a.groups)
+      for panel in 0..<MXMatrixView.panels(columns.count) {
+        kernels.expandRight(
+          b, panel: columns.lowerBound / lanes + panel, groups: groups,
+          into: scratch + panel * groups.count * kernels.rightGroupBytes)
+      }
+      let isLast = groups.upperBound == a.groups
+      for row in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: lanes) {
+        kernels.multiply(
+          a, panel: row / lanes, groups: groups, expansion: left, right: scratch,
+          rightFormat: b.format, into: c + (row - rows.lowerBound) * stride, stride: stride,
+          rows: min(lanes, rows.upperBound - row), columns: columns.count,
+          bias: isLast ? bias.map { UnsafePointer($0.base + columns.lowerBound) } : nil,
+          resumes: group > 0)
+      }
+    }
+  }
+}
