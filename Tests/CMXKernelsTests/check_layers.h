@@ -206,4 +206,54 @@ static void check_heads(void) {
       }
 }
 
+// MARK: - Products in single precision
+
+static size_t terms;
+
+/// An operand of so many lanes: terms next to each other, or lanes.
+static tj_floats operand(size_t lanes, int has_rows) {
+  return (tj_floats){filled(lanes * terms, kind), has_rows ? terms : 1, has_rows ? 1 : lanes};
+}
+
+static float term_of(tj_floats x, size_t lane, size_t k) { return x.x[lane * x.lane + k * x.step]; }
+
+static void check_floats(void) {
+  const size_t stride = columns + 3, n = (rows - 1) * stride + columns;
+  for (int layout = 0; layout < 4; layout++) {
+    const tj_floats left = operand(rows, layout & 1), right = operand(columns, layout & 2);
+    const float *bias = layout % 3 == 0 ? filled(columns, ORDINARY) : NULL;
+    float *c = filled(n, ORDINARY), *untouched = copy_of(c, n);
+    float *scratch = guarded_floats(CALL(float_scratch, columns));
+    const tj_float_product product = {c, stride, rows, columns, bias};
+    CALL(multiply_floats, &left, &right, terms, &product, scratch);
+    for (size_t i = 0; is_fused(table) && i < rows; i++)
+      for (size_t j = 0; j < columns; j++) {
+        float sum = 0;
+        for (size_t k = 0; k < terms; k++) sum = fmaf(term_of(left, i, k), term_of(right, j, k), sum);
+        untouched[i * stride + j] = bias ? sum + bias[j] : sum;
+      }
+    if (is_fused(table)) expect_floats("the sums of terms", c, untouched, n);
+    record_attention("a product", c, n);
+  }
+}
+
+static void check_float_products(void) {
+  static const size_t shapes[][3] = {{1, 1, 1},   {6, 16, 0},    {7, 17, 3},    {5, 64, 256},
+                                     {13, 81, 5}, {12, 130, 20}, {31, 50, 300}, {2, 33, 520}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (is_at_end = 0; is_at_end < 2; is_at_end++)
+      for (kind = 0; kind < KINDS; kind++) {
+        rows = shapes[i][0];
+        columns = shapes[i][1];
+        terms = shapes[i][2];
+        describe("%zu x %zu, %zu terms of %s numbers", rows, columns, terms, kind_names[kind]);
+        for (size_t j = 0; j < table_count; j++) {
+          if (j > 0 && kind != ORDINARY && !is_fused(results[j].kernels)) continue;
+          start_run(&results[j], j == 0, 2000 + i);
+          hash = &results[j].attention_hash;
+          check_floats();
+        }
+      }
+}
+
 #endif

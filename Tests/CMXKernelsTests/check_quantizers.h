@@ -38,7 +38,7 @@ static float *averages_of(const float *x) {
 
 /// The rows from `first` on, `count` of them, of the matrix at hand.
 static tj_slice slice_of(const float *x, const float *ema, size_t first, size_t count) {
-  return (tj_slice){x + first * columns, ema ? ema + first * columns : NULL, count, columns, first};
+  return (tj_slice){x + first * columns, ema ? ema + first * columns : NULL, count, columns, first, 0};
 }
 
 static tj_sink into_packed(packed matrix, size_t length) {
@@ -59,6 +59,26 @@ static size_t quantize_into(int axis, const float *x, const float *ema, tj_sink 
   if (cut == rows) return broken;
   if (sink.kind == TJ_VALUES) sink.values += cut * columns;
   return broken + quantize(axis, slice_of(x, ema, cut, rows - cut), sink);
+}
+
+/// Some columns of the matrix at hand, behind each other.
+static float *some_columns(const float *x, size_t first, size_t count) {
+  float *part = guarded_floats(rows * count);
+  for (size_t row = 0; row < rows; row++)
+    memcpy(part + row * count, x + row * columns + first, count * sizeof *x);
+  return part;
+}
+
+/// Quantizes the matrix at hand in two calls that meet at a column.
+static size_t quantize_columnwise(int axis, const float *x, const float *ema, tj_sink sink, size_t cut) {
+  size_t broken = 0;
+  for (size_t first = 0; first <= cut; first += cut) {
+    const size_t count = first == 0 ? cut : columns - cut;
+    const float *averages = ema ? some_columns(ema, first, count) : NULL;
+    broken +=
+        quantize(axis, (tj_slice){some_columns(x, first, count), averages, rows, count, 0, first}, sink);
+  }
+  return broken;
 }
 
 static void dequantize(packed source, int format, size_t first, float *values) {
@@ -108,6 +128,12 @@ static void check_quantize(void) {
     expect_packed("in slices", sliced, by_rows);
     expect_count("broken groups in slices", again, broken);
   }
+  if (columns > GROUP) {
+    const packed sliced = packed_matrix(rows, columns);
+    const size_t again = quantize_columnwise(ALONG_ROWS, x, ema, into_packed(sliced, columns), GROUP);
+    expect_packed("in slices of columns", sliced, by_rows);
+    expect_count("broken groups in slices of columns", again, broken);
+  }
 
   float *values = guarded_floats(n);
   dequantize(by_rows, quantizer.format, 0, values);
@@ -126,6 +152,11 @@ static void check_quantize(void) {
     const packed sliced = packed_matrix(columns, rows);
     quantize_into(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), cut);
     expect_packed("in slices", sliced, by_columns);
+  }
+  if (columns > GROUP) {
+    const packed sliced = packed_matrix(columns, rows);
+    quantize_columnwise(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), GROUP);
+    expect_packed("in slices of columns", sliced, by_columns);
   }
 }
 

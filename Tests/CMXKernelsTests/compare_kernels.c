@@ -47,6 +47,7 @@ int main(void) {
   check_products();
   check_layers();
   check_heads();
+  check_float_products();
   for (size_t i = 0; i < table_count; i++) {
     table = results[i].kernels;
     describe("10 iterations");

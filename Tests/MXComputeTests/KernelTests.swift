@@ -157,6 +157,19 @@ struct LayerKernelTests {
     ]
   }
 
+  @Test("round stochastically without a bias, which would be seen", arguments: CPU.names)
+  func roundingCheck(name: String) throws {
+    let cpu = try #require(CPU.named(name))
+    for format in BlockFormat.allCases {
+      let check = cpu.checkStochasticRounding(format)
+      #expect(check.isPassed && check.deviations > 0 && check.means == 14, "\(check)")
+      #expect(check.numbers > 30_000)
+      for rounding in [Rounding.nearestEven, .nearestAway] {
+        #expect(!cpu.checkStochasticRounding(format, rounding: rounding).isPassed)
+      }
+    }
+  }
+
   @Test("give the same bits on every instruction set")
   func sameBits() {
     let reference = Self.outputs(Kernels.available[0])

@@ -65,4 +65,45 @@ struct RandomTests {
     let (a, b) = (first.permutation(100), second.permutation(100))
     #expect(a.sorted() == Array(0..<100) && b.sorted() == a.sorted() && a != b)
   }
+
+  /// The rounding bits of 256 × 256 elements.
+  private static func bits(
+    _ purpose: RandomPurpose = .q5, step: Int = 7, layer: Int = 3, rows: Int = 0, columns: Int = 0
+  ) -> [UInt16] {
+    let random = RandomStream(seed: 11, purpose: purpose, step: step, layer: layer)
+    return (0..<1 << 16).map {
+      random.roundingBits(row: rows + $0 / 256, column: columns + $0 % 256)
+    }
+  }
+
+  @Test("rounding bits fill their range evenly, in their high and in their low byte")
+  func evenness() {
+    let bits = Self.bits()
+    for shift in [0, 8] {
+      var counts = [Int](repeating: 0, count: 256)
+      for word in bits { counts[Int(word >> shift & 255)] += 1 }
+      let chiSquare = counts.reduce(0.0) { $0 + Double(($1 - 256) * ($1 - 256)) / 256 }
+      // 255 ± 22.6; four standard deviations.
+      #expect(abs(chiSquare - 255) < 4 * 22.6, "\(chiSquare)")
+    }
+  }
+
+  @Test(
+    "rounding bits of neighbours, steps, layers and quantizers have nothing to do with each other")
+  func correlations() {
+    let bits = Self.bits()
+    for (name, other) in [
+      ("the step behind", Self.bits(step: 8)), ("the next layer", Self.bits(layer: 4)),
+      ("Q3", Self.bits(.q3)), ("Q6", Self.bits(.q6)), ("the row below", Self.bits(rows: 1)),
+      ("eight rows below", Self.bits(rows: 8)), ("the next column", Self.bits(columns: 1)),
+    ] {
+      let half = 32767.5
+      let products = zip(bits, other).reduce(0.0) {
+        $0 + (Double($1.0) - half) * (Double($1.1) - half)
+      }
+      // Of 65,536 independent pairs the correlation deviates by 1/256.
+      let correlation = products / (65536 * 65536 * 65536.0 / 12)
+      #expect(abs(correlation) < 4.0 / 256, "\(name): \(correlation)")
+    }
+  }
 }

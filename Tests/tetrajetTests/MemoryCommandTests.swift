@@ -110,7 +110,7 @@ struct MemoryCommandTests {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments =
           [
-            "-c", "ulimit -v 3000000; exec \"$0\" \"$@\" 2> '\(errors)'", commandURL.path,
+            "-c", "ulimit -v 1500000; exec \"$0\" \"$@\" 2> '\(errors)'", commandURL.path,
           ] + Self.large + [
             "--output", run, "--set", "model.image_size=64", "--set", "training.batch_size=1437",
           ]

@@ -5,8 +5,10 @@
 
 #if defined(__x86_64__)
 extern const tj_instruction_set tj_set_avx512;
+extern const tj_instruction_set tj_set_avxvnni;
 extern const tj_instruction_set tj_set_avx2;
 #elif defined(__aarch64__)
+extern const tj_instruction_set tj_set_i8mm;
 extern const tj_instruction_set tj_set_neon;
 #endif
 extern const tj_instruction_set tj_set_portable;
@@ -14,8 +16,10 @@ extern const tj_instruction_set tj_set_portable;
 static const tj_instruction_set *const list[] = {
 #if defined(__x86_64__)
     &tj_set_avx512,
+    &tj_set_avxvnni,
     &tj_set_avx2,
 #elif defined(__aarch64__)
+    &tj_set_i8mm,
     &tj_set_neon,
 #endif
     &tj_set_portable,

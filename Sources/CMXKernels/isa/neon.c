@@ -1,7 +1,6 @@
 // Arm NEON with the dot product extension (Armv8.2 and later; every Apple silicon Mac, Graviton 2 and later): a
 // vector is four registers, and one instruction adds four products of signed bytes to each of four lanes.
 #if defined(__aarch64__)
-  #include <arm_neon.h>
   #if defined(__linux__)
     #include <sys/auxv.h>
   #endif
@@ -21,17 +20,7 @@
   #define TJ_TILE_PANELS 1
   #define TJ_UNSIGNED 0
 
-  #include "product/groups.h"
-  #include "vector/vector.h"
-
-TJ_INLINE vbytes lookup_bytes(const uint8_t table[16], vbytes codes) {
-  const uint8x16_t wide = vld1q_u8(table);
-  uint8x16_t quarters[4];
-  memcpy(quarters, &codes, sizeof quarters);
-  for (int i = 0; i < 4; i++) quarters[i] = vqtbl1q_u8(wide, quarters[i]);
-  memcpy(&codes, quarters, sizeof codes);
-  return codes;
-}
+  #include "isa/neon.h"
 
 /// 4 rows x 1 panel: 16 registers of integer sums, 4 right vectors, one left vector that holds four bytes of
 /// each row.

@@ -2,16 +2,12 @@
 // after TJ_ISA (a name), TJ_AVAILABLE (an expression), what product.h asks for, and for attention.h:
 // TJ_FUSED (whether the hardware fuses a multiplication with an addition), and the tile of its products,
 // TJ_FLOAT_ROWS x (16 TJ_FLOAT_VECTORS).
+#include "isa/names.h"
 #include "layers/attention.h"
 #include "layers/layers.h"
 #include "layers/oscillation.h"
 #include "product/product.h"
 #include "quantize/traversal.h"
-
-#define TJ_JOIN2(a, b) a##b
-#define TJ_JOIN(a, b) TJ_JOIN2(a, b)
-#define TJ_TEXT2(a) #a
-#define TJ_TEXT(a) TJ_TEXT2(a)
 
 static int is_available(void) { return TJ_AVAILABLE; }
 

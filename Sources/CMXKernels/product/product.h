@@ -42,6 +42,16 @@ TJ_INLINE vint load_scales(const uint8_t *scales) {
   return __builtin_convertvector(bytes, vint);
 }
 
+#if TJ_GROUP_STEP == 8
+/// The four bytes of every lane in the first vector, and behind them those in the second.
+TJ_INLINE void join_fours(vbytes halves[2]) {
+  const vuint a = (vuint)halves[0], b = (vuint)halves[1];
+  halves[0] = (vbytes)__builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  halves[1] =
+      (vbytes)__builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#endif
+
 /// One block's codes as the bytes of a table. Returns the sum of every lane's bytes, taken as signed, where the
 /// tile needs it (TJ_UNSIGNED), or zeros.
 TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void *out) {
@@ -49,11 +59,14 @@ TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void 
   for (size_t t = 0; t < 4; t++) {
     vbytes packed;
     memcpy(&packed, block + t * sizeof packed, sizeof packed);
-    const vbytes halves[2] = {lookup_bytes(table, packed & 15), lookup_bytes(table, packed >> 4)};
-    memcpy((char *)out + t * sizeof halves, halves, sizeof halves);
+    vbytes halves[2] = {lookup_bytes(table, packed & 15), lookup_bytes(table, packed >> 4)};
 #if TJ_UNSIGNED
     sums = add_lane_sums(add_lane_sums(sums, halves[0]), halves[1]);
 #endif
+#if TJ_GROUP_STEP == 8
+    join_fours(halves);
+#endif
+    memcpy((char *)out + t * sizeof halves, halves, sizeof halves);
   }
   return sums;
 }

@@ -27,6 +27,8 @@ package struct Trainer {
   private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
   let memory: Double
+  /// What the check of stochastic rounding has found; nil where nothing rounds so.
+  let roundingNote: String?
   var state: ResumeState
   /// Of the running epoch.
   private(set) var meter: Meter
@@ -141,6 +143,7 @@ package struct Trainer {
     (recipe.data.path, data) = try location.open(recipe.data.split)
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
+    roundingNote = try RoundingBias.check(recipe.linear, compute)
     memory = try RunMemory.admit(
       recipe, data, compute, limit: memoryLimit, extraRemedies: extraRemedies)
     loader = try BatchLoader(

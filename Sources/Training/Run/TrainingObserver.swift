@@ -17,7 +17,7 @@ package struct RunPlan: Sendable {
   package let memory: Double
   /// Where the run's files go.
   package let output: String
-  /// What is to be said of the images and of how the model suits them, a line each.
+  /// What is to be said of the images, of how the model suits them, and of the arithmetic, a line each.
   package let notes: [String]
 }
 
@@ -28,7 +28,8 @@ extension Trainer {
       recipe: recipe, data: data.description, parameters: training.weights.count,
       totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, firstStep: state.step,
       memory: memory, output: output,
-      notes: data.startLines + ModelAdvice(recipe, data).startLines)
+      notes: data.startLines + ModelAdvice(recipe, data).startLines
+        + [roundingNote].compactMap(\.self))
   }
 }
 
