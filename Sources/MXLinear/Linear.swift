@@ -193,7 +193,7 @@ extension Linear {
     var x = x
     if plan.kept == .input {
       x = .matrix(inMemory(x, workspace.kept, context))
-    } else if context.census != nil || !plan[.q1].isCodes {
+    } else if !plan[.q1].isCodes {
       x = .matrix(inMemory(x, workspace.scratch, context))
     }
     let (input, final) = try encode(
@@ -239,22 +239,18 @@ extension Linear {
     columns: (operand: Operand, arena: Arena)?, sums: FloatMatrix?, _ arena: Arena,
     _ context: StepContext
   ) throws -> (rows: Encoded, columns: Encoded?) {
-    if case .numbers(.matrix(let x)) = x {
-      count(x, rows.operand, context)
-      if let columns { count(x, columns.operand, context) }
-    }
     func request(_ wanted: (operand: Operand, arena: Arena)) -> OperandRequest {
       OperandRequest(
         plan[wanted.operand], random: context.random(wanted.operand, layer: index),
-        arena: wanted.arena)
+        arena: wanted.arena, countsLosses: context.census != nil)
     }
     let (first, second) = context.compute.encode(
       x, rows: request(rows), columns: columns.map(request), addingColumnSumsTo: sums,
       arena: arena, profile: context.profile)
     guard let first else { preconditionFailure("\(name): no operand") }
-    let encoded = try checked(rows.operand, first)
+    let encoded = try taken(rows.operand, first, context)
     guard let columns, let second else { return (encoded, nil) }
-    return (encoded, try checked(columns.operand, second))
+    return (encoded, try taken(columns.operand, second, context))
   }
 
   private func recode(
@@ -280,7 +276,7 @@ extension Linear {
     _ dy: LazyMatrix, _ sums: FloatMatrix, _ arena: Arena, _ context: StepContext
   ) throws -> (q3: Encoded, q5: Encoded) {
     var dy = dy
-    if context.census != nil || !(plan[.q3].isCodes && plan[.q5].isCodes) {
+    if !(plan[.q3].isCodes && plan[.q5].isCodes) {
       dy = .matrix(inMemory(dy, arena, context))
     }
     let (q3, q5) = try encode(
@@ -289,7 +285,17 @@ extension Linear {
     return (q3, q5)
   }
 
-  private func checked(_ operand: Operand, _ encoded: EncodedOperand) throws -> Encoded {
+  /// The operand, whose losses enter the census.
+  private func taken(
+    _ operand: Operand, _ encoded: EncodedOperand, _ context: StepContext
+  ) throws -> Encoded {
+    if let losses = encoded.losses { context.census?.add(losses, of: operand) }
+    return try checked(operand, (encoded.operand, encoded.broken))
+  }
+
+  private func checked(
+    _ operand: Operand, _ encoded: (operand: Encoded, broken: Int)
+  ) throws -> Encoded {
     guard encoded.broken == 0 else {
       throw NonFiniteTensor(tensor: "\(name): the \(operand.tensor) (\(operand.rawValue))")
     }

@@ -22,33 +22,26 @@ struct ArenaTests {
     arena.scratch { _ = arena.allocate(16) }
     #expect(arena.touchedCount == 48)
     // The rest of the first chunk is too short for the second of these.
-    arena.scratch {
-      _ = (arena.allocate(16), arena.allocate(64))
-      #expect(arena.touchedCount == 48 + 64)
-    }
-    // Of both chunks becomes one, without an end that stays empty.
-    #expect(arena.touchedCount == 16 + 64)
-    arena.scratch { _ = (arena.allocate(64), arena.allocate(16)) }
-    #expect(arena.touchedCount == 16 + 64)
+    arena.scratch { _ = (arena.allocate(16), arena.allocate(64)) }
+    #expect(arena.touchedCount == 48 + 64)
   }
 
-  @Test("joins its chunks only where nothing is in use")
-  func joined() {
+  @Test(
+    "gives an empty chunk that is too small back for a larger one, and keeps what lies before it")
+  func enlarged() {
     let arena = Arena(chunkCount: 64)
-    let first = arena.allocate(16)
-    first[15] = 5
+    let first = arena.allocate(48)
+    first[47] = 5
+    arena.scratch { _ = arena.allocate(64) }
+    #expect(arena.touchedCount == 48 + 64)
     arena.scratch {
-      let second = arena.allocate(96)
-      second[95] = 6
-      arena.scratch { arena.allocate(160)[159] = 7 }
-      #expect(first[15] == 5 && second[95] == 6)
+      let larger = arena.allocate(160)
+      larger[159] = 6
+      #expect(first[47] == 5 && larger[159] == 6)
     }
-    #expect(first[15] == 5 && arena.usedCount == 16)
-    let whole = Arena(chunkCount: 64)
-    whole.scratch { _ = (whole.allocate(48), whole.allocate(48), whole.allocate(32)) }
-    whole.scratch {
-      let base = whole.allocate(48)
-      #expect(whole.allocate(48) == base + 48 && whole.allocate(32) == base + 96)
-    }
+    // The second chunk has 160 numbers now, and not two chunks 64 and 160.
+    #expect(arena.touchedCount == 48 + 160)
+    arena.scratch { _ = (arena.allocate(64), arena.allocate(96)) }
+    #expect(arena.touchedCount == 48 + 160)
   }
 }

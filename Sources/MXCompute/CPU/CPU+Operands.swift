@@ -34,24 +34,31 @@ extension CPU {
     let needsMemory = (rows != nil && targets.0 == nil) || (columns != nil && targets.1 == nil)
     var x = x
     if needsMemory || !x.isMadeInTiles { x = inMemory(x, arena, profile) }
-    var broken = (0, 0)
+    var packed = (PackingResult(), PackingResult())
     if targets.0 != nil || targets.1 != nil || sums != nil {
-      broken = packTiles(of: x, targets: targets, sums: sums, arena: arena, profile: profile)
+      packed = packTiles(of: x, targets: targets, sums: sums, arena: arena, profile: profile)
     }
     func operand(
-      _ request: OperandRequest?, _ target: PackingTarget?, _ broken: Int, _ axis: GroupAxis
+      _ request: OperandRequest?, _ target: PackingTarget?, _ packed: PackingResult,
+      _ axis: GroupAxis
     ) -> EncodedOperand? {
       guard let request else { return nil }
-      if let target { return (Encoded(.codes(target.out), axis: axis), broken) }
+      if let target {
+        return EncodedOperand(
+          operand: Encoded(.codes(target.out), axis: axis), broken: packed.broken,
+          losses: target.countsLosses ? packed.losses(of: x.shape) : nil)
+      }
       guard case .numbers(.matrix(let x)) = x else { preconditionFailure("not in memory") }
-      return profile.measure(.quantizer) {
+      let (operand, broken) = profile.measure(.quantizer) {
         encode(
           x, averages: nil, axis: axis, request.encoding, random: request.random,
           arena: request.arena)
       }
+      return EncodedOperand(
+        operand: operand, broken: broken, losses: losses(x, axis: axis, request))
     }
     return (
-      operand(rows, targets.0, broken.0, .rows), operand(columns, targets.1, broken.1, .columns)
+      operand(rows, targets.0, packed.0, .rows), operand(columns, targets.1, packed.1, .columns)
     )
   }
 

@@ -87,3 +87,13 @@ package protocol Compute: Sendable {
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena)
 }
+
+extension Compute {
+  /// What is lost of numbers that an operand is asked for; nil where that is not asked, or nothing rounds.
+  func losses(
+    _ x: FloatMatrix, axis: GroupAxis, _ request: OperandRequest
+  ) -> QuantizerLosses? {
+    guard request.countsLosses, let quantizer = request.encoding.quantizer else { return nil }
+    return losses(x, averages: nil, axis: axis, quantizer, random: request.random)
+  }
+}

@@ -51,9 +51,12 @@ extension Reference {
       }
     }
     func operand(_ request: OperandRequest?, _ axis: GroupAxis) -> EncodedOperand? {
-      request.map {
-        encode(
-          numbers, averages: nil, axis: axis, $0.encoding, random: $0.random, arena: $0.arena)
+      request.map { request in
+        let (operand, broken) = encode(
+          numbers, averages: nil, axis: axis, request.encoding, random: request.random,
+          arena: request.arena)
+        return EncodedOperand(
+          operand: operand, broken: broken, losses: losses(numbers, axis: axis, request))
       }
     }
     return (operand(rows, .rows), operand(columns, .columns))

@@ -4,8 +4,6 @@
 /// what the forward pass must remember, and releases to the mark at its end, so that after the first
 /// step no memory is asked of the system and every step sees the same addresses.
 ///
-/// It grows by chunks, whose ends may stay empty. Once nothing is in use, one chunk takes the place of several.
-///
 /// Not thread-safe: one owner allocates, workers only use what was allocated.
 public final class Arena {
   /// A position to release to.
@@ -40,18 +38,26 @@ public final class Arena {
     precondition(count >= 0, "an allocation of \(count) numbers")
     let rounded = (count + 15) / 16 * 16
     usedCount += rounded
-    peakCount = max(peakCount, usedCount)
-    while chunk < chunks.count, used + rounded > chunks[chunk].count {
+    if chunk < chunks.count, used > 0, used + rounded > chunks[chunk].count {
       chunk += 1
       used = 0
     }
     if chunk == chunks.count {
       chunks.append(AlignedFloats(count: max(rounded, chunkCount), ledger))
+    } else if used + rounded > chunks[chunk].count {
+      enlarge(chunks[chunk], to: rounded)
     }
     let base = chunks[chunk].base + used
     used += rounded
     touch()
     return base
+  }
+
+  /// Puts a larger chunk in the place of one that holds nothing, which would else stay empty behind the cursor.
+  private func enlarge(_ empty: AlignedFloats, to count: Int) {
+    touchedCount -= empty.touched
+    ledger?.remove(empty.touched * MemoryLayout<Float>.stride)
+    empty.enlarge(to: count, ledger)
   }
 
   /// Pages that have been used once stay with the process, though they be released.
@@ -110,9 +116,6 @@ public final class Arena {
   /// Numbers in use, without what is left over at the ends of chunks, whose pages are not touched.
   package private(set) var usedCount = 0
 
-  /// The most that has been in use.
-  private var peakCount = 0
-
   /// The current position.
   public var mark: Mark { Mark(chunk: chunk, used: used, usedCount: usedCount) }
 
@@ -124,18 +127,6 @@ public final class Arena {
     chunk = mark.chunk
     used = mark.used
     usedCount = mark.usedCount
-    if chunks.count > 1, chunk == 0, used == 0 { join() }
-  }
-
-  /// Puts one chunk in the place of all, in which what was in use will find place again, and so counts as touched.
-  private func join() {
-    ledger?.remove(touchedCount * MemoryLayout<Float>.stride)
-    chunks = []
-    touchedCount = 0
-    chunks = [AlignedFloats(count: peakCount, ledger)]
-    used = peakCount
-    touch()
-    used = 0
   }
 
   /// Runs `body` and forgets what it allocated.
@@ -148,19 +139,32 @@ public final class Arena {
 
 /// Uninitialized and aligned: unlike `AlignedBuffer`, pages that are never used are never touched.
 private final class AlignedFloats {
-  let base: UnsafeMutablePointer<Float>
-  let count: Int
+  private(set) var base: UnsafeMutablePointer<Float>
+  private(set) var count: Int
   /// How many of them, from the first on, have been used.
   var touched = 0
   private let isDry: Bool
 
   init(count: Int, _ ledger: MemoryLedger?) {
-    let bytes = count * MemoryLayout<Float>.stride
-    let raw = ledger?.address(bytes: bytes) ?? .allocate(byteCount: bytes, alignment: 64)
-    base = raw.assumingMemoryBound(to: Float.self)
+    base = Self.memory(count, ledger)
     self.count = count
     isDry = ledger != nil
   }
 
-  deinit { if !isDry { UnsafeMutableRawPointer(base).deallocate() } }
+  /// Other memory, more of it, whose contents are undefined; the old one is given back first.
+  func enlarge(to count: Int, _ ledger: MemoryLedger?) {
+    giveBack()
+    base = Self.memory(count, ledger)
+    (self.count, touched) = (count, 0)
+  }
+
+  private static func memory(_ count: Int, _ ledger: MemoryLedger?) -> UnsafeMutablePointer<Float> {
+    let bytes = count * MemoryLayout<Float>.stride
+    let raw = ledger?.address(bytes: bytes) ?? .allocate(byteCount: bytes, alignment: 64)
+    return raw.assumingMemoryBound(to: Float.self)
+  }
+
+  private func giveBack() { if !isDry { UnsafeMutableRawPointer(base).deallocate() } }
+
+  deinit { giveBack() }
 }

@@ -23,7 +23,7 @@ package struct RunMemory: Sendable {
 
   /// MiB that come on top of everything: stacks, tables, what malloc keeps of freed memory, code
   /// that is loaded when it is first called.
-  static let allowance = 5.5
+  static let allowance = 3.5
 
   /// The account of a run by a resolved recipe.
   ///
