@@ -23,9 +23,7 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
   (void)panels;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256 sum[4][2];
-  for (int row = 0; row < 4; row++)
-    for (int half = 0; half < 2; half++)
-      sum[row][half] = resumes ? _mm256_loadu_ps(c + (size_t)row * stride + 8 * half) : _mm256_setzero_ps();
+  begin_tile(sum, c, stride, resumes);
   for (size_t group = 0; group < groups; group++, left++, right++) {
     __m256i dot[4][2];
   #pragma clang loop unroll(full)
@@ -52,17 +50,11 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
         __m256i d = dot[row][half];
         if (is_narrow) d = _mm256_madd_epi16(d, ones);
         d = _mm256_add_epi32(d, start);
-        const __m256 term = is_huge ? _mm256_mul_ps(_mm256_cvtepi32_ps(d), left_unit)
-                                    : _mm256_sub_ps(_mm256_castsi256_ps(d), left_unit);
-        sum[row][half] = _mm256_fmadd_ps(term, _mm256_loadu_ps(right->unit + 8 * half), sum[row][half]);
+        sum[row][half] = add_term(sum[row][half], d, left_unit, right->unit + 8 * half, is_huge);
       }
     }
   }
-  for (int row = 0; row < 4; row++)
-    for (int half = 0; half < 2; half++) {
-      if (bias) sum[row][half] = _mm256_add_ps(sum[row][half], _mm256_loadu_ps(bias + 8 * half));
-      _mm256_storeu_ps(c + (size_t)row * stride + 8 * half, sum[row][half]);
-    }
+  end_tile(sum, c, stride, bias);
 }
 
 static double dot_product_peak(size_t iterations) {
