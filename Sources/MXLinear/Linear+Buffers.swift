@@ -16,7 +16,12 @@ extension Linear {
     /// Q2(W), where `encodeWeight` has made it already.
     package var encoded: Encoded?
 
-    /// Views on the parameters.
+    /// Views on the parameters, which must outlive them.
+    ///
+    /// - Parameters:
+    ///   - weight: W [C, D].
+    ///   - bias: b [1, C].
+    ///   - weightAverages: w_EMA [C, D] (the paper's Algorithm 1); nil where no average is in use.
     public init(weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil) {
       (self.weight, self.bias, self.weightAverages) = (weight, bias, weightAverages)
     }
@@ -29,7 +34,7 @@ extension Linear {
     /// db [1, C].
     public let bias: FloatMatrix
 
-    /// Views on the gradients.
+    /// Views on the gradients, which must outlive them: dW [C, D] and db [1, C].
     public init(weight: FloatMatrix, bias: FloatMatrix) {
       (self.weight, self.bias) = (weight, bias)
     }

@@ -17,7 +17,7 @@ public struct Linear: Sendable {
   public let inputs: Int
   /// C.
   public let outputs: Int
-  private let plan: LinearPlan
+  let plan: LinearPlan
 
   /// A layer of `inputs` → `outputs`.
   ///
@@ -160,7 +160,9 @@ public struct Linear: Sendable {
     arena: Arena, context: StepContext
   ) throws -> ProductTerms {
     precondition(dy.shape.columns == outputs, "\(name): shapes")
-    let (q3, q5) = try encodeGradient(dy, gradients.bias, arena, context)
+    let (q3, q5) = try encode(
+      dy, rows: (.q3, arena), columns: (.q5, arena), sums: gradients.bias, arena, context)
+    guard let q5 else { preconditionFailure("\(name): no operand") }
     try arena.scratch {
       let q6 =
         plan.kept == .finalInput ? saved.input : try recode(saved.input, .q6, arena, context)
@@ -177,154 +179,4 @@ public struct Linear: Sendable {
     context.products?.count(.dx, terms.engine)
     return terms
   }
-}
-
-// MARK: - Operands
-
-extension Linear {
-  /// The operands of the forward product, and what the backward pass needs of them.
-  private func operands(
-    _ x: LazyMatrix, _ parameters: Parameters, _ workspace: Workspace, _ context: StepContext
-  ) throws -> (saved: Saved, terms: ProductTerms) {
-    precondition(x.shape.columns == inputs, "\(name): shapes")
-    let weight =
-      try parameters.encoded
-      ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
-    var x = x
-    if plan.kept == .input {
-      x = .matrix(inMemory(x, workspace.kept, context))
-    } else if !plan[.q1].isCodes {
-      x = .matrix(inMemory(x, workspace.scratch, context))
-    }
-    let (input, final) = try encode(
-      x, rows: (.q1, plan.kept == .quantizedInput ? workspace.kept : workspace.scratch),
-      columns: plan.kept == .finalInput ? (.q6, workspace.kept) : nil, sums: nil,
-      workspace.scratch, context)
-    let kept =
-      if plan.kept == .input, case .numbers(.matrix(let x)) = x {
-        Encoded(exact: x, axis: Operand.q6.axis)
-      } else { final ?? input }
-    return (
-      Saved(input: kept, weight: plan.keepsWeight ? weight : nil),
-      ProductTerms(input, weight, bias: parameters.bias)
-    )
-  }
-
-  /// The numbers of x, in an arena where they are not in memory yet, or cannot be put where what they are made of is.
-  private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
-    if case .numbers(.matrix(let x)) = x { return x }
-    let matrix =
-      x.overwritable ?? arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
-    context.compute.make(x, into: matrix, arena: arena, profile: context.profile)
-    return matrix
-  }
-
-  private func encode(
-    _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
-    averages: FloatMatrix? = nil
-  ) throws -> Encoded {
-    count(x, operand, context, averages: averages)
-    return try checked(
-      operand,
-      context.profile.measure(.quantizer) {
-        context.compute.encode(
-          x, averages: averages, axis: operand.axis, plan[operand],
-          random: context.random(operand, layer: index), arena: arena)
-      })
-  }
-
-  /// What one product reads of x along its rows, and another one along its columns.
-  private func encode(
-    _ x: LazyMatrix, rows: (operand: Operand, arena: Arena),
-    columns: (operand: Operand, arena: Arena)?, sums: FloatMatrix?, _ arena: Arena,
-    _ context: StepContext
-  ) throws -> (rows: Encoded, columns: Encoded?) {
-    func request(_ wanted: (operand: Operand, arena: Arena)) -> OperandRequest {
-      OperandRequest(
-        plan[wanted.operand], random: context.random(wanted.operand, layer: index),
-        arena: wanted.arena, countsLosses: context.census != nil)
-    }
-    let (first, second) = context.compute.encode(
-      x, rows: request(rows), columns: columns.map(request), addingColumnSumsTo: sums,
-      arena: arena, profile: context.profile)
-    guard let first else { preconditionFailure("\(name): no operand") }
-    let encoded = try taken(rows.operand, first, context)
-    guard let columns, let second else { return (encoded, nil) }
-    return (encoded, try taken(columns.operand, second, context))
-  }
-
-  private func recode(
-    _ source: Encoded, _ operand: Operand, _ arena: Arena, _ context: StepContext
-  ) throws -> Encoded {
-    if context.census != nil {
-      arena.scratch {
-        let values = arena.matrix(rows: source.shape.rows, columns: source.shape.columns)
-        context.compute.decode(source, into: values)
-        count(values, operand, context)
-      }
-    }
-    return try checked(
-      operand,
-      context.profile.measure(.quantizer) {
-        context.compute.recode(
-          source, axis: operand.axis, plan[operand],
-          random: context.random(operand, layer: index), arena: arena)
-      })
-  }
-
-  private func encodeGradient(
-    _ dy: LazyMatrix, _ sums: FloatMatrix, _ arena: Arena, _ context: StepContext
-  ) throws -> (q3: Encoded, q5: Encoded) {
-    var dy = dy
-    if !(plan[.q3].isCodes && plan[.q5].isCodes) {
-      dy = .matrix(inMemory(dy, arena, context))
-    }
-    let (q3, q5) = try encode(
-      dy, rows: (.q3, arena), columns: (.q5, arena), sums: sums, arena, context)
-    guard let q5 else { preconditionFailure("\(name): no operand") }
-    return (q3, q5)
-  }
-
-  /// The operand, whose losses enter the census.
-  private func taken(
-    _ operand: Operand, _ encoded: EncodedOperand, _ context: StepContext
-  ) throws -> Encoded {
-    if let losses = encoded.losses { context.census?.add(losses, of: operand) }
-    return try checked(operand, (encoded.operand, encoded.broken))
-  }
-
-  private func checked(
-    _ operand: Operand, _ encoded: (operand: Encoded, broken: Int)
-  ) throws -> Encoded {
-    guard encoded.broken == 0 else {
-      throw NonFiniteTensor(tensor: "\(name): the \(operand.tensor) (\(operand.rawValue))")
-    }
-    return encoded.operand
-  }
-
-  /// Takes what a quantizer loses of x into the census, if there is one.
-  private func count(
-    _ x: FloatMatrix, _ operand: Operand, _ context: StepContext, averages: FloatMatrix? = nil
-  ) {
-    guard let census = context.census, let quantizer = plan[operand].quantizer else { return }
-    census.add(
-      context.compute.losses(
-        x, averages: averages, axis: operand.axis, quantizer,
-        random: context.random(operand, layer: index)), of: operand)
-  }
-
-  private func multiply(
-    _ terms: ProductTerms, into c: FloatMatrix, accumulates: Bool = false, _ arena: Arena,
-    _ context: StepContext
-  ) {
-    context.profile.measure(.product) {
-      context.compute.product(
-        terms.a, terms.b, bias: terms.bias, into: c, accumulates: accumulates, arena: arena)
-    }
-  }
-}
-
-extension ProductTerms {
-  /// How the product is computed.
-  fileprivate var engine: Engine { a.isCodes && b.isCodes ? .packed : .simulated }
 }

@@ -26,13 +26,14 @@ public struct StepContext {
     self.init(compute, seed: 0, step: 0, products: products)
   }
 
-  /// A step of a run.
+  /// A step of a run: the random bits of Q3 to Q6 (the paper's Eq. 4 and 5) are a function of seed, step and micro-batch.
   ///
   /// - Parameters:
   ///   - cpu: what computes.
   ///   - seed: the run's.
   ///   - step: another number for every step, or its random bits are those of another one.
   ///   - microBatch: which of the step's micro-batches.
+  /// - Precondition: 0 ≤ microBatch < `maximumMicroBatches`.
   public init(_ cpu: CPU, seed: UInt64, step: Int, microBatch: Int = 0) {
     self.init(cpu as any Compute, seed: seed, step: step, microBatch: microBatch)
   }

@@ -133,7 +133,7 @@ struct LayerKernelTests {
       run { a, b, _ in kernels.geluBackward(a.base, dy: b.base, dx: b.base, n) },
       run { a, b, e in
         let terms = NormTerms(
-          RowTerms(a), weight: e.matrix.rows(0..<1), bias: e.matrix.rows(1..<2), epsilon: 1e-6,
+          a, weight: e.matrix.rows(0..<1), bias: e.matrix.rows(1..<2), epsilon: 1e-6,
           mean: e.matrix.rows(2..<3), rstd: e.matrix.rows(3..<4))
         kernels.layerNorm(terms, 0..<rows, into: b)
       },

@@ -126,54 +126,63 @@ TJ_INLINE void bounded_tile(const float *a, size_t a_row, size_t a_step, const f
     memcpy(c + i * stride, edge + i * width, columns * sizeof *c);
 }
 
+/// The terms of some lanes of a left operand, which lie rows apart, next to each other: eight places a term.
+TJ_INLINE void pack_lanes(const float *a, size_t step, size_t terms, size_t lanes, float *out) {
+  if (lanes >= TJ_FLOAT_ROWS)
+    for (size_t k = 0; k < terms; k++) memcpy(out + 8 * k, a + k * step, TJ_FLOAT_ROWS * sizeof *a);
+  else
+    for (size_t k = 0; k < terms; k++) memcpy(out + 8 * k, a + k * step, lanes * sizeof *a);
+}
+
+/// Some rows of c, tile by tile: the right operand's panels lie behind each other.
+static void multiply_rows(const float *a, size_t a_row, size_t a_step, const float *right, size_t terms,
+                          float *c, size_t stride, size_t rows, size_t columns, int resumes, float *edge) {
+  for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES) {
+    const float *b = right + j * terms;
+    const size_t wide = columns - j;
+    // The number of vectors becomes a constant of each tile.
+    switch (tile_vectors(j, columns)) {
+#if TJ_FLOAT_VECTORS >= 4
+    case 4: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 4); break;
+    case 3: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 3); break;
+    case 2: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 2); break;
+#endif
+    default: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 1);
+    }
+  }
+}
+
+static void add_bias_row(float *c, size_t stride, size_t rows, size_t columns, const float *bias) {
+  for (size_t i = 0; i < rows; i++, c += stride)
+    for (size_t j = 0; j < columns; j += TJ_LANES) {
+      const size_t lanes = lanes_from(j, columns);
+      store_some(c + j, load_some(c + j, lanes) + load_some(bias + j, lanes), lanes);
+    }
+}
+
 static void multiply_floats(const tj_floats *left, const tj_floats *right, size_t terms,
                             const tj_float_product *product, float *scratch) {
   const size_t columns = product->columns, stride = product->stride;
   float *packed_left = scratch, *packed_right = packed_left + 8 * TJ_FLOAT_TERMS;
   float *edge = packed_right + TJ_FLOAT_TERMS * padded_to_lanes(columns);
+  // Without a term the sums are empty, and yet begun.
   for (size_t first = 0; first < terms || first == 0; first += TJ_FLOAT_TERMS) {
     const size_t count = terms - first < TJ_FLOAT_TERMS ? terms - first : TJ_FLOAT_TERMS;
-    const int resumes = first > 0;
     for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES)
       gather_terms(right, j, first, count, columns, tile_vectors(j, columns), packed_right + j * count);
     for (size_t i = 0; i < product->rows; i += TJ_FLOAT_ROWS) {
       const size_t rows = product->rows - i;
       const float *a = left->x + i * left->lane + first * left->step;
-      size_t a_row = left->lane, a_step = left->step;
-      if (a_step != 1) {
-        // Terms that lie rows apart come next to each other.
-        if (rows >= TJ_FLOAT_ROWS)
-          for (size_t k = 0; k < count; k++)
-            memcpy(packed_left + 8 * k, a + k * a_step, TJ_FLOAT_ROWS * sizeof *a);
-        else
-          for (size_t k = 0; k < count; k++) memcpy(packed_left + 8 * k, a + k * a_step, rows * sizeof *a);
-        a = packed_left;
-        a_row = 1;
-        a_step = 8;
-      }
-      for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES) {
-        const float *b = packed_right + j * count;
-        float *c = product->c + i * stride + j;
-        const size_t wide = columns - j;
-        // The number of vectors becomes a constant of each tile.
-        switch (tile_vectors(j, columns)) {
-#if TJ_FLOAT_VECTORS >= 4
-        case 4: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 4); break;
-        case 3: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 3); break;
-        case 2: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 2); break;
-#endif
-        default: bounded_tile(a, a_row, a_step, b, c, stride, count, rows, wide, resumes, edge, 1);
-        }
+      float *c = product->c + i * stride;
+      if (left->step == 1) {
+        multiply_rows(a, left->lane, 1, packed_right, count, c, stride, rows, columns, first > 0, edge);
+      } else {
+        pack_lanes(a, left->step, count, rows, packed_left);
+        multiply_rows(packed_left, 1, 8, packed_right, count, c, stride, rows, columns, first > 0, edge);
       }
     }
   }
-  if (!product->bias) return;
-  for (size_t i = 0; i < product->rows; i++)
-    for (size_t j = 0; j < columns; j += TJ_LANES) {
-      const size_t lanes = lanes_from(j, columns);
-      float *c = product->c + i * stride + j;
-      store_some(c, load_some(c, lanes) + load_some(product->bias + j, lanes), lanes);
-    }
+  if (product->bias) add_bias_row(product->c, stride, product->rows, columns, product->bias);
 }
 
 #endif

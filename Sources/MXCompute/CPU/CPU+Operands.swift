@@ -62,10 +62,10 @@ extension CPU {
     )
   }
 
-  /// The numbers of x, in an arena where they are not in memory yet.
+  /// The numbers of x, in an arena where they are not in memory yet, and cannot be put where what they are made of is.
   private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ profile: StepProfile?) -> LazyMatrix {
     if case .numbers(.matrix) = x { return x }
-    let matrix = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    let matrix = x.overwritable ?? arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
     make(x, into: matrix, arena: arena, profile: profile)
     return .matrix(matrix)
   }

@@ -30,13 +30,13 @@ package enum LazyMatrix {
   package var shape: (rows: Int, columns: Int) {
     switch self {
     case .numbers(let x), .gelu(let x), .geluGradient(x: _, let x): x.shape
-    case .rows(let terms): terms.shape
-    case .layerNorm(let terms): terms.rows.shape
+    case .rows(let terms): (terms.map.rows(terms.x.rows), terms.x.columns)
+    case .layerNorm(let terms): (terms.map.rows(terms.x.rows), terms.x.columns)
     }
   }
 
   /// Memory of its size that it is made of and that it may be put into; nil for none.
-  package var overwritable: FloatMatrix? {
+  var overwritable: FloatMatrix? {
     if case .geluGradient(_, .matrix(let dy)) = self { dy } else { nil }
   }
 
@@ -101,22 +101,19 @@ package struct RowTerms {
     (self.x, self.map, self.factors) = (x, map, factors)
   }
 
-  /// Rows and columns.
-  var shape: (rows: Int, columns: Int) { (map?.rows(x.rows) ?? x.rows, x.columns) }
   /// Rows of an image.
   private var imageRows: Int { x.rows / max(factors?.count ?? 1, 1) }
 
-  /// The row of x that a row is; nil for zeros.
-  func source(_ row: Int) -> Int? { map.map { $0.source(of: row) } ?? row }
-
-  /// The factor of a row of x.
+  /// The factor of a row of x; nil for 1.
   func factor(_ source: Int) -> Float? { factors.map { $0[source / imageRows] } }
 }
 
-/// (x − mean)·rstd·weight + bias along rows.
+/// (x − mean)·rstd·weight + bias along rows, in an order of their own; rows of zeros are not normalized.
 package struct NormTerms {
-  /// x [N, C], whose rows come in any order; zeros are not normalized.
-  let rows: RowTerms
+  /// [N, C].
+  let x: FloatMatrix
+  /// Which row becomes which; nil for the same ones.
+  let map: RowMap?
   /// [1, C].
   let weight, bias: FloatMatrix
   let epsilon: Float
@@ -124,40 +121,11 @@ package struct NormTerms {
   let mean, rstd: FloatMatrix
 
   package init(
-    _ rows: RowTerms, weight: FloatMatrix, bias: FloatMatrix, epsilon: Float, mean: FloatMatrix,
-    rstd: FloatMatrix
+    _ x: FloatMatrix, map: RowMap? = nil, weight: FloatMatrix, bias: FloatMatrix, epsilon: Float,
+    mean: FloatMatrix, rstd: FloatMatrix
   ) {
-    (self.rows, self.weight, self.bias, self.epsilon) = (rows, weight, bias, epsilon)
+    (self.x, self.map) = (x, map)
+    (self.weight, self.bias, self.epsilon) = (weight, bias, epsilon)
     (self.mean, self.rstd) = (mean, rstd)
   }
-}
-
-/// What one operand is to become, and where.
-package struct OperandRequest {
-  let encoding: Encoding
-  let random: RandomStream
-  let arena: Arena
-  let countsLosses: Bool
-
-  /// - Parameters:
-  ///   - encoding: what the product is to read.
-  ///   - random: what stochastic rounding draws from.
-  ///   - arena: where codes, or rounded numbers, are put.
-  ///   - countsLosses: whether it is counted what the quantizer loses.
-  package init(
-    _ encoding: Encoding, random: RandomStream, arena: Arena, countsLosses: Bool = false
-  ) {
-    (self.encoding, self.random, self.arena) = (encoding, random, arena)
-    self.countsLosses = countsLosses
-  }
-}
-
-/// An operand that was asked for.
-package struct EncodedOperand {
-  /// The operand.
-  package let operand: Encoded
-  /// How many of its groups hold a NaN or an infinity.
-  package let broken: Int
-  /// What the quantizer lost, where that was asked for and there is one.
-  package let losses: QuantizerLosses?
 }

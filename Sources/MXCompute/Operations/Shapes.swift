@@ -63,3 +63,12 @@ package struct RowMap: Sendable {
   /// Rows that `rows` rows become.
   package func rows(_ rows: Int) -> Int { rows / length * sources.count }
 }
+
+/// No map: every row is its own.
+extension RowMap? {
+  /// The row that a row of the result is, counted over all images; nil for zeros.
+  func source(of row: Int) -> Int? { if let self { self.source(of: row) } else { row } }
+
+  /// Rows that `rows` rows become.
+  package func rows(_ rows: Int) -> Int { self?.rows(rows) ?? rows }
+}

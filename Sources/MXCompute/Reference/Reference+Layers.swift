@@ -20,7 +20,7 @@ extension Reference {
       case .numbers(let numbers): copy(matrix(numbers), into: y)
       case .rows(let terms): rows(terms, into: y)
       case .layerNorm(let terms):
-        rows(terms.rows, into: y)
+        rows(RowTerms(terms.x, map: terms.map), into: y)
         layerNorm(terms, y)
       case .gelu(let numbers):
         for (place, a) in matrix(numbers).elements.enumerated() {
@@ -38,7 +38,7 @@ extension Reference {
   private func rows(_ terms: RowTerms, into y: FloatMatrix) {
     for row in 0..<y.rows {
       for column in 0..<y.columns {
-        guard let source = terms.source(row) else {
+        guard let source = terms.map.source(of: row) else {
           y.row(row)[column] = 0
           continue
         }
@@ -52,7 +52,7 @@ extension Reference {
   private func layerNorm(_ terms: NormTerms, _ y: FloatMatrix) {
     let count = y.columns
     for row in 0..<y.rows {
-      guard let source = terms.rows.source(row) else { continue }
+      guard let source = terms.map.source(of: row) else { continue }
       let line = y.row(row)
       let m = Self.sum(count) { line[$0] } / Float(count)
       let squares = Self.sum(count) { (line[$0] - m) * (line[$0] - m) }
@@ -78,7 +78,7 @@ extension Reference {
     let count = x.columns
     reduceRows(x.rows, into: gradients) { rows, partial in
       for row in rows {
-        guard let source = map.map({ $0.source(of: row) }) ?? row else { continue }
+        guard let source = map.source(of: row) else { continue }
         let (line, slope) = (x.row(row), dy.row(source))
         let (m, r) = (mean.elements[row], rstd.elements[row])
         for i in 0..<count {

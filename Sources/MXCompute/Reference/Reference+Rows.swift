@@ -46,7 +46,7 @@ extension Reference {
     to x: FloatMatrix, into y: FloatMatrix
   ) {
     for row in 0..<y.rows {
-      guard let source = map.map({ $0.source(of: row) }) ?? row else { continue }
+      guard let source = map.source(of: row) else { continue }
       for column in 0..<y.columns {
         y.row(row)[column] =
           x.row(row)[column] + branch.row(source)[column] * scale(row / length)

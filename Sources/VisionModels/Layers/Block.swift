@@ -152,7 +152,7 @@ struct Block: Sendable {
       }
       norm2.backward(dy: dh2, norm2Saved, dx: gradient, gradients: gradients, pass)
     }
-    let windowRows = windows?.toWindows.rows(gradient.rows) ?? gradient.rows
+    let windowRows = (windows?.toWindows).rows(gradient.rows)
     try scratch.scratch {
       let dqkv = scratch.matrix(rows: windowRows, columns: 3 * gradient.columns)
       try scratch.scratch {

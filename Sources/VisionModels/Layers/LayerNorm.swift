@@ -32,7 +32,7 @@ struct LayerNorm: Sendable {
       x: x, mean: pass.kept.matrix(rows: 1, columns: x.rows),
       rstd: pass.kept.matrix(rows: 1, columns: x.rows))
     let terms = NormTerms(
-      RowTerms(x, map: map), weight: pass.weights[weight], bias: pass.weights[bias],
+      x, map: map, weight: pass.weights[weight], bias: pass.weights[bias],
       epsilon: epsilon,
       mean: saved.mean, rstd: saved.rstd)
     return (.layerNorm(terms), saved)

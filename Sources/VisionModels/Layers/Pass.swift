@@ -6,7 +6,7 @@ import MXRuntime
 package enum Recomputation: String, CaseIterable, Sendable {
   /// Nothing.
   case none
-  /// The MLP's hidden layer: a ninth more products for two thirds of what a block would keep.
+  /// The MLP's hidden layer: a ninth more products for two fifths of what a block would keep.
   case mlp
   /// Queries, keys and values, and what the MLP is added to, too: a tenth more products again, for two thirds of the rest.
   case block

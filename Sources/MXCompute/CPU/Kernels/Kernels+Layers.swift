@@ -19,12 +19,12 @@ extension Kernels {
   package func layerNorm(_ terms: NormTerms, _ rows: Range<Int>, into y: FloatMatrix) {
     func normalize(_ source: Int, _ count: Int, into target: UnsafeMutablePointer<Float>) {
       table.pointee.layer_norm(
-        terms.rows.x.row(source), terms.weight.base, terms.bias.base, terms.epsilon, target,
+        terms.x.row(source), terms.weight.base, terms.bias.base, terms.epsilon, target,
         terms.mean.base + source, terms.rstd.base + source, count, y.columns)
     }
-    if terms.rows.map == nil { return normalize(rows.lowerBound, rows.count, into: y.base) }
+    if terms.map == nil { return normalize(rows.lowerBound, rows.count, into: y.base) }
     for (place, row) in rows.enumerated() {
-      if let source = terms.rows.source(row) {
+      if let source = terms.map.source(of: row) {
         normalize(source, 1, into: y.row(place))
       } else {
         y.row(place).update(repeating: 0, count: y.columns)
@@ -36,7 +36,7 @@ extension Kernels {
   package func rows(_ terms: RowTerms, _ rows: Range<Int>, into y: FloatMatrix) {
     for (place, row) in rows.enumerated() {
       let target = y.row(place)
-      guard let source = terms.source(row) else {
+      guard let source = terms.map.source(of: row) else {
         target.update(repeating: 0, count: y.columns)
         continue
       }

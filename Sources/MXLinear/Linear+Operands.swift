@@ -1,0 +1,132 @@
+import MXCompute
+import MXFormats
+import MXRuntime
+
+// Shapes as in Linear.swift.
+
+extension Linear {
+  /// The operands of the forward product, and what the backward pass needs of them.
+  func operands(
+    _ x: LazyMatrix, _ parameters: Parameters, _ workspace: Workspace, _ context: StepContext
+  ) throws -> (saved: Saved, terms: ProductTerms) {
+    precondition(x.shape.columns == inputs, "\(name): shapes")
+    let weight =
+      try parameters.encoded
+      ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
+    let exact = plan.kept == .input ? inMemory(x, workspace.kept, context) : nil
+    let (input, final) = try encode(
+      exact.map { .matrix($0) } ?? x,
+      rows: (.q1, plan.kept == .quantizedInput ? workspace.kept : workspace.scratch),
+      columns: plan.kept == .finalInput ? (.q6, workspace.kept) : nil, sums: nil,
+      workspace.scratch, context)
+    let kept = exact.map { Encoded(exact: $0, axis: Operand.q6.axis) }
+    return (
+      Saved(input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil),
+      ProductTerms(input, weight, bias: parameters.bias)
+    )
+  }
+
+  /// The numbers of x, in an arena where they are not in memory yet.
+  private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
+    if case .numbers(.matrix(let x)) = x { return x }
+    let matrix = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    context.compute.make(x, into: matrix, arena: arena, profile: context.profile)
+    return matrix
+  }
+
+  func encode(
+    _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
+    averages: FloatMatrix? = nil
+  ) throws -> Encoded {
+    count(x, operand, context, averages: averages)
+    return try checked(
+      operand,
+      context.profile.measure(.quantizer) {
+        context.compute.encode(
+          x, averages: averages, axis: operand.axis, plan[operand],
+          random: context.random(operand, layer: index), arena: arena)
+      })
+  }
+
+  /// What one product reads of x along its rows, and another one along its columns.
+  func encode(
+    _ x: LazyMatrix, rows: (operand: Operand, arena: Arena),
+    columns: (operand: Operand, arena: Arena)?, sums: FloatMatrix?, _ arena: Arena,
+    _ context: StepContext
+  ) throws -> (rows: Encoded, columns: Encoded?) {
+    func request(_ wanted: (operand: Operand, arena: Arena)) -> OperandRequest {
+      OperandRequest(
+        plan[wanted.operand], random: context.random(wanted.operand, layer: index),
+        arena: wanted.arena, countsLosses: context.census != nil)
+    }
+    let (first, second) = context.compute.encode(
+      x, rows: request(rows), columns: columns.map(request), addingColumnSumsTo: sums,
+      arena: arena, profile: context.profile)
+    guard let first else { preconditionFailure("\(name): no operand") }
+    let encoded = try taken(rows.operand, first, context)
+    guard let columns, let second else { return (encoded, nil) }
+    return (encoded, try taken(columns.operand, second, context))
+  }
+
+  func recode(
+    _ source: Encoded, _ operand: Operand, _ arena: Arena, _ context: StepContext
+  ) throws -> Encoded {
+    if context.census != nil {
+      arena.scratch {
+        let values = arena.matrix(rows: source.shape.rows, columns: source.shape.columns)
+        context.compute.decode(source, into: values)
+        count(values, operand, context)
+      }
+    }
+    return try checked(
+      operand,
+      context.profile.measure(.quantizer) {
+        context.compute.recode(
+          source, axis: operand.axis, plan[operand],
+          random: context.random(operand, layer: index), arena: arena)
+      })
+  }
+
+  /// The operand, whose losses enter the census.
+  private func taken(
+    _ operand: Operand, _ encoded: EncodedOperand, _ context: StepContext
+  ) throws -> Encoded {
+    if let losses = encoded.losses { context.census?.add(losses, of: operand) }
+    return try checked(operand, (encoded.operand, encoded.broken))
+  }
+
+  private func checked(
+    _ operand: Operand, _ encoded: (operand: Encoded, broken: Int)
+  ) throws -> Encoded {
+    guard encoded.broken == 0 else {
+      throw NonFiniteTensor(tensor: "\(name): the \(operand.tensor) (\(operand.rawValue))")
+    }
+    return encoded.operand
+  }
+
+  /// Takes what a quantizer loses of x into the census, if there is one.
+  private func count(
+    _ x: FloatMatrix, _ operand: Operand, _ context: StepContext, averages: FloatMatrix? = nil
+  ) {
+    guard let census = context.census, let quantizer = plan[operand].quantizer else { return }
+    census.add(
+      context.compute.losses(
+        x, averages: averages, axis: operand.axis, quantizer,
+        random: context.random(operand, layer: index)), of: operand)
+  }
+
+  func multiply(
+    _ terms: ProductTerms, into c: FloatMatrix, accumulates: Bool = false, _ arena: Arena,
+    _ context: StepContext
+  ) {
+    context.profile.measure(.product) {
+      context.compute.product(
+        terms.a, terms.b, bias: terms.bias, into: c, accumulates: accumulates, arena: arena)
+    }
+  }
+}
+
+extension ProductTerms {
+  /// How the product is computed.
+  var engine: Engine { a.isCodes && b.isCodes ? .packed : .simulated }
+}

@@ -1,0 +1,102 @@
+import MXCompute
+import MXFormats
+import MXRuntime
+import TestSupport
+
+extension Trial {
+  /// Shapes of fewer rows, and of more, than a slice of sums has.
+  static let shapes = [(33, 50), (600, 47)]
+
+  mutating func operands() {
+    for (rows, columns) in Self.shapes {
+      let x = normals(rows, columns, seed: 1)
+      x.elements[5] = 0
+      let averages = normals(rows, columns, seed: 2)
+      let random = RandomStream(seed: 7, purpose: .q3, step: 2, layer: 5)
+      for format in BlockFormat.allCases {
+        for rule in [ScaleRule.truncationFree, .floor] {
+          for rounding in Rounding.allCases {
+            let recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
+            for axis in GroupAxis.allCases {
+              let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)"
+              let values = arena.matrix(rows: rows, columns: columns)
+              let rounded = compute.encode(
+                x, averages: averages, axis: axis, .rounded(recipe), random: random, arena: arena)
+              compute.decode(rounded.operand, into: values)
+              note("rounded \(name)", values)
+              let codes = compute.encode(
+                x, averages: averages, axis: axis, .codes(recipe), random: random, arena: arena)
+              note("product of codes \(name)", product(codes.operand, rows, columns, axis))
+              let lost = compute.losses(
+                x, averages: averages, axis: axis, recipe, random: random)
+              note(
+                "losses \(name)",
+                [Double(lost.elements), Double(lost.saturated), Double(lost.underflowed)])
+              guard axis == .rows, rounding != .ema else { continue }
+              compute.decode(codes.operand, into: values)
+              note("decoded \(name)", values)
+              let again = compute.recode(
+                codes.operand, axis: .columns, .codes(recipe), random: random, arena: arena)
+              note("recoded \(name)", product(again.operand, rows, columns, .columns))
+            }
+          }
+        }
+      }
+      let stochastic = QuantizerRecipe(rounding: .stochastic)
+      encode(.matrix(x), "numbers", stochastic, random)
+      let once = compute.encode(
+        .matrix(x), rows: OperandRequest(.rounded(stochastic), random: random, arena: arena),
+        columns: OperandRequest(.codes(stochastic), random: random, arena: arena),
+        addingColumnSumsTo: nil, arena: arena, profile: nil)
+      note(
+        "rounded once \(rows)×\(columns)",
+        decoded(once.rows!.operand, rows, columns),
+        product(once.columns!.operand, rows, columns, .columns))
+    }
+  }
+
+  /// Codes of x along rows and columns, and the sums of its columns.
+  mutating func encode(
+    _ x: LazyMatrix, _ name: String, _ recipe: QuantizerRecipe, _ random: RandomStream
+  ) {
+    let (rows, columns) = x.shape
+    let sums = normals(1, columns, seed: 3)
+    let request = OperandRequest(.codes(recipe), random: random, arena: arena)
+    let both = compute.encode(
+      x, rows: request, columns: request, addingColumnSumsTo: sums, arena: arena, profile: nil)
+    note("column sums of \(name) \(rows)×\(columns)", sums)
+    note(
+      "codes of \(name) \(rows)×\(columns)",
+      product(both.rows!.operand, rows, columns, .rows),
+      product(both.columns!.operand, rows, columns, .columns))
+    let alone = compute.encode(
+      x, rows: request, columns: nil, addingColumnSumsTo: nil, arena: arena, profile: nil)
+    note(
+      "codes of \(name) along rows alone \(rows)×\(columns)",
+      product(alone.rows!.operand, rows, columns, .rows))
+  }
+
+  private func decoded(_ operand: Encoded, _ rows: Int, _ columns: Int) -> FloatMatrix {
+    let values = arena.matrix(rows: rows, columns: columns)
+    compute.decode(operand, into: values)
+    return values
+  }
+
+  /// The product of an operand with another, with a bias, and added to what is there.
+  private func product(
+    _ a: Encoded, _ rows: Int, _ columns: Int, _ axis: GroupAxis
+  ) -> FloatMatrix {
+    let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
+    let b = compute.encode(
+      normals(19, length, seed: 4), averages: nil, axis: .rows, .codes(QuantizerRecipe()),
+      random: RandomStream(seed: 0, purpose: .q2), arena: arena
+    ).operand
+    let c = normals(lanes, 19, seed: 5)
+    let own = arena.matrix(rows: lanes, columns: 19)
+    compute.product(
+      a, b, bias: normals(1, 19, seed: 6), into: own, accumulates: false, arena: arena)
+    compute.product(a, b, bias: nil, into: c, accumulates: true, arena: arena)
+    compute.add(own, to: c)
+    return c
+  }
+}
