@@ -49,6 +49,38 @@ struct MemoryCommandTests {
     }
   }
 
+  @Test("what the backward pass computes again changes memory, and no weight")
+  func recomputation() throws {
+    try withTemporaryFolder { folder in
+      func train(_ value: String, _ extra: [String] = []) throws -> CommandResult {
+        try tetrajet(
+          Self.large + extra + [
+            "--output", "\(folder)/\(value)", "--json", "--set", "training.recompute=\(value)",
+          ])
+      }
+      let runs = try ["none", "block"].map { value in
+        let result = try train(value)
+        #expect(result.status == 0, "\(result.errors)")
+        let line = try #require(
+          JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        let estimate = try #require(line["estimated_memory_mb"] as? Double)
+        let peak = try #require(line["peak_memory_mb"] as? Double)
+        #expect(abs(estimate / peak - 1) < 0.1, "\(value): \(estimate) MiB expected, \(peak) taken")
+        return (hash: try #require(line["weights_sha256"] as? String), peak: peak)
+      }
+      #expect(runs[0].hash == runs[1].hash && runs[0].peak > 1.2 * runs[1].peak, "\(runs)")
+      // Between the two, the cheaper way is what is named first.
+      let limit = Int((runs[0].peak + runs[1].peak) / 2)
+      let refused = try tetrajet(
+        Self.large + [
+          "--output", "\(folder)/refused", "--set", "training.recompute=none", "--memory-limit",
+          "\(limit)",
+        ])
+      expectRefused(
+        refused, ["; try training.recompute="], run: "\(folder)/refused")
+    }
+  }
+
   /// Expects a run to be refused in one line, with nothing written.
   private func expectRefused(_ result: CommandResult, _ words: [String], run: String) {
     #expect(result.status == 64 && result.output.isEmpty, "\(result.errors)")

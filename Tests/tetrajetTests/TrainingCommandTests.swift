@@ -14,6 +14,10 @@ struct TrainingCommandTests {
         "train", "--data", "digits", "--epochs", "8", "--output", run, "--set",
         "training.log_every=10")
       #expect(result.status == 0 && result.output.isEmpty, "\(result.errors)")
+      #expect(
+        result.errors.split(separator: "\n").count {
+          $0.hasPrefix("stochastic rounding by ") && $0.contains(" is unbiased: 14 means over ")
+        } == 1, "\(result.errors)")
       let names = try FileManager.default.contentsOfDirectory(atPath: run).sorted()
       #expect(
         names == [
@@ -111,7 +115,7 @@ struct TrainingCommandTests {
   func rampingMovesNoFurther() throws {
     try withTemporaryFolder { folder in
       func train(_ method: String, _ settings: [String] = []) throws -> (
-        largest: Float, rate: Double
+        length: Double, largest: Double, rate: Double
       ) {
         let run = "\(folder)/\(method)"
         let result = try tetrajet(
@@ -119,21 +123,25 @@ struct TrainingCommandTests {
             + settings.flatMap { ["--set", $0] })
         try #require(result.status == 0, "\(result.errors)")
         let file = try SafetensorsFile(path: "\(run)/last.safetensors")
-        let quantized = file.entries.map(\.name).filter {
+        let quantized = try file.entries.map(\.name).filter {
           $0.hasPrefix("blocks.") && $0.hasSuffix(".weight") && !$0.contains("norm")
-        }
-        let largest = try quantized.flatMap { try file.floats($0) }.reduce(0) { max($0, abs($1)) }
+        }.flatMap { try file.floats($0) }.map(Double.init)
         let rates = try jsonLines("\(run)/metrics.jsonl").compactMap {
           $0["rate_of_change_weight"] as? Double
         }
         try? FileManager.default.removeItem(atPath: run)
-        return (largest, rates.max() ?? 0)
+        return (
+          quantized.reduce(0) { $0 + $1 * $1 }.squareRoot(),
+          quantized.reduce(0) { max($0, abs($1)) }, rates.max() ?? 0
+        )
       }
       let plain = try train("tetrajet")
       // Every epoch, so that the first two lie within the warm-up.
       let ramping = try train("tetrajet+qramping", ["qramping.update_every=0"])
-      #expect(ramping.largest < 1.2 * plain.largest, "\(ramping), \(plain)")
-      #expect(ramping.rate < 1.1 * plain.rate, "\(ramping), \(plain)")
+      // Over six seeds and two instruction sets the ratios were .99 to 1.01, .88 to 1.18 and .88 to 1.19.
+      #expect(ramping.length < 1.05 * plain.length, "\(ramping), \(plain)")
+      #expect(ramping.largest < 1.5 * plain.largest, "\(ramping), \(plain)")
+      #expect(ramping.rate < 1.5 * plain.rate, "\(ramping), \(plain)")
     }
   }
 

@@ -61,7 +61,8 @@ extension Trial {
   ) {
     let (rows, columns) = x.shape
     let sums = normals(1, columns, seed: 3)
-    let request = OperandRequest(.codes(recipe), random: random, arena: arena)
+    let request = OperandRequest(
+      .codes(recipe), random: random, arena: arena, countsLosses: true)
     let both = compute.encode(
       x, rows: request, columns: request, addingColumnSumsTo: sums, arena: arena, profile: nil)
     note("column sums of \(name) \(rows)×\(columns)", sums)
@@ -69,6 +70,11 @@ extension Trial {
       "codes of \(name) \(rows)×\(columns)",
       product(both.rows!.operand, rows, columns, .rows),
       product(both.columns!.operand, rows, columns, .columns))
+    for (axis, losses) in [("rows", both.rows!.losses!), ("columns", both.columns!.losses!)] {
+      note(
+        "losses of \(name) along \(axis) \(rows)×\(columns)",
+        [losses.elements, losses.saturated, losses.underflowed].map(Double.init))
+    }
     let alone = compute.encode(
       x, rows: request, columns: nil, addingColumnSumsTo: nil, arena: arena, profile: nil)
     note(
