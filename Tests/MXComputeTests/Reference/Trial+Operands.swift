@@ -43,7 +43,8 @@ extension Trial {
         }
       }
       let stochastic = QuantizerRecipe(rounding: .stochastic)
-      encode(.matrix(x), "numbers", stochastic, random)
+      let clipping = QuantizerRecipe(scaleRule: .floor, rounding: .stochastic)
+      encode(.matrix(x), "numbers", clipping, random)
       let once = compute.encode(
         .matrix(x), rows: OperandRequest(.rounded(stochastic), random: random, arena: arena),
         columns: OperandRequest(.codes(stochastic), random: random, arena: arena),
