@@ -62,16 +62,22 @@ TJ_INLINE void softmax_backward(const float *p, float *dp, size_t stride, float 
   }
 }
 
-/// s += (bias + mask) / scale along `rows` rows from row `first` on, before softmax scales the scores.
+/// Sixteen numbers of a matrix of `count`, from number i on; where it ends before, what there is, and zeros.
+TJ_INLINE vfloat load_within(const float *x, size_t i, size_t count) {
+  return load_some(x + i, lanes_from(i, count));
+}
+
+/// s += (bias + mask) / scale along `rows` rows from row `first` on, before softmax scales the scores. What is behind the
+/// last column is lost there.
 TJ_INLINE void add_bias(const tj_attention *head, size_t first, float *s, size_t stride, size_t rows) {
   const float inverse = 1.0f / head->scale;
+  const size_t count = head->tokens * head->tokens;
   for (size_t row = 0; row < rows; row++, s += stride) {
     const size_t from = (first + row) * head->tokens;
     for (size_t i = 0; i < head->tokens; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, head->tokens);
       vfloat sum = splat(0);
-      if (head->bias) sum += load_some(head->bias + from + i, lanes);
-      if (head->mask) sum += load_some(head->mask + from + i, lanes);
+      if (head->bias) sum += load_within(head->bias, from + i, count);
+      if (head->mask) sum += load_within(head->mask, from + i, count);
       store(s + i, multiply_add(sum, splat(inverse), load(s + i)));
     }
   }
@@ -81,11 +87,15 @@ TJ_INLINE void add_bias(const tj_attention *head, size_t first, float *s, size_t
 TJ_INLINE void add_bias_gradient(const tj_attention *head, size_t first, const float *ds, size_t stride,
                                  size_t rows) {
   const float inverse = 1.0f / head->scale;
+  const size_t count = head->tokens * head->tokens;
   for (size_t row = 0; row < rows; row++, ds += stride) {
-    float *target = head->d_bias + (first + row) * head->tokens;
+    const size_t from = (first + row) * head->tokens;
     for (size_t i = 0; i < head->tokens; i += TJ_LANES) {
-      const size_t lanes = lanes_from(i, head->tokens);
-      store_some(target + i, multiply_add(load(ds + i), splat(inverse), load_some(target + i, lanes)), lanes);
+      const vfloat old = load_within(head->d_bias, from + i, count);
+      const vfloat new = multiply_add(load(ds + i), splat(inverse), old);
+      // The lanes beyond the row are the next one's, and stay.
+      const vint mask = lanes_below(lanes_from(i, head->tokens));
+      store_some(head->d_bias + from + i, choose(mask, new, old), lanes_from(from + i, count));
     }
   }
 }
@@ -120,8 +130,8 @@ static void transpose_padded(const float *x, size_t stride, size_t rows, size_t 
     }
 }
 
-/// Rows of scores that are in work at once.
-enum { TJ_SCORE_ROWS = 48 };
+/// Rows of scores that are in work at once: all 49 of a Swin's window.
+enum { TJ_SCORE_ROWS = 54 };
 
 static size_t attention_scratch(size_t tokens, size_t width) {
   const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);

@@ -42,12 +42,14 @@ TJ_INLINE vfloat load_some(const float *p, size_t n) {
   return x;
 }
 
-/// The first n lanes; the others become zero.
-TJ_INLINE vfloat first_lanes(vfloat x, size_t n) {
-  float lanes[TJ_LANES];
-  store(lanes, x);
-  return load_some(lanes, n);
+/// All ones in the first n lanes.
+TJ_INLINE vint lanes_below(size_t n) {
+  const vint numbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return numbers < (vint)(int32_t)n;
 }
+
+/// The first n lanes; the others become zero.
+TJ_INLINE vfloat first_lanes(vfloat x, size_t n) { return as_float(as_int(x) & lanes_below(n)); }
 
 /// How many of the lanes from i on lie below n.
 TJ_INLINE size_t lanes_from(size_t i, size_t n) { return n - i < TJ_LANES ? n - i : TJ_LANES; }
