@@ -51,7 +51,7 @@ int main(void) {
   for (size_t i = 0; i < table_count; i++) {
     table = results[i].kernels;
     describe("10 iterations");
-    if (!(CALL(dot_product_peak, 10) > 0)) fail("no operations");
+    if (!(CALL(dot_product_peak, 10) > 0 && CALL(float_peak, 10) > 0)) fail("no operations");
   }
 
   for (size_t i = 0; i < table_count; i++) {

@@ -176,6 +176,8 @@ typedef struct {
   /// The dot products of the tile's instructions alone, on registers: how many operations (a
   /// multiplication or an addition each) were done. To be timed.
   double (*dot_product_peak)(size_t iterations);
+  /// The same of the multiplications and additions of single-precision tiles.
+  double (*float_peak)(size_t iterations);
 
   /// y = x * Phi(x), elementwise, n elements.
   void (*gelu)(const float *x, float *y, size_t n);

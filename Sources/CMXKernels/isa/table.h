@@ -25,6 +25,7 @@ static void replace(tj_kernels *kernels) {
       .multiply_floats = multiply_floats,
       .float_scratch = float_scratch,
       .dot_product_peak = dot_product_peak,
+      .float_peak = float_peak,
       .gelu = gelu,
       .gelu_backward = gelu_backward,
       .layer_norm = layer_norm,

@@ -58,6 +58,21 @@ TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const 
   }
 }
 
+/// The multiplications and additions of the tile alone, on registers.
+static double float_peak(size_t iterations) {
+  enum { CHAINS = TJ_FLOAT_ROWS * TJ_FLOAT_VECTORS };
+  volatile float factor = 0.5f, sink;
+  const vfloat a = splat(factor);
+  vfloat sum[CHAINS];
+  for (int i = 0; i < CHAINS; i++) sum[i] = splat((float)i);
+  for (size_t n = 0; n < iterations; n++)
+    for (int i = 0; i < CHAINS; i++) sum[i] = multiply_add(sum[i], a, a);
+  for (int i = 1; i < CHAINS; i++) sum[0] += sum[i];
+  sink = sum[0][0];
+  (void)sink;
+  return 2.0 * TJ_LANES * CHAINS * (double)iterations;
+}
+
 /// The transpose of 16 x 16 numbers: four times, the rows of the lower half are interleaved with those of
 /// the upper one.
 TJ_INLINE void transpose_square(vfloat square[TJ_LANES]) {

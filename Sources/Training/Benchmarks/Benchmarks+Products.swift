@@ -5,8 +5,8 @@ import MXRuntime
 extension Benchmarks {
   /// The three products of every kind of linear layer, from operands that are ready quantized.
   ///
-  /// Under the packed engine the operands are packed 4-bit codes, and the processor's dot-product peak is
-  /// measured in turn with every product.
+  /// Under the packed engine the operands are packed 4-bit codes. The processor's peak, of dot products of bytes or of
+  /// multiply-adds in single precision, is measured in turn with every product.
   package func products(_ report: (BenchmarkResult) throws -> Void) throws {
     for layer in shape.layerShapes {
       let (n, d, c) = (batch * layer.rows, layer.inputs, layer.outputs)
@@ -17,7 +17,7 @@ extension Benchmarks {
         let body = multiplication(product, x, w, dy, bias: bias, out: out)
         var (seconds, peaks): ([Double], [Double]) = ([], [])
         for repetition in 0..<repeats + 2 {
-          let peak = engine == .packed ? dotProductPeak() : 0
+          let peak = peak()
           let time = secondsOf(body)
           // The first two warm up.
           if repetition >= 2 {
@@ -34,31 +34,31 @@ extension Benchmarks {
         line.add("n", n)
         line.add("d", d)
         line.add("c", c)
+        line.add("blocks", layer.count)
         line.add("gops", gops)
-        var rate = "\(twoDigits(gops)) gops"
-        if engine == .packed {
-          let share = median(zip(seconds, peaks).map { 2e-9 * Double(n * d * c) / $0 / $1 })
-          line.add("peak_gops", median(peaks))
-          line.add("share_of_peak", share)
-          rate += ", \(twoDigits(share)) of the peak of \(twoDigits(median(peaks)))"
-        }
+        let share = median(zip(seconds, peaks).map { 2e-9 * Double(n * d * c) / $0 / $1 })
+        line.add("peak_gops", median(peaks))
+        line.add("share_of_peak", share)
         try report(
           result(
-            line, time, text: "\(layer.name) \(product.rawValue) [\(n), \(d), \(c)]", rate: rate))
+            line, time, text: "\(layer.name) \(product.rawValue) [\(n), \(d), \(c)]",
+            rate:
+              "\(twoDigits(gops)) gops, \(twoDigits(share)) of the peak of \(twoDigits(median(peaks)))"
+          ))
       }
     }
   }
 
-  /// The dot-product peak of all threads together, in 10⁹ operations a second.
-  private func dotProductPeak() -> Double {
+  /// The peak of the engine's multiply-adds on all threads together, in 10⁹ operations a second.
+  private func peak() -> Double {
     let iterations = 400_000
     let start = ContinuousClock.now
     parallelFor(cpu.threads, threads: cpu.threads) { _ in
-      _ = cpu.kernels.dotProductPeak(iterations: iterations)
+      _ = cpu.kernels.peak(ofCodes: engine == .packed, iterations: iterations)
     }
     let seconds = start.duration(to: .now).inSeconds
-    return cpu.kernels.dotProductPeak(iterations: 1) * Double(iterations * cpu.threads) / seconds
-      / 1e9
+    return cpu.kernels.peak(ofCodes: engine == .packed, iterations: 1)
+      * Double(iterations * cpu.threads) / seconds / 1e9
   }
 
   private func multiplication(

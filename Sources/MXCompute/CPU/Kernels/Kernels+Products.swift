@@ -77,11 +77,12 @@ extension Kernels {
     table.pointee.multiply_floats(&left, &right, terms, &product, scratch)
   }
 
-  /// Runs the multiply-add instructions of the product's tile on registers alone.
+  /// Runs the multiply-add instructions of a product's tile on registers alone: that of 4-bit codes, or that of numbers in
+  /// single precision.
   ///
   /// - Returns: how many operations that was (a multiplication or an addition each), to be divided by the
-  ///   time it took: the machine's dot-product peak on one thread.
-  package func dotProductPeak(iterations: Int) -> Double {
-    table.pointee.dot_product_peak(iterations)
+  ///   time it took: the machine's peak on one thread.
+  package func peak(ofCodes: Bool, iterations: Int) -> Double {
+    (ofCodes ? table.pointee.dot_product_peak : table.pointee.float_peak)(iterations)
   }
 }
