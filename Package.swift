@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md), and every one that is used is declared here:
-// tetrajet → Reports → Training → {ImageData, EventFiles, VisionModels, Oscillation} → MXLinear → MXCompute →
+// tetrajet → Reports → Training → {ImageData, EventFiles, Exchange, Oscillation} → VisionModels → MXLinear → MXCompute →
 // {MXFormats, CMXKernels, MXRuntime};
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 
@@ -31,9 +31,8 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Reports", "Training", "ImageData", "Oscillation", "VisionModels", "MXLinear", "MXCompute",
-        "MXFormats",
-        "MXRuntime", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reports", "Training", "ImageData", "Exchange", "Oscillation", "VisionModels", "MXLinear",
+        "MXCompute", "MXFormats", "MXRuntime", "Files", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
     .target(
@@ -44,9 +43,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ImageData", "EventFiles", "VisionModels", "Oscillation", "MXLinear", "MXCompute",
-        "MXFormats",
-        "MXRuntime", "Files",
+        "ImageData", "EventFiles", "Exchange", "VisionModels", "Oscillation", "MXLinear",
+        "MXCompute", "MXFormats", "MXRuntime", "Files",
         .product(name: "Yams", package: "Yams"),
       ]
     ),
@@ -54,6 +52,7 @@ let package = Package(
       name: "ImageData",
       dependencies: ["MXRuntime", "Files", "CDigits", "CImageDecoding", "CPNG", "CZlib"]),
     .target(name: "EventFiles", dependencies: ["Files"]),
+    .target(name: "Exchange", dependencies: ["VisionModels", "MXFormats", "Files"]),
     .target(name: "CDigits", exclude: ["Data"]),
     .target(
       name: "CImageDecoding", dependencies: ["CJPEG", "CPNG"],
@@ -124,8 +123,8 @@ let package = Package(
     .target(
       name: "Fuzzing",
       dependencies: [
-        "Reports", "Training", "ImageData", "VisionModels", "MXRuntime", "Files", "CTurboJPEG",
-        "CZlib", "CAllocationCounter",
+        "Reports", "Training", "ImageData", "Exchange", "VisionModels", "MXRuntime", "Files",
+        "CTurboJPEG", "CZlib", "CAllocationCounter",
       ],
       path: "Tests/Fuzzing",
       resources: [.copy("Pictures")]),

@@ -1,3 +1,5 @@
+import Files
+
 /// How many of some numbers lie in each of equal bins, as TensorBoard wants to know it.
 package struct BinnedHistogram: Equatable {
   /// The count of each bin, the lowest first.

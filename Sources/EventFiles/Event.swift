@@ -1,3 +1,5 @@
+import Files
+
 /// One record of an event file: what TensorBoard's schema calls `Event`.
 ///
 /// wall_time = 1, step = 2, file_version = 3, summary = 5 with its values = 1, source_metadata = 10

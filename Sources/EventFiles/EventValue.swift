@@ -1,3 +1,5 @@
+import Files
+
 /// A value under the tag by which TensorBoard shows it. The part of a tag before the first slash is the group of its chart.
 package struct EventValue {
   /// A number or a histogram.

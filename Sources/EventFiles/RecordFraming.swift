@@ -1,3 +1,5 @@
+import Files
+
 /// TFRecord, the framing of event files: length (UInt64), masked CRC-32C of these eight bytes,
 /// payload, masked CRC-32C of the payload; all numbers little-endian.
 package enum RecordFraming {
@@ -40,9 +42,4 @@ package enum RecordFraming {
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
     bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
-}
-
-/// The bytes of an integer, the lowest first.
-func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
-  withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }

@@ -13,4 +13,12 @@ struct OutputOption: ParsableArguments {
   func file(_ path: String, inputs: [String]) throws -> OutputFile {
     try OutputFile(path, inputs: inputs, replaces: force)
   }
+
+  /// The same for a result of several files.
+  ///
+  /// - Parameter files: the names that such a result has.
+  /// - Throws: `OutputError`, `FileError`.
+  func folder(_ path: String, files: Set<String>) throws -> OutputFolder {
+    try OutputFolder(path, files: files, replaces: force)
+  }
 }

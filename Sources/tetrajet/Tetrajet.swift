@@ -28,8 +28,8 @@ struct Tetrajet: ParsableCommand {
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
       CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
-      KeysCommand.self, ModelsCommand.self, QuantizeCommand.self, TraceCommand.self,
-      BenchCommand.self, ManualCommand.self,
+      KeysCommand.self, ModelsCommand.self, QuantizeCommand.self, ExportCommand.self,
+      TraceCommand.self, BenchCommand.self, ManualCommand.self,
     ])
 }
 

@@ -130,7 +130,7 @@ private func refuseInputs(_ inputs: [String], as output: stat, _ path: String) t
 }
 
 /// Refuses a file whose folder is not there, or not to be written in, before the work begins.
-private func checkFolder(of target: String, _ path: String) throws {
+func checkFolder(of target: String, _ path: String) throws {
   let folder = folderAndName(target).folder
   var status = stat()
   guard stat(folder, &status) == 0 else { throw FileError("create", path) }

@@ -4,6 +4,8 @@ package enum OutputError: ReportableError, Equatable {
   case isInput(String, input: String)
   /// There is a file of this name, and nobody said that it may go.
   case exists(String)
+  /// A folder stands there that has other files than such a result.
+  case strangers(String, file: String)
   /// A folder stands there.
   case folder(String)
   /// Something that is neither a file nor can be written from beginning to end.
@@ -22,6 +24,8 @@ package enum OutputError: ReportableError, Equatable {
         + "; give it another name"
     case .exists(let path):
       "\(path) exists; give another name, or replace it with --force"
+    case .strangers(let path, let file):
+      "\(path) holds other things, as \(file), which nothing here replaces; give another name"
     case .folder(let path): "\(path) is a folder; give the name of a file in it"
     case .special(let path, let kind):
       "\(path) is \(kind), expected a file, a pipe or a terminal; give another name"

@@ -16,3 +16,8 @@ package func jsonString(_ text: String) -> String {
   }
   return result + "\""
 }
+
+/// Strings as a JSON array.
+package func jsonArray(_ strings: [String]) -> String {
+  "[" + strings.map(jsonString).joined(separator: ", ") + "]"
+}

@@ -1,4 +1,4 @@
-/// Writes the fields of a protobuf message, as far as events need it (the wire format:
+/// Writes the fields of a protobuf message, as far as events and ONNX need it (the wire format:
 /// protobuf.dev/programming-guides/encoding).
 ///
 /// A field is a varint `number << 3 | kind` and a value: kind 0 a varint, 1 eight bytes, 2 a length
@@ -40,7 +40,8 @@ package struct ProtobufWriter {
     add(field, values.flatMap { littleEndian($0.bitPattern) })
   }
 
-  private mutating func add(_ field: Int, _ content: [UInt8]) {
+  /// Adds bytes.
+  package mutating func add(_ field: Int, _ content: [UInt8]) {
     key(field, kind: 2)
     varint(UInt64(content.count))
     bytes += content

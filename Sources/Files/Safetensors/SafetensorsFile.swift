@@ -118,6 +118,11 @@ package final class SafetensorsFile {
   /// Whether the file carries the hash of its bytes.
   package var hasChecksum: Bool { metadata[SafetensorsChecksum.key] != nil }
 
+  /// The hash that the file carries of itself; nil where it carries none.
+  package var checksum: String? { metadata[Self.checksumKey] }
+  /// Where the metadata have it.
+  package static let checksumKey = SafetensorsChecksum.key
+
   /// Reads the whole file and compares it with the hash that it carries; one that carries none passes.
   ///
   /// - Parameter onDisk: whether to ask the disk, not the system's memory of what was written just now.

@@ -44,6 +44,15 @@ package struct OutgoingTensor {
     OutgoingTensor(name, .u8, shape, count: values.count) { try values.withUnsafeBytes($0) }
   }
 
+  /// A tensor of another type, whose elements' bytes are given, the least significant first.
+  package static func bytes(
+    _ name: String, _ type: TensorType, shape: [Int], _ values: [UInt8]
+  ) -> OutgoingTensor {
+    OutgoingTensor(name, type, shape, count: values.count / type.size) {
+      try values.withUnsafeBytes($0)
+    }
+  }
+
   /// A tensor of 64-bit integers.
   package static func integers(_ name: String, shape: [Int], _ values: [Int64]) -> OutgoingTensor {
     OutgoingTensor(name, .i64, shape, count: values.count) { try values.withUnsafeBytes($0) }

@@ -21,7 +21,7 @@ extension ImageContent {
   }
 
   /// What the shorter side is resized to.
-  private static func target(size: Int, cropRatio: Double) -> Int {
+  package static func target(size: Int, cropRatio: Double) -> Int {
     max(size, Int((Double(size) / cropRatio).rounded(.down)))
   }
 

@@ -39,6 +39,16 @@ public struct PackedMatrix: Equatable, Sendable {
     (self.blocks, self.scales) = (blocks, scales)
   }
 
+  /// Some of its lanes.
+  package subscript(lanes range: Range<Int>) -> PackedMatrix {
+    func part(_ bytes: [UInt8]) -> [UInt8] {
+      let length = bytes.count / lanes
+      return Array(bytes[range.lowerBound * length..<range.upperBound * length])
+    }
+    return PackedMatrix(
+      format: format, lanes: range.count, blocks: part(blocks), scales: part(scales))
+  }
+
   /// Packs a quantized matrix, whose format has no outer scale.
   public init(packing matrix: QuantizedMatrix) {
     precondition(

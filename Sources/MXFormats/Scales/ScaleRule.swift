@@ -30,6 +30,14 @@ public enum ScaleRule: String, CaseIterable, Sendable {
     }
   }
 
+  /// τ, the largest M/S that the rule permits.
+  package func largestRatio(_ format: ElementFormat) -> Float {
+    let fractions = Float(1 << Float.significandBitCount)
+    // The bound itself, where a rule permits all below it.
+    let significand = ((1 + Float(fractionThreshold(format)) / fractions) * 1024).rounded() / 1024
+    return significand * Float(sign: .plus, exponent: format.maximumExponent, significand: 1)
+  }
+
   /// The scale of a group whose largest magnitude is `maximum`.
   ///
   /// Zero gives byte 0, a NaN or an infinity gives byte 255. Exponents outside −127…127 are brought

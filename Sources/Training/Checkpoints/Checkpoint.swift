@@ -23,8 +23,9 @@ package struct Checkpoint: Sendable {
   /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
   package init(path: String) throws {
     let file = try Self.open(path)
-    let tensors = try WeightFile(file)
-    let (recipe, model) = try Self.model(of: file, tensors.quantization)
+    let stored = try WeightFile(file)
+    let (recipe, model) = try Self.model(of: file, stored.quantization)
+    let tensors = ModelTensors(stored, of: model)
     weights = try model.parameters.read(from: tensors)
     (self.recipe, self.model) = (recipe, model)
     averages = try model.parameters.readAverages(from: tensors)

@@ -81,8 +81,3 @@ struct RunOrigin {
       before: "\(earlier[label])", now: "\(counts[label])")
   }
 }
-
-/// Strings as a JSON array.
-func jsonArray(_ strings: [String]) -> String {
-  "[" + strings.map(jsonString).joined(separator: ", ") + "]"
-}

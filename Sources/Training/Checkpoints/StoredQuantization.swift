@@ -1,6 +1,7 @@
 import Files
 import MXCompute
 import MXFormats
+import MXRuntime
 
 /// How the 4-bit tensors of a file are quantized: what `quantize` writes down in the metadata, so that they can be read
 /// again.
@@ -55,6 +56,21 @@ struct StoredQuantization: Equatable, Sendable {
       "group_size": "\(recipe.format.groupSize)",
       Self.shapesKey: "{\(list.joined(separator: ","))}",
     ]
+  }
+
+  /// A tensor's codes.
+  ///
+  /// - Parameters:
+  ///   - averages: the moving averages that Q-EMA rounds by.
+  ///   - random: what stochastic rounding draws from.
+  func quantized(
+    _ values: [Float], shape: [Int], averages: [Float]?, _ random: RandomStream
+  ) -> QuantizedMatrix {
+    Quantizer(
+      format: recipe.format, scaleRule: recipe.scaleRule, rounding: recipe.rounding, axis: axis
+    ).quantize(
+      values, rows: shape[0], columns: shape[1], ema: averages,
+      randomBits: { random.roundingBits(row: $0, column: $1) })
   }
 
   /// The quantizer of the weights that leaves the decoded values as they are; nil where only none does.

@@ -1,3 +1,4 @@
+import Exchange
 import Files
 import MXCompute
 import MXFormats
@@ -139,20 +140,18 @@ package struct FileQuantization: Sendable {
   private func quantize(
     _ entry: TensorEntry, _ stored: StoredQuantization, index: Int, of file: SafetensorsFile
   ) throws -> QuantizedMatrix {
-    var quantizer = Quantizer(
-      format: stored.recipe.format, scaleRule: stored.recipe.scaleRule,
-      rounding: stored.recipe.rounding, axis: stored.axis)
+    var stored = stored
     // A checkpoint has averages of what its layers quantize, and not of the head, say.
-    if quantizer.rounding == .ema, rounding == nil, file["\(entry.name).ema"] == nil {
-      quantizer.rounding = .nearestEven
+    if stored.recipe.rounding == .ema, rounding == nil, file["\(entry.name).ema"] == nil {
+      stored.recipe.rounding = .nearestEven
     }
-    let ema =
-      quantizer.rounding == .ema ? try file.floats("\(entry.name).ema", shape: entry.shape) : nil
+    let averages =
+      stored.recipe.rounding == .ema
+      ? try file.floats("\(entry.name).ema", shape: entry.shape) : nil
     // Each tensor of a file has a stream of its own.
-    let stream = RandomStream(seed: seed, purpose: .q2, layer: index)
-    return quantizer.quantize(
-      try file.floats(entry.name), rows: entry.shape[0], columns: entry.shape[1], ema: ema,
-      randomBits: { stream.roundingBits(row: $0, column: $1) })
+    return stored.quantized(
+      try file.floats(entry.name), shape: entry.shape, averages: averages,
+      RandomStream(seed: seed, purpose: .q2, layer: index))
   }
 
   private func outgoing(_ matrix: QuantizedMatrix, _ name: String) -> [OutgoingTensor] {
@@ -166,14 +165,7 @@ package struct FileQuantization: Sendable {
         .bytes("\(name).scales", shape: [scales.rows, scales.columns], matrix.scales),
       ]
     }
-    let packed = PackedMatrix(packing: matrix)
-    return [
-      .bytes(
-        "\(name)\(WeightFile.codesEnding)",
-        shape: [packed.lanes, packed.groups, packed.blockSize], packed.blocks),
-      .bytes(
-        "\(name)\(WeightFile.scalesEnding)", shape: [packed.lanes, packed.groups], packed.scales),
-    ]
+    return PackedStyle.pairs.tensors(name, PackedMatrix(packing: matrix))
   }
 
   private func checkNames(_ tensors: [OutgoingTensor], of file: SafetensorsFile) throws {

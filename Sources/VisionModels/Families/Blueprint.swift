@@ -1,18 +1,21 @@
 /// What a model is built of: a family says of its forward and backward pass this, and nothing else.
 package struct Blueprint: Sendable {
-  var embedding: PatchEmbedding.Shape
-  var stages: [Stage.Shape]
-  var head: ClassificationHead.Shape
+  /// From images to tokens.
+  package var embedding: PatchEmbedding.Shape
+  /// The stages of blocks.
+  package var stages: [Stage.Shape]
+  /// From tokens to logits.
+  package var head: ClassificationHead.Shape
 
   /// The number of blocks, through all stages.
-  var blocks: Int { stages.reduce(0) { $0 + $1.blocks.count } }
+  package var blocks: Int { stages.reduce(0) { $0 + $1.blocks.count } }
 }
 
 extension ModelConfiguration {
   /// What the model is built of.
   ///
   /// - Precondition: the shape is a possible one (`validate`).
-  var blueprint: Blueprint { architecture.family.blueprint(self) }
+  package var blueprint: Blueprint { architecture.family.blueprint(self) }
 
   /// The number of blocks, through all stages.
   package var blocks: Int { blueprint.blocks }

@@ -1,3 +1,5 @@
+import Files
+
 /// A family of models: all in which it differs from the others.
 ///
 /// A family is a folder in `Families`, and a line in `Architecture.families`.
@@ -22,6 +24,10 @@ package protocol ModelFamily: SendableMetatype {
 
   /// How files name the parameters.
   static var names: FamilyNames { get }
+  /// What transformers call the model, its type and its class; nil where they have none.
+  static var hubModel: (type: String, class: String)? { get }
+  /// The sizes of a model as transformers' configurations name them, without those that all families have.
+  static func hubSizes(_ shape: ModelConfiguration) -> JSONLine
   /// Whether a file of pretrained weights is one of the family.
   static func recognizes(_ file: PretrainedNames) -> Bool
   /// The sizes of the family that names and extents of tensors tell.

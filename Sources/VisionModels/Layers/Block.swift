@@ -6,7 +6,7 @@ import MXRuntime
 
 /// A pre-norm transformer block: x₁ = x + s₁·attention(norm1(x)), y = x₁ + s₂·mlp(norm2(x₁)), where s is
 /// drop path's factor of an image, times that of a channel in families with LayerScale. With windows, attention and its projections see the tokens in their order.
-struct Block: Sendable {
+package struct Block: Sendable {
   let norm1: LayerNorm
   let qkv: LinearLayer
   let attention: Attention
@@ -22,17 +22,22 @@ struct Block: Sendable {
   let dropPath: DropPath
   let windows: WindowLayout?
 
-  struct Shape: Sendable {
-    var name: String
+  /// What it is like.
+  package struct Shape: Sendable {
+    /// What its parameters' names begin with.
+    package var name: String
     /// The block's number in the model, which keys random bits.
-    var index: Int
-    var width, heads, hidden, tokens: Int
-    var epsilon, dropPath: Float
-    var windows: WindowShape?
+    package var index: Int
+    /// C, the heads, the MLP's hidden units, T.
+    package var width, heads, hidden, tokens: Int
+    /// ε of the norms, and how often a branch is dropped.
+    package var epsilon, dropPath: Float
+    /// The windows of attention; nil where all tokens see each other.
+    package var windows: WindowShape?
     /// What LayerScale starts from; nil for none.
-    var layerScale: Float?
+    package var layerScale: Float?
     /// Rows of an image that attention sees.
-    var attentionRows: Int { windows.map { $0.windows * $0.area } ?? tokens }
+    package var attentionRows: Int { windows.map { $0.windows * $0.area } ?? tokens }
   }
 
   init(_ shape: Shape, recipe: LinearRecipe, engine: Engine, in table: inout ParameterTable) {

@@ -4,12 +4,13 @@ import MXRuntime
 // Shapes: B batch, P patches, T = P + 1 tokens, C channels of a token.
 
 /// The class token, which stands before the patches of every image, and the position embedding.
-struct ClassToken: Sendable {
-  struct Shape: Sendable {
+package struct ClassToken: Sendable {
+  /// What it is like.
+  package struct Shape: Sendable {
     /// Of its initial values.
     var deviation: Float
     /// Whether it has a position of its own; else positions are those of the patches alone.
-    var hasPosition = true
+    package var hasPosition = true
   }
 
   private let hasPosition: Bool

@@ -5,20 +5,25 @@ import MXRuntime
 // Shapes: B batch, T tokens of an image, C channels of a token, K classes.
 
 /// From the tokens of the last block to logits: norm, one vector for each image, a linear layer that is not quantized.
-struct ClassificationHead: Sendable {
+package struct ClassificationHead: Sendable {
   /// Which vector an image becomes.
-  enum Pooling: Sendable {
+  package enum Pooling: Sendable {
     /// Its first token.
     case classToken
     /// The mean of its tokens.
     case mean
   }
 
-  struct Shape: Sendable {
-    var name: String
-    var pooling: Pooling
-    var width, tokens, classes: Int
-    var epsilon: Float
+  /// What it is like.
+  package struct Shape: Sendable {
+    /// Of the linear layer.
+    package var name: String
+    /// Which vector an image becomes.
+    package var pooling: Pooling
+    /// C, T and K.
+    package var width, tokens, classes: Int
+    /// ε of the norm.
+    package var epsilon: Float
   }
 
   private let shape: Shape

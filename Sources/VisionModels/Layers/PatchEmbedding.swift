@@ -5,20 +5,24 @@ import MXRuntime
 
 /// From images to the tokens of the first block: projected patches, normalized in some families, behind a class token in
 /// others.
-struct PatchEmbedding: Sendable {
+package struct PatchEmbedding: Sendable {
   private let width: Int
   private let classToken: ClassToken?
   private let projection: PatchProjection
   private let norm: LayerNorm?
 
-  struct Shape: Sendable {
-    var grid: PatchGrid
-    var width: Int
+  /// What it is made of.
+  package struct Shape: Sendable {
+    /// How images are cut.
+    package var grid: PatchGrid
+    /// C.
+    package var width: Int
     /// ε of the patches' norm; nil for none.
-    var normEpsilon: Float?
-    var classToken: ClassToken.Shape?
+    package var normEpsilon: Float?
+    /// The class token; nil for none.
+    package var classToken: ClassToken.Shape?
     /// T.
-    var tokens: Int { grid.count + (classToken == nil ? 0 : 1) }
+    package var tokens: Int { grid.count + (classToken == nil ? 0 : 1) }
   }
 
   init(_ shape: Shape, in table: inout ParameterTable) {

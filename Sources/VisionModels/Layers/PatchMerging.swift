@@ -5,7 +5,7 @@ import MXRuntime
 
 /// Between two stages of Swin: four neighbouring tokens become one, normalized and projected (Liu et al. 2021, section
 /// 3.1). Not quantized. A grid of odd side is filled up with zeros.
-struct PatchMerging: Sendable {
+package struct PatchMerging: Sendable {
   let name: String
   private let inputs: Int
   private let norm: LayerNorm
@@ -13,29 +13,36 @@ struct PatchMerging: Sendable {
   /// Tokens [S²] → the quarters of the merged ones [4·R²], and back.
   private let toQuarters, toTokens: RowMap
 
-  struct Shape: Sendable {
-    var name: String
+  /// What it is like.
+  package struct Shape: Sendable {
+    /// What its parameters' names begin with.
+    package var name: String
     /// S and C.
-    var side, inputs: Int
-    var epsilon: Float
+    package var side, inputs: Int
+    /// ε of the norm.
+    package var epsilon: Float
     /// R.
-    var merged: Int { (side + 1) / 2 }
+    package var merged: Int { (side + 1) / 2 }
+    /// Tokens [S²] → the quarters of the merged ones [4·R²].
+    package var quarters: RowMap {
+      RowMap(
+        (0..<4 * merged * merged).map { place in
+          let (cell, quarter) = place.quotientAndRemainder(dividingBy: 4)
+          // timm's order: down before right.
+          let down = cell / merged * 2 + quarter % 2
+          let right = cell % merged * 2 + quarter / 2
+          return down < side && right < side ? down * side + right : -1
+        }, of: side * side)
+    }
   }
 
   init(_ shape: Shape, in table: inout ParameterTable) {
-    let (name, side, inputs, merged) = (shape.name, shape.side, shape.inputs, shape.merged)
+    let (name, inputs) = (shape.name, shape.inputs)
     (self.name, self.inputs) = (name, inputs)
     norm = LayerNorm("\(name).norm", width: 4 * inputs, epsilon: shape.epsilon, in: &table)
     reduction = table.add(
       "\(name).reduction.weight", [2 * inputs, 4 * inputs], initial: .narrowNormal, decays: true)
-    toQuarters = RowMap(
-      (0..<4 * merged * merged).map { place in
-        let (cell, quarter) = place.quotientAndRemainder(dividingBy: 4)
-        // timm's order: down before right.
-        let down = cell / merged * 2 + quarter % 2
-        let right = cell % merged * 2 + quarter / 2
-        return down < side && right < side ? down * side + right : -1
-      }, of: side * side)
+    toQuarters = shape.quarters
     toTokens = toQuarters.inverse
   }
 

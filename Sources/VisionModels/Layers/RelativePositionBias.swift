@@ -4,7 +4,7 @@ import MXRuntime
 
 /// What is added to the attention scores of two tokens of a window: a learnt number for each head and each of the
 /// (2·M − 1)² offsets between them (Liu et al. 2021, Eq. 4).
-struct RelativePositionBias: Sendable {
+package struct RelativePositionBias: Sendable {
   private let table: Parameter
   /// The row of the table for tokens i and j, at i·A + j.
   private let offsets: [Int]
@@ -16,8 +16,13 @@ struct RelativePositionBias: Sendable {
         "\(name).relative_position_bias_table", [span * span, heads], initial: .narrowNormal,
         decays: false)
     }
-    let area = window * window
-    offsets = (0..<area * area).map { pair in
+    offsets = Self.offsets(window: window)
+  }
+
+  /// The row of the table for tokens i and j, at i·A + j.
+  package static func offsets(window: Int) -> [Int] {
+    let (area, span) = (window * window, 2 * window - 1)
+    return (0..<area * area).map { pair in
       let (i, j) = pair.quotientAndRemainder(dividingBy: area)
       let down = i / window - j / window + window - 1
       let right = i % window - j % window + window - 1

@@ -2,15 +2,18 @@ import MXLinear
 import MXRuntime
 
 /// Blocks of one width, in some families behind a layer that merges patches.
-struct Stage: Sendable {
+package struct Stage: Sendable {
   let merging: PatchMerging?
   let blocks: [Block]
 
-  struct Shape: Sendable {
-    var merging: PatchMerging.Shape?
-    var blocks: [Block.Shape]
+  /// What it is made of.
+  package struct Shape: Sendable {
+    /// What merges patches in front of the blocks; nil for nothing.
+    package var merging: PatchMerging.Shape?
+    /// Its blocks.
+    package var blocks: [Block.Shape]
     /// Of its blocks: tokens of an image, channels of a token.
-    var tokens, width: Int
+    package var tokens, width: Int
   }
 
   struct Saved {

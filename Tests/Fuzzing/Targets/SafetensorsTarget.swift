@@ -1,3 +1,4 @@
+import Exchange
 import Files
 import ImageData
 import MXRuntime
@@ -5,7 +6,7 @@ import Training
 import VisionModels
 
 extension FuzzTarget {
-  /// Safetensors: the header, all tensors, the file as a checkpoint, and its quantization.
+  /// Safetensors: the header, all tensors, the file as a checkpoint, its quantization, and its export.
   static func safetensors(in folder: String) throws -> FuzzTarget {
     let path = "\(folder)/input.safetensors"
     let output = "\(folder)/output.safetensors"
@@ -30,7 +31,15 @@ extension FuzzTarget {
       seeds.append(try checkpoint(model, path))
       _ = try FileQuantization(quantizesAll: true).run(
         path, output: OutputFile(output, inputs: [path], replaces: true))
-      seeds.append(try readFile(output))
+      seeds.append(try withoutChecksum(output))
+    }
+    var wide = tinyModel
+    wide.width = 32
+    seeds.append(try checkpoint(wide, path))
+    for layout in [ExportLayout.hf, .compressedTensors, .mlx] {
+      let model = try ExportedModel(path: path, layout: layout, activations: .full)
+      try model.write(layout, rest: .bf16, into: folder)
+      seeds.append(try withoutChecksum("\(folder)/model.safetensors"))
     }
     let pretrained = try pretrained()
     seeds += ["F16", "BF16", "F64", "I32", "U16", "F8_E8M0"].map(ofType)
@@ -52,6 +61,13 @@ extension FuzzTarget {
       }
       try tolerating {
         _ = try pretrained.model.loadPretrained(path, into: pretrained.weights)
+      }
+      for layout in [ExportLayout.gguf, .onnx] {
+        try tolerating {
+          try ExportedModel(path: path, layout: layout, activations: .full).write(
+            layout, rest: .f32, weights: ONNXWeights(.table, scales: .f32),
+            to: OutputFile(output, inputs: [path], replaces: true))
+        }
       }
       for quantization in [
         FileQuantization(), FileQuantization(axis: .columns, writesValues: true),
@@ -80,7 +96,8 @@ extension FuzzTarget {
     "\"x\":{\"dtype\":\"F32\",\"shape\":[9999999,0],\"data_offsets\":[0,0]},",
     "\"recipe\":\"method: tetrajet+qema\",", "\"depth\":\"1024\"", "\"num_classes\":\"1048576\"",
     "\"window_size\":\"64\"", "\"class_names\":\"[1]\"", "\"group_axis\":\"columns\"",
-    "\"quantized_shapes\":\"{}\"", "\"blocks.0.ls1.gamma\"", "blocks.9223372036854775807.x", "é",
+    "\"quantized_shapes\":\"{}\"", "\"dtype\":\"U32\"", ".weight_packed", ".weight_scale",
+    ".scales", "_blocks", "\"blocks.0.ls1.gamma\"", "blocks.9223372036854775807.x", "é",
     "\u{202E}",
   ]
 
@@ -96,6 +113,16 @@ extension FuzzTarget {
         "recipe": "method: tetrajet\nmodel:\n  depth: 1\n", "class_names": "[\"a\", \"b\"]",
       ]) { $1 })
     return try readFile(path)
+  }
+
+  /// A file without the hash of its bytes, which would end every reading of a mutant at once.
+  private static func withoutChecksum(_ path: String) throws -> [UInt8] {
+    let file = try SafetensorsFile(path: path)
+    let bare = "\(path).bare"
+    try writeSafetensors(
+      bare, tensors: file.entries.map { .copy($0, of: file) },
+      metadata: file.metadata.filter { $0.key != SafetensorsFile.checksumKey })
+    return try readFile(bare)
   }
 
   private static func ofType(_ type: String) -> [UInt8] {

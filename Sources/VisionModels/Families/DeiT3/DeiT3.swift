@@ -1,3 +1,5 @@
+import Files
+
 /// DeiT-III (Touvron et al. 2022): a ViT with LayerScale behind the branches of its blocks, whose class token has no
 /// position.
 package enum DeiT3: ModelFamily {
@@ -20,6 +22,9 @@ package enum DeiT3: ModelFamily {
   }
 
   package static let names = ViT.names
+  package static let hubModel: (type: String, class: String)? = nil
+
+  package static func hubSizes(_ shape: ModelConfiguration) -> JSONLine { ViT.hubSizes(shape) }
 
   package static func recognizes(_ file: PretrainedNames) -> Bool {
     ViT.recognizes(file) && file.positions?.extra == 0

@@ -45,6 +45,12 @@ package struct PretrainedNames {
     extents = file.shape(of:)
   }
 
+  /// transformers' way, for files that are to be written.
+  init(writing architecture: Architecture, prefix: String) {
+    (style, self.architecture, self.prefix) = (.transformers, architecture, prefix)
+    (tensors, extents) = ([], { _ in nil })
+  }
+
   /// Whether the file is one of the family.
   var isOfFamily: Bool { architecture.family.recognizes(self) }
 
@@ -109,7 +115,8 @@ package struct PretrainedNames {
       .map { "\(block).\($0)" }
   }
 
-  private func candidates(_ ours: String) -> [PretrainedSource] {
+  /// The places where a parameter of ours may lie, the usual one first.
+  func candidates(_ ours: String) -> [PretrainedSource] {
     let name = family.renamed(ours, self)
     let parts = name.split(separator: ".").map(String.init)
     let kind = parts[parts.count - 1]

@@ -1,3 +1,5 @@
+import Files
+
 /// Swins in files that others wrote.
 extension Swin {
   package static let names = FamilyNames(
@@ -10,6 +12,22 @@ extension Swin {
       file.style == .transformers || file.has("layers.0.downsample.norm.weight")
     else { return name }
     return "layers.\(stage - 1).\(parts[2])"
+  }
+
+  package static let hubModel: (type: String, class: String)? = (
+    "swin", "SwinForImageClassification"
+  )
+
+  package static func hubSizes(_ shape: ModelConfiguration) -> JSONLine {
+    var line = JSONLine()
+    line.add("embed_dim", shape.width)
+    line.add("hidden_size", shape.width << (shape.stageDepths.count - 1))
+    line.add("depths", shape.stageDepths)
+    line.add("num_heads", shape.stageHeads)
+    line.add("window_size", shape.windowSize)
+    line.add("mlp_ratio", shape.mlpRatio)
+    line.add("use_absolute_embeddings", false)
+    return line
   }
 
   package static func recognizes(_ file: PretrainedNames) -> Bool { file.hasBlock }

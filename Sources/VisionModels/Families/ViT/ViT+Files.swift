@@ -1,7 +1,22 @@
+import Files
+
 /// ViTs in files that others wrote.
 extension ViT {
   package static let names = FamilyNames(
     blocks: "blocks.*", hubBlocks: "encoder.layer.*", hubAttention: "attention.attention")
+
+  package static let hubModel: (type: String, class: String)? = (
+    "vit", "ViTForImageClassification"
+  )
+
+  package static func hubSizes(_ shape: ModelConfiguration) -> JSONLine {
+    var line = JSONLine()
+    line.add("hidden_size", shape.width)
+    line.add("num_hidden_layers", shape.depth)
+    line.add("num_attention_heads", shape.heads)
+    line.add("intermediate_size", Int(Float(shape.width) * shape.mlpRatio))
+    return line
+  }
 
   package static func recognizes(_ file: PretrainedNames) -> Bool {
     file.depth > 0

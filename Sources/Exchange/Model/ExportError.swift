@@ -1,0 +1,37 @@
+import Files
+
+/// A model that cannot be taken away as it is asked for.
+package enum ExportError: ReportableError, Equatable {
+  /// Training had no 4-bit weights, so there are no codes.
+  case noCodes(String, method: String)
+  /// The layouts have E2M1 elements.
+  case format(String, found: String)
+  /// The layouts have groups along the inputs of a layer.
+  case axis(String)
+  /// The layouts have whole groups only.
+  case inputs(String, tensor: String, inputs: Int)
+  /// transformers have no such model.
+  case noHubModel(String, family: String, layout: String)
+
+  /// Bad data.
+  package var category: ErrorCategory { .badData }
+
+  /// One line.
+  package var description: String { oneLine(text) }
+
+  private var text: String {
+    switch self {
+    case .noCodes(let path, let method):
+      "\(path): was trained by '\(method)', whose weights are not 4-bit ones: there are no codes to export; train it by "
+        + "'tetrajet', or quantize it first ('tetrajet quantize')"
+    case .format(let path, let found):
+      "\(path): its weights are in \(found); these layouts have mxfp4 (E2M1 elements in groups of 32) only"
+    case .axis(let path):
+      "\(path): its groups lie along columns; these layouts have them along the inputs of a layer: quantize it along rows"
+    case .inputs(let path, let tensor, let inputs):
+      "\(path): \(tensor) has \(inputs) inputs; these layouts have whole groups of 32 only"
+    case .noHubModel(let path, let family, let layout):
+      "\(path): is a \(family), which transformers have no model for; export it as gguf or mlx, not as \(layout)"
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import Exchange
+import Files
+import MXFormats
+
+/// A 4-bit tensor of a file.
+struct PackedTensor {
+  /// The tensors that hold its codes and its scales.
+  let codes, scales: String
+  /// Its extents, which metadata know better than blocks: their last group may be a short one.
+  let shape: [Int]
+
+  /// - Throws: `SafetensorsError` where codes and scales do not go together.
+  init(
+    _ name: String, _ style: PackedStyle, _ codes: TensorEntry, _ stored: StoredQuantization,
+    in file: SafetensorsFile
+  ) throws {
+    let format = stored.recipe.format
+    let wanted = style.codes(blockSize: PackedMatrix.blockSize(format))
+    let last = codes.shape.last ?? 0
+    guard codes.type == wanted.type, codes.shape.count == wanted.rank, last > 0,
+      wanted.rank == 3 ? last == wanted.extent : last.isMultiple(of: wanted.extent)
+    else {
+      throw file.error(
+        .unsuitable(
+          tensor: codes.name, type: "\(codes.type.rawValue) \(codes.shape)", expected: wanted.text))
+    }
+    let (lanes, groups) = (codes.shape[0], wanted.rank == 3 ? codes.shape[1] : last / wanted.extent)
+    self.codes = codes.name
+    scales = style.scales(of: name)
+    guard let found = file[scales] else {
+      throw file.error(
+        .missing(tensor: scales, nearest: nearestName(to: scales, among: file.tensorNames)))
+    }
+    guard found.type == .u8, found.shape == [lanes, groups] else {
+      throw file.error(.shape(tensor: scales, found: found.shape, expected: [lanes, groups]))
+    }
+    let (longest, overflow) = groups.multipliedReportingOverflow(by: format.groupSize)
+    let isByRow = stored.axis == .rows
+    let full = isByRow ? [lanes, longest] : [longest, lanes]
+    let shape = stored.shapes[name] ?? full
+    let lane = isByRow ? 0 : 1
+    guard !overflow, codes.count > 0, shape.count == 2, shape[lane] == lanes,
+      (longest - format.groupSize + 1...longest).contains(shape[1 - lane])
+    else { throw file.error(.shape(tensor: codes.name, found: codes.shape, expected: shape)) }
+    self.shape = shape
+  }
+}
