@@ -171,8 +171,8 @@ LAYOUTS = {
     "onnx": (["--layout", "onnx"], "model.onnx", from_onnx, [run_onnx_reference, run_onnxruntime, run_openvino]),
     "onnx, f32 scales": (
         ["--layout", "onnx", "--scales", "f32"], "f32.onnx", from_onnx, [run_onnxruntime, run_openvino]),
-    "onnx, codes by a table": (
-        ["--layout", "onnx", "--codes", "table"], "table.onnx", from_onnx, [run_onnxruntime, run_openvino]),
+    # OpenVINO folds the table into weights of its own kind, and computes with less than single precision then.
+    "onnx, codes by a table": (["--layout", "onnx", "--codes", "table"], "table.onnx", from_onnx, [run_onnxruntime]),
 }
 
 

@@ -269,6 +269,7 @@ struct PretrainedCommandTests {
       ("{\"metadata\": {\"total_size\": 1}, \"weight_map\": {}}", "an index of a model"),
       ("{\"architectures\": [\"ViT\"]}", "JSON, not safetensors"),
       ("PK\u{3}\u{4}archive/data.pkl", "a zip archive"), ("GGUF\u{3}\0\0\0\0\0\0\0", "GGUF"),
+      ("\u{8}\u{d}\u{12}\u{8}tetrajet\u{1a}\u{5}0.2.0", "ONNX"),
       ("<!DOCTYPE html><html>", "a page of a website"),
     ])
   func otherFormats(text: String, name: String) throws {

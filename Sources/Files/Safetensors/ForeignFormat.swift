@@ -13,6 +13,8 @@ package enum ForeignFormat: Sendable, Equatable {
   case pickle
   /// llama.cpp's.
   case gguf
+  /// A graph of ONNX operators.
+  case onnx
   /// A NumPy array.
   case numpy
   /// HDF5, as Keras writes.
@@ -40,6 +42,11 @@ package enum ForeignFormat: Sendable, Equatable {
       self = known.0
       return
     }
+    // A protobuf message whose first fields are the format's version and the producer's name.
+    if start.count > 2, start[0] == 0x08, start[1] < 0x80, start[2] == 0x12 {
+      self = .onnx
+      return
+    }
     let text = String(decoding: start, as: UTF8.self).drop(while: \.isWhitespace)
     switch text.first {
     case "{":
@@ -64,6 +71,7 @@ package enum ForeignFormat: Sendable, Equatable {
       "a zip archive, not safetensors: PyTorch's pickle, or NumPy's .npz; \(Self.converting)"
     case .pickle: "a pickle of Python's, not safetensors; \(Self.converting)"
     case .gguf: "GGUF, llama.cpp's format; take the safetensors file that it was made from"
+    case .onnx: "ONNX, which holds a graph; take the safetensors file that it was made from"
     case .numpy:
       "a NumPy array, not safetensors; write it with safetensors.numpy.save_file in Python"
     case .hdf5:
