@@ -20,11 +20,11 @@ struct ExportCommand: ParsableCommand {
         tetrajet export runs/first model --layout compressed-tensors
         tetrajet export runs/first model.gguf --layout gguf
 
-      hf                  T_blocks and T_scales under transformers' names, as published MXFP4 checkpoints have them
-      compressed-tensors  what transformers and vLLM load through the package compressed-tensors
-      mlx                 what Apple's MLX reads as mode mxfp4, under timm's names
-      gguf                one file for ggml, under timm's names
-      onnx                one file, the whole model from prepared images to logits; its notes say how to prepare them
+        hf                  T_blocks and T_scales, as in published checkpoints
+        compressed-tensors  for transformers and vLLM
+        mlx                 for Apple's MLX
+        gguf                one file for ggml
+        onnx                one file, from prepared images to logits
 
       The first three are folders of model.safetensors, config.json and preprocessor_config.json; 'eval', \
       'predict' and 'train --init' take them, too.
