@@ -228,6 +228,9 @@ def main():
         with torch.no_grad():
             logits = model.eval()(images)
         for layout, (arguments, name, reader, runners) in LAYOUTS.items():
+            if metadata["architecture"] == "deit3" and layout in ("hf", "compressed-tensors"):
+                print(f"{layout}: transformers have no DeiT-III", flush=True)
+                continue
             output = folder / name
             try:
                 tetrajet(args.tetrajet, "export", args.run, output, *arguments)

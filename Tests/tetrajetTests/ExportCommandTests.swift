@@ -274,6 +274,15 @@ struct ExportCommandTests {
       #expect(
         try tetrajet("train", "--epochs", "1", "--method", "fp32", "--output", plain).status == 0)
       try refused(65, "there are no codes to export", plain, "\(folder)/x", "--layout", "gguf")
+      let third = "\(folder)/third"
+      #expect(
+        try tetrajet(
+          "train", "--epochs", "1", "--set", "model.architecture=deit3", "--output", third
+        ).status == 0)
+      try refused(
+        65, "is a DeiT-III, which transformers have no model for; export it as onnx", third,
+        "\(folder)/x", "--layout", "compressed-tensors")
+      try export(third, "\(folder)/third.onnx", "onnx")
       let other = "\(folder)/other"
       #expect(try tetrajet("quantize", run, other, "--format", "e3m0").status == 0)
       try refused(65, "its weights are in e3m0", other, "\(folder)/x", "--layout", "hf")

@@ -31,7 +31,7 @@ package enum ExportError: ReportableError, Equatable {
     case .inputs(let path, let tensor, let inputs):
       "\(path): \(tensor) has \(inputs) inputs; these layouts have whole groups of 32 only"
     case .noHubModel(let path, let family, let layout):
-      "\(path): is a \(family), which transformers have no model for; export it as gguf or mlx, not as \(layout)"
+      "\(path): is a \(family), which transformers have no model for; export it as onnx, gguf or mlx, not as \(layout)"
     }
   }
 }
