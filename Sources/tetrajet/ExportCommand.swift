@@ -76,9 +76,11 @@ struct ExportCommand: ParsableCommand {
   }
 
   func run() throws {
-    let inputs = [checkpoint] + RunDirectory.files(of: checkpoint)
+    // A folder stands for one of its files.
+    let inputs =
+      [checkpoint, "\(checkpoint)/model.safetensors"] + RunDirectory.files(of: checkpoint)
     if layout.isFolder {
-      let folder = try outputs.folder(output, files: ExportLayout.folderFiles)
+      let folder = try outputs.folder(output, files: ExportLayout.folderFiles, inputs: inputs)
       let model = try model()
       try folder.write { try model.write(layout, rest: rest, into: $0) }
       try report(model, toStandardOutput: false)

@@ -16,9 +16,11 @@ struct OutputOption: ParsableArguments {
 
   /// The same for a result of several files.
   ///
-  /// - Parameter files: the names that such a result has.
+  /// - Parameters:
+  ///   - files: the names that such a result has.
+  ///   - inputs: what the subcommand reads.
   /// - Throws: `OutputError`, `FileError`.
-  func folder(_ path: String, files: Set<String>) throws -> OutputFolder {
-    try OutputFolder(path, files: files, replaces: force)
+  func folder(_ path: String, files: Set<String>, inputs: [String]) throws -> OutputFolder {
+    try OutputFolder(path, files: files, inputs: inputs, replaces: force)
   }
 }

@@ -259,6 +259,16 @@ struct ExportCommandTests {
       #expect(try FileManager.default.contentsOfDirectory(atPath: out) == ["notes.txt"])
       try export(run, "\(folder)/hf", "hf")
       try refused(64, "exists; give another name", run, "\(folder)/hf", "--layout", "mlx")
+      // What is read is never replaced, by whatever name.
+      try refused(64, "is the input", "\(folder)/hf", "\(folder)/hf/", "--layout", "mlx", "--force")
+      try refused(
+        64, "is the input", "\(folder)/hf/model.safetensors", "\(folder)/hf", "--layout", "mlx",
+        "--force")
+      try refused(
+        64, "is the input", "\(folder)/hf", "\(folder)/hf/model.safetensors", "--layout", "gguf",
+        "--force")
+      try export(run, "\(folder)/slash/", "hf")
+      #expect(FileManager.default.fileExists(atPath: "\(folder)/slash/config.json"))
       let replaced = try tetrajet("export", run, "\(folder)/hf", "--layout", "mlx", "--force")
       #expect(replaced.status == 0, "\(replaced.errors)")
       try refused(64, "the input", run, "\(run)/last.safetensors", "--layout", "gguf", "--force")
