@@ -117,8 +117,8 @@ def stochastic_elements():
 
 def elements():
     return {
-        "about": "E2M1 under the scale 1. Codes have their sign in bit 3. 'tie': between two codes, 'code' "
-        "is the even one. 'stochastic': 'upper' with that probability, else 'lower'.",
+        "about": "E2M1 under the scale 1. Codes have their sign in bit 3. 'tie': between two "
+        "codes, 'code' is the even one. 'stochastic': 'upper' with that probability, else 'lower'.",
         "decode": decoded_elements(),
         "encode": encoded_elements(),
         "stochastic": stochastic_elements(),
@@ -395,8 +395,8 @@ def group_entries():
 def groups():
     return {
         "about": "Rows in single precision, in groups of 32 of which the last may be short, "
-        "rounded to the nearest with ties to even. One scale byte a group, one code an element; 'blocks' "
-        "has two codes a byte. 'open': group by group, what no specification decides.",
+        "rounded to the nearest with ties to even. One scale byte a group, one code an element; "
+        "'blocks' has two codes a byte. 'open': group by group, what no specification decides.",
         "cases": group_entries(),
     }
 
