@@ -5,7 +5,7 @@ import MXFormats
 ///
 /// Everything is little-endian, and tensors begin at multiples of 32 bytes. MXFP4 is ggml's type 39: blocks of 17 bytes, the
 /// scale and 16 bytes of codes, of which byte j holds element j in its low nibble and element j + 16 in its high one.
-struct GGUFFile {
+package struct GGUFFile {
   private let model: ExportedModel
   private let rest: RestType
 
@@ -69,8 +69,8 @@ struct GGUFFile {
     }
   }
 
-  /// Scales and codes, group by group.
-  static func blocks(_ matrix: PackedMatrix) -> [UInt8] {
+  /// Scales and codes, group by group: 17 bytes each.
+  package static func blocks(_ matrix: PackedMatrix) -> [UInt8] {
     let size = matrix.blockSize
     var blocks: [UInt8] = []
     blocks.reserveCapacity(matrix.scales.count * (1 + size))
