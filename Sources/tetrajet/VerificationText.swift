@@ -103,8 +103,8 @@ struct VerificationText {
 
   private func said(_ evidence: ScaleRuleEvidence) -> String {
     let (nearest, either) = evidence.against
-    if either > 0 { return "no: not \(counted(either, "group"))" }
-    if nearest > 0 { return "by no nearest: not \(counted(nearest, "group"))" }
+    if either > 0 { return "no: \(counted(either, "group"))" }
+    if nearest > 0 { return "not by nearest: \(counted(nearest, "group"))" }
     guard let missing = evidence.missing else { return "yes" }
     return "unlikely: no \(number(found.format.elements.magnitudes[Int(missing.code)]))"
   }
