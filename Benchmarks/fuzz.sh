@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Hostile files: safetensors, recipes, run folders, IDX (also gzip), CIFAR, tar, JPEG, PNG, GIF, BMP, and where there is a
-# library WebP, TIFF, HEIC and AVIF.
+# Hostile files: safetensors, GGUF, what `verify` looks at, recipes, run folders, IDX (also gzip), CIFAR, tar, JPEG, PNG, GIF,
+# BMP, and where there is a library WebP, TIFF, HEIC and AVIF.
 #
 #     Benchmarks/fuzz.sh [--cases 200000] [--seed 1] [FORMAT …]
 #     Benchmarks/fuzz.sh sanitize [--cases 20000] [FORMAT …]

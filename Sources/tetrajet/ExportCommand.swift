@@ -27,7 +27,7 @@ struct ExportCommand: ParsableCommand {
         onnx                one file, from prepared images to logits
 
       The first three are folders of model.safetensors, config.json and preprocessor_config.json; 'eval', \
-      'predict' and 'train --init' take them, too.
+      'predict' and 'train --init' take them and the gguf file, too.
       """)
 
   @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")

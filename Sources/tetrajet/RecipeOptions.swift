@@ -36,7 +36,8 @@ struct RecipeOptions: ParsableArguments {
   var lr: String?
 
   @Option(
-    help: ArgumentHelp("Weights to start from: a safetensors file or a run.", valueName: "path"))
+    help: ArgumentHelp(
+      "Weights to start from: a safetensors or GGUF file, or a run.", valueName: "path"))
   var `init`: String?
 
   @Option(

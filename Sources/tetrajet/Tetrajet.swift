@@ -29,6 +29,7 @@ struct Tetrajet: ParsableCommand {
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
       CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
       KeysCommand.self, ModelsCommand.self, QuantizeCommand.self, ExportCommand.self,
+      VerifyCommand.self,
       TraceCommand.self, BenchCommand.self, ManualCommand.self,
     ])
 }

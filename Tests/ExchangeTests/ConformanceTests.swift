@@ -16,7 +16,7 @@ struct ConformanceTests {
           format: .mxfp4, axis: .rows, rows: 1, columns: entry.codes.count, codes: entry.codes,
           scales: entry.scales))
       #expect(
-        ConformanceVectors.hexadecimal(GGUFFile.blocks(matrix)) == entry.gguf, "\(entry.name)")
+        ConformanceVectors.hexadecimal(GGUFBlocks.bytes(matrix)) == entry.gguf, "\(entry.name)")
       // Words are written little-endian.
       let words = try bytes(of: .mlx, "m.weight", matrix)
       let found = stride(from: 0, to: words.count, by: 4).map {

@@ -36,7 +36,9 @@ package struct FuzzTarget {
   /// All formats. Their files lie in `folder`, best one in memory.
   package static func all(in folder: String) throws -> [FuzzTarget] {
     [
-      try safetensors(in: folder), recipe(in: folder), try runs(in: folder),
+      try safetensors(in: folder), try gguf(in: folder), try verify(in: folder),
+      recipe(in: folder),
+      try runs(in: folder),
       try idx(in: folder, isCompressed: false),
       try idx(in: folder, isCompressed: true), try cifar(in: folder), try tar(in: folder),
       jpeg(in: folder), png(in: folder),

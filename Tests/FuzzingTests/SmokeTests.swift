@@ -6,7 +6,9 @@ import Testing
 @Suite("Hostile files")
 struct SmokeTests {
   private static let formats = [
-    "safetensors", "recipes", "runs", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG", "PNG", "WebP",
+    "safetensors", "GGUF", "verify", "recipes", "runs", "IDX", "IDX, gzip", "CIFAR", "tar", "JPEG",
+    "PNG",
+    "WebP",
     "GIF", "BMP", "TIFF", "HEIC", "AVIF",
   ]
 

@@ -40,6 +40,9 @@ struct GGUFReading {
     #expect(content.count % 32 == 0)
   }
 
+  /// How many bytes the tensors' part has.
+  var dataCount: Int { content.count - data }
+
   /// Bytes of the tensors' part.
   func bytes(_ offset: Int, count: Int) -> [UInt8] {
     Array(content[data + offset..<data + offset + count])

@@ -17,10 +17,10 @@ struct GGUFBytes {
     /// The format's number of a type.
     fileprivate var type: UInt32 {
       switch self {
-      case .integer: 4
-      case .number: 6
-      case .string: 8
-      case .numbers, .strings: 9
+      case .integer: GGUFType.integer
+      case .number: GGUFType.number
+      case .string: GGUFType.text
+      case .numbers, .strings: GGUFType.list
       }
     }
   }
@@ -52,6 +52,16 @@ struct GGUFBytes {
       add(Value.string("").type)
       add(UInt64(texts.count))
       for text in texts { add(text) }
+    }
+  }
+
+  /// Gives a key another text of the same length.
+  mutating func replace(_ key: String, _ text: String, by other: String) {
+    precondition(text.utf8.count == other.utf8.count, "texts of two lengths")
+    var pair = GGUFBytes()
+    pair.add(key, .string(text))
+    if let end = bytes.firstRange(of: pair.bytes)?.upperBound {
+      bytes.replaceSubrange(end - text.utf8.count..<end, with: other.utf8)
     }
   }
 

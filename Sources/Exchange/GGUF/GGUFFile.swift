@@ -3,9 +3,9 @@ import MXFormats
 
 /// A model as one file of ggml's (GGUF, version 3): keys and values, a list of tensors, their bytes.
 ///
-/// Everything is little-endian, and tensors begin at multiples of 32 bytes. MXFP4 is ggml's type 39: blocks of 17 bytes, the
-/// scale and 16 bytes of codes, of which byte j holds element j in its low nibble and element j + 16 in its high one.
-package struct GGUFFile {
+/// Everything is little-endian, and tensors begin at multiples of 32 bytes. MXFP4 is ggml's type 39 (`GGUFBlocks`). The
+/// file carries the hash of its bytes, taken with zeros in place of the hash's own digits.
+struct GGUFFile {
   private let model: ExportedModel
   private let rest: RestType
 
@@ -33,12 +33,21 @@ package struct GGUFFile {
       offset += padded(size(of: tensor))
     }
     header.pad(to: Self.alignment)
+    var hash = SHA256()
+    hash.update(header.bytes)
+    for tensor in model.tensors { hash.update(paddedContent(of: tensor)) }
+    header.replace(SafetensorsFile.checksumKey, Self.blankHash, by: hash.digits())
     try write(header.bytes, file)
-    for tensor in model.tensors {
-      var bytes = GGUFBytes(content(of: tensor))
-      bytes.pad(to: Self.alignment)
-      try write(bytes.bytes, file)
-    }
+    for tensor in model.tensors { try write(paddedContent(of: tensor), file) }
+  }
+
+  /// What stands for the hash while it is taken.
+  private static let blankHash = String(repeating: "0", count: 64)
+
+  private func paddedContent(of tensor: ExportedTensor) -> [UInt8] {
+    var bytes = GGUFBytes(content(of: tensor))
+    bytes.pad(to: Self.alignment)
+    return bytes.bytes
   }
 
   private func write(_ bytes: [UInt8], _ file: borrowing FileDescriptor) throws {
@@ -51,7 +60,7 @@ package struct GGUFFile {
 
   /// ggml's number of a type of elements.
   private func type(of tensor: ExportedTensor) -> UInt32 {
-    if tensor.codes != nil { 39 } else { rest == .f32 ? 0 : 30 }
+    if tensor.codes != nil { GGMLType.mxfp4.number } else { rest == .f32 ? 0 : 30 }
   }
 
   private func size(of tensor: ExportedTensor) -> Int {
@@ -63,26 +72,10 @@ package struct GGUFFile {
 
   private func content(of tensor: ExportedTensor) -> [UInt8] {
     switch tensor.content {
-    case .codes(let codes): Self.blocks(codes)
+    case .codes(let codes): GGUFBlocks.bytes(codes)
     case .floats(let values):
       rest == .f32 ? values.withUnsafeBytes(Array.init) : bfloat16Bytes(values)
     }
-  }
-
-  /// Scales and codes, group by group: 17 bytes each.
-  package static func blocks(_ matrix: PackedMatrix) -> [UInt8] {
-    let size = matrix.blockSize
-    var blocks: [UInt8] = []
-    blocks.reserveCapacity(matrix.scales.count * (1 + size))
-    for (group, scale) in matrix.scales.enumerated() {
-      func code(_ element: Int) -> UInt8 {
-        let byte = matrix.blocks[group * size + element / 2]
-        return element % 2 == 0 ? byte & 15 : byte >> 4
-      }
-      blocks.append(scale)
-      for element in 0..<size { blocks.append(code(element) | code(element + size) << 4) }
-    }
-    return blocks
   }
 
   private var metadata: [(key: String, value: GGUFBytes.Value)] {
@@ -106,10 +99,10 @@ package struct GGUFFile {
       ("\(architecture).class_names", .strings(model.labels)),
     ]
     // The rest of the shape under the names of checkpoints' metadata, and where the model comes from.
-    for (key, value) in shape.metadata.merging(model.origin, uniquingKeysWith: { $1 }).sorted(by: {
-      $0.key < $1.key
-    }) {
-      pairs.append((key.hasPrefix("tetrajet.") ? key : "tetrajet.\(key)", .string(value)))
+    let hash = [SafetensorsFile.checksumKey: Self.blankHash]
+    let notes = shape.metadata.merging(model.origin) { $1 }.merging(hash) { $1 }
+    for (note, value) in notes.sorted(by: { $0.key < $1.key }) {
+      pairs.append((GGUFNotes.key(of: note), .string(value)))
     }
     return pairs
   }

@@ -70,7 +70,8 @@ package enum ForeignFormat: Sendable, Equatable {
     case .zip:
       "a zip archive, not safetensors: PyTorch's pickle, or NumPy's .npz; \(Self.converting)"
     case .pickle: "a pickle of Python's, not safetensors; \(Self.converting)"
-    case .gguf: "GGUF, llama.cpp's format; take the safetensors file that it was made from"
+    case .gguf:
+      "GGUF, llama.cpp's format, not safetensors; take the safetensors file that it was made from"
     case .onnx: "ONNX, which holds a graph; take the safetensors file that it was made from"
     case .numpy:
       "a NumPy array, not safetensors; write it with safetensors.numpy.save_file in Python"

@@ -50,11 +50,16 @@ package final class SafetensorsFile {
   package subscript(name: String) -> TensorEntry? { byName[name] }
 
   /// The bytes of a tensor as they lie in the file (little-endian, row-major).
-  package func bytes(_ name: String) throws -> [UInt8] {
+  ///
+  /// - Parameter part: which of them, counted from the tensor's first; nil for all.
+  /// - Precondition: the tensor has the part.
+  package func bytes(_ name: String, _ part: Range<Int>? = nil) throws -> [UInt8] {
     let entry = try self.entry(name)
+    let part = part ?? 0..<entry.bytes.count
+    precondition(part.upperBound <= entry.bytes.count, "bytes \(part) of \(entry.bytes.count)")
     let bytes = try Self.bytes(
-      of: file, at: dataStart + entry.bytes.lowerBound, count: entry.bytes.count)
-    guard bytes.count == entry.bytes.count else { throw error(.truncated(tensor: name)) }
+      of: file, at: dataStart + entry.bytes.lowerBound + part.lowerBound, count: part.count)
+    guard bytes.count == part.count else { throw error(.truncated(tensor: name)) }
     return bytes
   }
 
@@ -66,22 +71,20 @@ package final class SafetensorsFile {
     if let shape, shape != entry.shape {
       throw error(.shape(tensor: name, found: entry.shape, expected: shape))
     }
-    guard entry.type.isFloat else {
+    return try floats(name, elements: 0..<entry.count)
+  }
+
+  /// Some elements of a floating-point tensor in single precision, counted row by row.
+  ///
+  /// - Precondition: the tensor has them.
+  package func floats(_ name: String, elements: Range<Int>) throws -> [Float] {
+    let type = try entry(name).type
+    guard type.isFloat else {
       throw error(
-        .unsuitable(tensor: name, type: entry.type.rawValue, expected: "F32, F16, BF16 or F64"))
+        .unsuitable(tensor: name, type: type.rawValue, expected: "F32, F16, BF16 or F64"))
     }
-    return try bytes(name).withUnsafeBytes { raw in
-      switch entry.type {
-      case .f32:
-        Self.map(raw, UInt32.self) { Float(bitPattern: $0) }
-      case .f64:
-        Self.map(raw, UInt64.self) { Float(Double(bitPattern: $0)) }
-      case .bf16:
-        Self.map(raw, UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-      default:
-        Self.map(raw, UInt16.self) { Self.single(half: $0) }
-      }
-    }
+    return type.floats(
+      try bytes(name, elements.lowerBound * type.size..<elements.upperBound * type.size))
   }
 
   /// An integer tensor (I64, I32, U8).
@@ -89,8 +92,8 @@ package final class SafetensorsFile {
     let entry = try self.entry(name)
     return try bytes(name).withUnsafeBytes { raw in
       switch entry.type {
-      case .i64: Self.map(raw, UInt64.self) { Int(Int64(bitPattern: $0)) }
-      case .i32: Self.map(raw, UInt32.self) { Int(Int32(bitPattern: $0)) }
+      case .i64: TensorType.map(raw, UInt64.self) { Int(Int64(bitPattern: $0)) }
+      case .i32: TensorType.map(raw, UInt32.self) { Int(Int32(bitPattern: $0)) }
       case .u8: raw.map(Int.init)
       default:
         throw error(
@@ -105,14 +108,6 @@ package final class SafetensorsFile {
       throw error(.missing(tensor: name, nearest: nearestName(to: name, among: byName.keys)))
     }
     return entry
-  }
-
-  /// A metadata entry that must be there and be an integer.
-  package func integerMetadata(_ key: String) throws -> Int {
-    guard let value = metadata[key].flatMap(Int.init) else {
-      throw error(.metadata(key: key, found: metadata[key], expected: "an integer"))
-    }
-    return value
   }
 
   /// Whether the file carries the hash of its bytes.
@@ -215,28 +210,5 @@ package final class SafetensorsFile {
     let got = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: offset) }
     if got < count { bytes.removeLast(count - got) }
     return bytes
-  }
-
-  private static func map<Bits: FixedWidthInteger & BitwiseCopyable, Value>(
-    _ raw: UnsafeRawBufferPointer, _ bits: Bits.Type, _ value: (Bits) -> Value
-  ) -> [Value] {
-    let size = MemoryLayout<Bits>.size
-    return (0..<raw.count / size).map {
-      value(Bits(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * size, as: Bits.self)))
-    }
-  }
-
-  /// IEEE half to single precision, exact. (Swift's `Float16` is missing on Intel Macs.)
-  private static func single(half: UInt16) -> Float {
-    let sign = UInt32(half & 0x8000) << 16
-    let exponent = UInt32(half >> 10 & 31)
-    let fraction = UInt32(half & 0x3FF)
-    switch exponent {
-    case 0:
-      let magnitude = Float(fraction) * 0x1p-24
-      return sign == 0 ? magnitude : -magnitude
-    case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
-    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-    }
   }
 }

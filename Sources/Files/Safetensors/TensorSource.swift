@@ -1,11 +1,14 @@
-/// Where the tensors of a model are read from by their names: a file, or what reads a file in its own way.
-package protocol TensorSource {
+/// Which tensors there are.
+package protocol TensorList {
   /// The names, in no certain order.
   var tensorNames: [String] { get }
 
   /// The extents of a tensor, slowest first; nil where there is none of the name.
   func shape(of name: String) -> [Int]?
+}
 
+/// Where the tensors of a model are read from by their names: a file, or what reads a file in its own way.
+package protocol TensorSource: TensorList {
   /// A tensor in single precision.
   ///
   /// - Parameter shape: what the tensor's shape must be, where the caller needs a certain one.
@@ -43,7 +46,7 @@ extension TensorSource {
   }
 }
 
-extension SafetensorsFile: TensorSource {
+extension SafetensorsFile: TensorFile {
   /// The names in the order of the tensors' bytes.
   package var tensorNames: [String] { entries.map(\.name) }
 

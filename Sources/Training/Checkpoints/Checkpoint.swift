@@ -20,12 +20,12 @@ package struct Checkpoint: Sendable {
 
   /// Reads a checkpoint; a folder stands for its `last.safetensors`.
   ///
-  /// - Throws: `FileError`, `SafetensorsError` (also where bytes have changed since it was written), `ModelError` for another architecture, `RecipeError`.
+  /// - Throws: `FileError`, `SafetensorsError` and `GGUFError` (also where bytes have changed since it was written),
+  ///   `ModelError` for another architecture, `RecipeError`.
   package init(path: String) throws {
-    let file = try Self.open(path)
-    let stored = try WeightFile(file)
-    let (recipe, model) = try Self.model(of: file, stored.quantization)
-    let tensors = ModelTensors(stored, of: model)
+    let file = try WeightFile(path: path)
+    let (recipe, model) = try Self.model(of: file, file.quantization)
+    let tensors = ModelTensors(file, of: model)
     weights = try model.parameters.read(from: tensors)
     (self.recipe, self.model) = (recipe, model)
     averages = try model.parameters.readAverages(from: tensors)
@@ -43,7 +43,7 @@ package struct Checkpoint: Sendable {
   ///
   /// - Parameter quantization: how its weights are stored, where as 4-bit codes: they are not quantized anew.
   static func model(
-    of file: SafetensorsFile, _ quantization: StoredQuantization?
+    of file: some TensorFile, _ quantization: StoredQuantization?
   ) throws -> (recipe: Recipe, model: VisionModel) {
     var recipe = Recipe()
     if let trained = try Self.recipe(of: file) {
@@ -57,12 +57,13 @@ package struct Checkpoint: Sendable {
     recipe.model = try ModelConfiguration(metadataOf: file)
     recipe.model.dropPath = dropPath
     // A model has at least twelve tensors a block: none is described that the file cannot fill.
-    let most = file.entries.count / 12
+    let tensors = file.tensorNames.count
+    let most = tensors / 12
     guard recipe.model.blocks <= most else {
       throw file.error(
         .metadata(
           key: "depth", found: "\(recipe.model.blocks)",
-          expected: "at most \(most): the file has \(file.entries.count) tensors"))
+          expected: "at most \(most): the file has \(tensors) tensors"))
     }
     if let quantization, let weights = recipe.linear[.q2] {
       recipe.linear[.q2] = quantization.keepingValues(weights)
@@ -70,7 +71,7 @@ package struct Checkpoint: Sendable {
     return (recipe, try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine))
   }
 
-  /// Opens a file, or the weights in a folder (`WeightFolder`), whose bytes are those that were written.
+  /// Opens a safetensors file, or the one in a folder (`WeightFolder`), whose bytes are those that were written.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   static func open(_ path: String) throws -> SafetensorsFile {
@@ -80,7 +81,7 @@ package struct Checkpoint: Sendable {
   }
 
   /// The recipe that a checkpoint carries; nil for a foreign file.
-  static func recipe(of file: SafetensorsFile) throws -> Recipe? {
+  static func recipe(of file: some TensorFile) throws -> Recipe? {
     try file.metadata["recipe"].map { yaml in
       let settings = try RecipeSetting.parse(
         yaml: yaml, path: "\(file.path) (metadata 'recipe')")

@@ -4,10 +4,24 @@ import MXFormats
 
 /// A 4-bit tensor of a file.
 struct PackedTensor {
-  /// The tensors that hold its codes and its scales.
-  let codes, scales: String
+  /// The tensor of the file that holds its codes, and the one that holds its scales where they lie apart.
+  let codes: String, scales: String?
   /// Its extents, which metadata know better than blocks: their last group may be a short one.
   let shape: [Int]
+  /// Reads codes and scales, of a way to quantize.
+  let matrix: (StoredQuantization) throws -> PackedMatrix
+
+  /// A tensor of a GGUF file, in MXFP4.
+  init(_ entry: GGUFEntry, in file: GGUFReader) {
+    let name = entry.name
+    (codes, scales, shape) = (name, nil, entry.shape)
+    matrix = { _ in
+      guard let matrix = try file.codes(name) else {
+        preconditionFailure("\(name) is not in MXFP4")
+      }
+      return matrix
+    }
+  }
 
   /// - Throws: `SafetensorsError` where codes and scales do not go together.
   init(
@@ -26,7 +40,8 @@ struct PackedTensor {
     }
     let (lanes, groups) = (codes.shape[0], wanted.rank == 3 ? codes.shape[1] : last / wanted.extent)
     self.codes = codes.name
-    scales = style.scales(of: name)
+    let scales = style.scales(of: name)
+    self.scales = scales
     guard let found = file[scales] else {
       throw file.error(
         .missing(tensor: scales, nearest: nearestName(to: scales, among: file.tensorNames)))
@@ -43,5 +58,10 @@ struct PackedTensor {
       (longest - format.groupSize + 1...longest).contains(shape[1 - lane])
     else { throw file.error(.shape(tensor: codes.name, found: codes.shape, expected: shape)) }
     self.shape = shape
+    matrix = { stored in
+      PackedMatrix(
+        format: stored.recipe.format, lanes: lanes, blocks: try file.bytes(codes.name),
+        scales: try file.bytes(scales))
+    }
   }
 }

@@ -21,13 +21,24 @@ struct StoredQuantization: Equatable, Sendable {
   /// What a file says; nil where it says nothing of 4-bit tensors.
   ///
   /// - Throws: `SafetensorsError.Fault.metadata`.
-  init?(_ file: SafetensorsFile) throws {
-    guard file.metadata["element_format"] != nil else { return nil }
+  init?(_ file: some TensorFile) throws {
+    try self.init(metadata: file.metadata) { key, found, expected in
+      file.error(.metadata(key: key, found: found, expected: expected))
+    }
+  }
+
+  /// What notes say; nil where they say nothing of 4-bit tensors.
+  ///
+  /// - Parameter error: of a note that cannot be read, with what was found and expected.
+  /// - Throws: what `error` returns.
+  init?(
+    metadata: [String: String], error: (_ key: String, String?, String) -> SafetensorsError
+  ) throws {
+    guard metadata["element_format"] != nil else { return nil }
     func value<Value: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Value {
-      guard let value = file.metadata[key].flatMap(Value.init) else {
+      guard let value = metadata[key].flatMap(Value.init) else {
         let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
-        throw file.error(
-          .metadata(key: key, found: file.metadata[key], expected: "one of \(known)"))
+        throw error(key, metadata[key], "one of \(known)")
       }
       return value
     }
@@ -35,11 +46,9 @@ struct StoredQuantization: Equatable, Sendable {
       format: try value("element_format"), scaleRule: try value("scale_rule"),
       rounding: try value("rounding"))
     axis = try value("group_axis")
-    let text = file.metadata[Self.shapesKey] ?? "{}"
+    let text = metadata[Self.shapesKey] ?? "{}"
     guard let shapes = try? parseJSON(text.utf8, as: [String: [Int]].self) else {
-      throw file.error(
-        .metadata(
-          key: Self.shapesKey, found: text, expected: "shapes by name, as in {\"w\":[2,32]}"))
+      throw error(Self.shapesKey, text, "shapes by name, as in {\"w\":[2,32]}")
     }
     self.shapes = shapes
   }

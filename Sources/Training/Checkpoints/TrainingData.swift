@@ -20,7 +20,7 @@ struct TrainingData {
   let testFingerprint: String?
 
   /// - Parameter recipe: the file's own.
-  init(_ file: SafetensorsFile, _ recipe: Recipe) {
+  init(_ file: some TensorFile, _ recipe: Recipe) {
     let folder = URL(fileURLWithPath: file.path).deletingLastPathComponent().relativePath
     let record = DataRecord(in: folder)
     trainFingerprint = file.metadata["train_fingerprint"]

@@ -35,7 +35,7 @@ struct OtherFunctions {
   }
 
   private func error(_ tensor: String, why: String) -> PretrainedError {
-    .otherFunction(path: file.file.path, tensor: tensor, why: why)
+    .otherFunction(path: file.path, tensor: tensor, why: why)
   }
 
   /// What a model does that has a tensor of this name in its blocks; nil where that is not known.

@@ -26,24 +26,24 @@ package struct PretrainedShape {
     let file = try openPretrained(path)
     let own = Set(named.map { String($0.dropFirst(Self.section.count)) })
     let found: FoundSizes?
-    if file.file.metadata["architecture"] != nil {
-      found = FoundSizes(of: try ModelConfiguration(metadataOf: file.file), named: own)
+    if file.metadata["architecture"] != nil {
+      found = FoundSizes(of: try ModelConfiguration(metadataOf: file), named: own)
     } else {
       found = try FoundSizes(read: file, named: own) {
-        let hub = HubConfiguration(beside: file.file.path)
+        let hub = HubConfiguration(beside: file.path)
         try hub?.check()
         return hub?.sizes
       }
     }
     guard let found else { return nil }
-    if found.lacksHeads { throw PretrainedError.heads(path: file.file.path, width: found.width) }
+    if found.lacksHeads { throw PretrainedError.heads(path: file.path, width: found.width) }
     guard !found.values.isEmpty else { return nil }
     self.settings = found.values.map {
-      RecipeSetting(key: Self.section + $0.key, words: $0.words, location: file.file.path)
+      RecipeSetting(key: Self.section + $0.key, words: $0.words, location: file.path)
     }
     let list = found.values.map { "\($0.key) \($0.words.joined(separator: " "))" }
     note =
-      "the model's shape from \(file.file.path): \(list.joined(separator: ", "))"
+      "the model's shape from \(file.path): \(list.joined(separator: ", "))"
       + (found.remark.map { " (\($0))" } ?? "")
   }
 }

@@ -18,10 +18,10 @@ extension VisionModel {
     let file = try openPretrained(path)
     let architecture = configuration.architecture
     let nothingFits = PretrainedError.nothingFits(
-      path: file.file.path, architecture: architecture.rawValue)
+      path: file.path, architecture: architecture.rawValue)
     guard let names = PretrainedNames(file, architecture) else { throw nothingFits }
     let scales = parameters.entries.contains { $0.part.role == .scales }
-    var report = PretrainedReport(path: file.file.path)
+    var report = PretrainedReport(path: file.path)
     var used: Set<String> = []
     for entry in parameters.entries {
       guard let source = names.source(of: entry.name) else {
@@ -155,5 +155,5 @@ extension VisionModel {
 /// - Throws: `PretrainedError`, `SafetensorsError`, `FileError`.
 func openPretrained(_ path: String) throws -> WeightFile {
   if WeightFileError.isPickle(path) { throw WeightFileError.pickle(path) }
-  return try WeightFile(Checkpoint.open(path))
+  return try WeightFile(path: path)
 }

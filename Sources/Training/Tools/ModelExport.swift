@@ -15,8 +15,7 @@ extension ExportedModel {
     path: String, layout: ExportLayout, activations: ExportedActivations
   ) throws {
     let checkpoint = try Checkpoint(path: path)
-    let file = try Checkpoint.open(path)
-    let older = try WeightFile(file)
+    let older = try WeightFile(path: path)
     let tensors = ModelTensors(older, of: checkpoint.model)
     let (recipe, table) = (checkpoint.recipe, checkpoint.model.parameters)
     let configuration = checkpoint.model.configuration
@@ -48,7 +47,7 @@ extension ExportedModel {
     self.init(
       configuration: configuration, tensors: exported, classNames: checkpoint.classNames,
       images: ImagePreparation(recipe.preprocessing), activations: activations,
-      origin: Self.origin(stored, recipe, file))
+      origin: Self.origin(stored, recipe, older))
   }
 
   /// How the weights of a checkpoint are, or were in training, quantized.
@@ -68,7 +67,7 @@ extension ExportedModel {
 
   /// What a file says of the model and of where it comes from: what the checkpoint said, so that it can be used as that.
   private static func origin(
-    _ stored: StoredQuantization, _ recipe: Recipe, _ file: SafetensorsFile
+    _ stored: StoredQuantization, _ recipe: Recipe, _ file: WeightFile
   ) -> [String: String] {
     // Shapes go without saying where all groups are whole.
     var stored = stored

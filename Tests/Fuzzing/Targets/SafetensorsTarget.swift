@@ -41,7 +41,7 @@ extension FuzzTarget {
       try model.write(layout, rest: .bf16, into: folder)
       seeds.append(try withoutChecksum("\(folder)/model.safetensors"))
     }
-    let pretrained = try pretrained()
+    let pretrained = try pretrained(tinyModel)
     seeds += ["F16", "BF16", "F64", "I32", "U16", "F8_E8M0"].map(ofType)
     // Two tables of names at once: what is quantized is opened again to verify its checksum, while its source is open.
     return FuzzTarget(
@@ -80,12 +80,14 @@ extension FuzzTarget {
   }
 
   /// A model that takes weights of others.
-  private static func pretrained() throws -> (model: VisionModel, weights: AlignedBuffer<Float>) {
-    let model = try VisionModel(tinyModel, recipe: .tetrajet)
+  static func pretrained(
+    _ shape: ModelConfiguration
+  ) throws -> (model: VisionModel, weights: AlignedBuffer<Float>) {
+    let model = try VisionModel(shape, recipe: .tetrajet)
     return (model, AlignedBuffer(count: model.parameters.count))
   }
 
-  private static let tinyModel = ModelConfiguration(
+  static let tinyModel = ModelConfiguration(
     imageSize: 4, patchSize: 2, width: 4, depth: 1, heads: 2, classes: 2)
 
   private static let tokens = [
@@ -101,7 +103,8 @@ extension FuzzTarget {
     "\u{202E}",
   ]
 
-  private static func checkpoint(_ shape: ModelConfiguration, _ path: String) throws -> [UInt8] {
+  /// Writes an untrained checkpoint, and returns its bytes.
+  static func checkpoint(_ shape: ModelConfiguration, _ path: String) throws -> [UInt8] {
     var recipe = Recipe()
     recipe.model = shape
     let model = try VisionModel(shape, recipe: recipe.linear, engine: recipe.engine)
@@ -116,7 +119,7 @@ extension FuzzTarget {
   }
 
   /// A file without the hash of its bytes, which would end every reading of a mutant at once.
-  private static func withoutChecksum(_ path: String) throws -> [UInt8] {
+  static func withoutChecksum(_ path: String) throws -> [UInt8] {
     let file = try SafetensorsFile(path: path)
     let bare = "\(path).bare"
     try writeSafetensors(
@@ -137,7 +140,7 @@ extension FuzzTarget {
   }
 
   /// The file with the length that its header really has: up to the last brace of the text.
-  private static func withLength(_ file: [UInt8], _ random: inout RandomSequence) -> [UInt8] {
+  static func withLength(_ file: [UInt8], _ random: inout RandomSequence) -> [UInt8] {
     let header = file.dropFirst(8).prefix { $0 >= 9 && $0 < 0x7F }
     guard let end = header.lastIndex(of: UInt8(ascii: "}")) else { return file }
     return withLength(Array(file[8...end]), content: Array(file[(end + 1)...]))

@@ -43,10 +43,7 @@ package struct FoundSizes {
     read file: some TensorSource, named: Set<String>, hub: () throws -> HubSizes?
   ) rethrows {
     self.init(named: named)
-    let architecture = Architecture.allCases.last {
-      PretrainedNames(file, $0)?.isOfFamily ?? false
-    }
-    guard let names = PretrainedNames(file, architecture ?? .vit),
+    guard let names = PretrainedNames(recognizing: file) ?? PretrainedNames(file, .vit),
       let projection = names.shape(of: "patch_embed.proj.weight"), projection.count == 4,
       // A tensor without elements may claim any extents.
       projection.allSatisfy({ (1...1 << 16).contains($0) })

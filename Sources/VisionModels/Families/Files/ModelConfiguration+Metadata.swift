@@ -14,7 +14,7 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ModelError.architecture` for another family, `SafetensorsError` for a missing or
   ///   unreadable entry.
-  package init(metadataOf file: SafetensorsFile) throws {
+  package init(metadataOf file: some TensorFile) throws {
     guard let architecture = file.metadata["architecture"].flatMap(Architecture.init) else {
       throw ModelError.architecture(path: file.path, found: file.metadata["architecture"])
     }
@@ -31,7 +31,7 @@ extension ModelConfiguration {
   }
 }
 
-extension SafetensorsFile {
+extension TensorFile {
   fileprivate func numberMetadata(_ key: String) throws -> Float {
     guard let number = metadata[key].flatMap(Float.init), number.isFinite else {
       throw error(.metadata(key: key, found: metadata[key], expected: "a number"))

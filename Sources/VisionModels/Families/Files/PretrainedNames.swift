@@ -28,7 +28,7 @@ package struct PretrainedNames {
   private let extents: (String) -> [Int]?
 
   /// The way of a file; nil where it has no patch projection under any known name.
-  package init?(_ file: some TensorSource, _ architecture: Architecture) {
+  package init?(_ file: some TensorList, _ architecture: Architecture) {
     func prefix(_ suffix: String) -> String? {
       file.tensorNames.first { $0 == suffix || $0.hasSuffix("." + suffix) }
         .map { String($0.dropLast(suffix.count)) }
@@ -49,6 +49,25 @@ package struct PretrainedNames {
   init(writing architecture: Architecture, prefix: String) {
     (style, self.architecture, self.prefix) = (.transformers, architecture, prefix)
     (tensors, extents) = ([], { _ in nil })
+  }
+
+  /// The way of a file whose family its tensors tell; nil where they tell none.
+  package init?(recognizing file: some TensorList) {
+    let found = Architecture.allCases.lazy.compactMap { PretrainedNames(file, $0) }
+      .filter(\.isOfFamily)
+    guard let last = Array(found).last else { return nil }
+    self = last
+  }
+
+  /// Our names of the four matrices of every block that the file has a tensor of, in the order of the file.
+  package var blockMatrices: [String] {
+    var seen: Set<[Int]> = []
+    return tensors.flatMap { tensor -> [String] in
+      guard let numbers = numbers(of: tensor), seen.insert(numbers).inserted else { return [] }
+      return ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"].map {
+        "\(family.blocks.name(numbers)).\($0).weight"
+      }
+    }
   }
 
   /// Whether the file is one of the family.
