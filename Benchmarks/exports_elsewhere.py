@@ -124,39 +124,44 @@ def from_onnx(path):
         yield name, torch.from_numpy(numpy.array(tensor, dtype=numpy.float32))
 
 
-def run_transformers(folder, images):
+def run_transformers(folder):
     """transformers with compressed-tensors, in bfloat16"""
     from transformers import AutoModelForImageClassification
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     model = AutoModelForImageClassification.from_pretrained(folder).eval()
-    with torch.no_grad():
-        return model(pixel_values=images.bfloat16()).logits.float()
+
+    def run(images):
+        with torch.no_grad():
+            return model(pixel_values=images.bfloat16()).logits.float()
+
+    return run
 
 
-def run_onnxruntime(path, images):
+def run_onnxruntime(path):
     """onnxruntime on the processor"""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
+    return lambda images: torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
 
-def run_openvino(path, images):
+def run_openvino(path, options=(("INFERENCE_PRECISION_HINT", "f32"), ("DYNAMIC_QUANTIZATION_GROUP_SIZE", "0"))):
     """OpenVINO on the processor, in single precision"""
     import openvino
 
     core = openvino.Core()
-    model = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})
-    return torch.from_numpy(next(iter(model({"images": images.numpy()}).values())))
+    model = core.compile_model(core.read_model(path), "CPU", dict(options))
+    return lambda images: torch.from_numpy(next(iter(model({"images": images.numpy()}).values())).copy())
 
 
-def run_onnx_reference(path, images):
+def run_onnx_reference(path):
     """onnx's reference evaluator"""
     from onnx.reference import ReferenceEvaluator
 
-    return torch.from_numpy(ReferenceEvaluator(str(path)).run(None, {"images": images.numpy()})[0])
+    evaluator = ReferenceEvaluator(str(path))
+    return lambda images: torch.from_numpy(evaluator.run(None, {"images": images.numpy()})[0])
 
 
 # How far logits may be from single precision.
@@ -244,7 +249,7 @@ def main():
                 print(f"{layout}: not read: {first_line(error)}", flush=True)
             for runner in runners:
                 try:
-                    error = relative_l2(runner(output, images), logits)
+                    error = relative_l2(runner(output)(images), logits)
                 except Exception as error_:
                     print(f"  {runner.__doc__}: does not run it: {first_line(error_)}", flush=True)
                     continue
