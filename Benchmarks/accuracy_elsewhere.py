@@ -5,13 +5,14 @@
 
 RUN is a run of a 4-bit method on FOLDER, which holds test/CLASS/IMAGE with images of the model's own size. First come what training's last
 evaluation said and what `tetrajet eval` says of the run and of every layout that it reads: these must be equal to the digit. Then
-each runtime computes logits of all test images; beside its top-1 stands the largest difference from those that `tetrajet predict
---activations full` says, and how many images get another class. (predict says probabilities: logits but for a constant an image, so the
-logarithms are compared after the mean of each image is taken off.) What a runtime does not run is said with its message. The exit
-status is 1 if an evaluation differs, or if single precision differs by more than 1e-3.
+each runtime computes logits of all test images; beside its top-1 stands the largest difference from those that `tetrajet predict`
+says with the same activations, and how many images get another class. (predict says probabilities: logits but for a constant an image, so
+the logarithms are compared after the mean of each image is taken off.) What a runtime does not run is said with its message. The exit
+status is 1 if an evaluation differs, or if single precision with full activations differs by more than 1e-3.
 """
 
 import argparse
+import copy
 import csv
 import json
 import subprocess
@@ -24,7 +25,8 @@ import torch
 from PIL import Image
 
 from exports_elsewhere import CheckFailed, first_line, load, run_onnxruntime, run_openvino, run_transformers, tetrajet
-from pytorch.timm_models import model_from_metadata
+from pytorch.fake_mxfp4 import quantize_linears
+from pytorch.timm_models import model_from_metadata, relative_l2
 from side_by_side import print_table
 
 # Layouts that eval reads: what the row is called, the output's name, arguments of export.
@@ -46,14 +48,14 @@ def run_openvino_defaults(path):
     return run_openvino(path, options=())
 
 
-# What runs what: the row's name, the layout, the export's name, the runner, whether it is held to single precision.
+# What runs what: the row's name, the layout, the export's name, the runner, its activations, whether it is held to single precision.
 FOREIGN = [
-    ("OpenVINO, single precision", "onnx", "model.onnx", run_openvino, True),
-    ("OpenVINO, its defaults", "onnx", "model.onnx", run_openvino_defaults, False),
-    ("onnxruntime", "onnx", "model.onnx", run_onnxruntime, True),
-    ("onnxruntime", "onnx --codes table", "table.onnx", run_onnxruntime, True),
-    ("transformers, bfloat16", "compressed-tensors", "ct", run_transformers, False),
-    ("transformers, bfloat16", "compressed-tensors --activations mxfp4", "ct-w4a4", run_transformers, False),
+    ("OpenVINO, single precision", "onnx", "model.onnx", run_openvino, "full", True),
+    ("OpenVINO, its defaults", "onnx", "model.onnx", run_openvino_defaults, "full", False),
+    ("onnxruntime", "onnx", "model.onnx", run_onnxruntime, "full", True),
+    ("onnxruntime", "onnx --codes table", "table.onnx", run_onnxruntime, "full", True),
+    ("transformers, bfloat16", "compressed-tensors", "ct", run_transformers, "full", False),
+    ("transformers, bfloat16", "compressed-tensors --activations mxfp4", "ct-w4a4", run_transformers, "mxfp4", False),
 ]
 
 
@@ -68,7 +70,7 @@ def output_of(command, *arguments):
 def evaluation(command, model, data, *options):
     """Top-1 in percent and the loss, as eval --json says them."""
     result = json.loads(output_of(command, "eval", model, "--data", data, "--json", *options))
-    return result["top1"], result["loss"]
+    return result["eval_top1"], result["eval_loss"]
 
 
 def predicted(command, model, files, classes, *options):
@@ -95,12 +97,12 @@ def prepared(files, folder):
 
 
 def compared(logits, ours, labels):
-    """Top-1 in percent, the largest difference of centred logits, and how many images get another class."""
+    """Top-1 in percent, the largest and the relative difference of centred logits, and how many images get another class."""
     found = logits.double() - logits.double().mean(1, keepdim=True)
     expected = ours - ours.mean(1, keepdim=True)
     best = found.argmax(1)
     return (
-        100 * float((best == labels).double().mean()), float((found - expected).abs().max()),
+        100 * float((best == labels).double().mean()), float((found - expected).abs().max()), relative_l2(found, expected),
         int((best != expected.argmax(1)).sum()))
 
 
@@ -118,7 +120,7 @@ def main():
     labels = torch.tensor([names.index(file.parent.name) for file in files])
 
     trained = json.loads((args.run / "evaluation.json").read_text())
-    rows.append(["training's last evaluation", "", f"{trained['top1']:.2f}", f"{trained['loss']:.6f}", "", ""])
+    rows.append(["training's last evaluation", "", "mxfp4", f"{trained['eval_top1']:.2f}", f"{trained['eval_loss']:.6f}", "", "", ""])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for _, name, arguments in READ + [("", *rest) for rest in ONNX]:
@@ -127,27 +129,29 @@ def main():
             first = None
             for layout, path in [("run", args.run)] + [(layout, folder / name) for layout, name, _ in READ]:
                 top1, loss = evaluation(command, path, args.data, "--activations", activations)
-                rows.append([f"tetrajet eval --activations {activations}", layout, f"{top1:.2f}", f"{loss:.6f}", "", ""])
+                rows.append(["tetrajet eval", layout, activations, f"{top1:.2f}", f"{loss:.6f}", "", "", ""])
                 if first is None:
-                    first = (trained["top1"], trained["loss"]) if activations == "mxfp4" else (top1, loss)
+                    first = (trained["eval_top1"], trained["eval_loss"]) if activations == "mxfp4" else (top1, loss)
                 failed |= (top1, loss) != first
 
         images = prepared(files, folder / "hf")
-        ours = predicted(command, args.run, files, len(names), "--activations", "full")
-        top1, _, _ = compared(ours, ours, labels)
-        rows.append(["tetrajet predict --activations full", "run", f"{top1:.2f}", "", "", ""])
+        ours = {
+            activations: predicted(command, args.run, files, len(names), "--activations", activations)
+            for activations in ("mxfp4", "full")}
 
-        def row(runtime, layout, load_model, exact):
+        def row(runtime, layout, load_model, activations, exact):
             nonlocal failed
             try:
                 run = load_model()
-                logits = torch.cat([run(batch) for batch in images.split(args.batch)])
+                with torch.inference_mode():
+                    logits = torch.cat([run(batch) for batch in images.split(args.batch)])
             except Exception as error:  # Whatever a library throws is its answer.
-                rows.append([runtime, layout, f"does not run it: {first_line(error)}", "", "", ""])
+                rows.append([runtime, layout, activations, f"does not run it: {first_line(error)}", "", "", "", ""])
                 return
-            top1, difference, others = compared(logits, ours, labels)
+            top1, difference, relative, others = compared(logits, ours[activations], labels)
             loss = float(torch.nn.functional.cross_entropy(logits.double(), labels))
-            rows.append([runtime, layout, f"{top1:.2f}", f"{loss:.6f}", f"{difference:.2g}", str(others)])
+            rows.append([
+                runtime, layout, activations, f"{top1:.2f}", f"{loss:.6f}", f"{difference:.2g}", f"{relative:.2g}", str(others)])
             failed |= exact and difference > 1e-3
 
         tetrajet(command, "quantize", args.run, folder / "values", "--values")
@@ -156,11 +160,14 @@ def main():
         tensors, metadata = load(args.run / "last.safetensors")
         model = model_from_metadata(metadata).eval()
         model.load_state_dict({key: value for key, value in tensors.items() if not key.endswith(".ema")} | values)
-        with torch.inference_mode():
-            row("timm, single precision", "values of the codes", lambda: model, True)
-        for runtime, layout, name, runner, exact in FOREIGN:
-            row(runtime, layout, lambda: runner(folder / name), exact)
-    print_table(["what", "of", "top-1 %", "loss", "largest difference of logits", "images with another class"], rows)
+        simulated = copy.deepcopy(model)
+        quantize_linears(simulated, "tetrajet")
+        row("timm, single precision", "values of the codes", lambda: model, "full", True)
+        row("timm, activations simulated", "values of the codes", lambda: simulated, "mxfp4", False)
+        for runtime, layout, name, runner, activations, exact in FOREIGN:
+            row(runtime, layout, lambda: runner(folder / name), activations, exact)
+    print_table(
+        ["what", "of", "activations", "top-1 %", "loss", "largest difference of logits", "relative", "another class"], rows)
     sys.exit(1 if failed else 0)
 
 

@@ -31,6 +31,7 @@ def arguments():
     parser = argparse.ArgumentParser(description="times predictions of one model by one runtime")
     parser.add_argument("--runtime", choices=RUNTIMES, required=True)
     parser.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32")
+    parser.add_argument("--rest", choices=("fp32", "bf16"), default="fp32", help="what OpenVINO computes in beside int8")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--model", required=True, help="timm's name of it")
     parser.add_argument("--files", type=Path, help="the folder of prepare_models.py")
@@ -97,18 +98,18 @@ def openvino(args):
     path = args.files / f"{args.model}.b{args.batch}.{end}"
     core = ov.Core()
     options = {"INFERENCE_NUM_THREADS": args.threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"}
-    if args.precision != "int8":
-        # Left to itself it computes in bfloat16 where the processor can. What int8 leaves over may be.
-        options["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[args.precision]
+    # Left to itself it computes in bfloat16 where the processor has instructions for that, also what int8 leaves over.
+    options["INFERENCE_PRECISION_HINT"] = "bf16" if args.precision == "bf16" or args.rest == "bf16" else "f32"
     model = core.compile_model(core.read_model(path), "CPU", options)
     request = model.create_infer_request()
 
     def layers():
-        nodes = (node.get_rt_info() for node in model.get_runtime_model().get_ops())
-        products = [node for node in nodes if str(node["layerType"].value if hasattr(node["layerType"], "value") else node["layerType"])
-                    in ("FullyConnected", "MatMul", "Convolution", "ScaledDotProductAttention")]
-        text = lambda one: str(getattr(one, "value", one))
-        return collections.Counter(f"{text(node['layerType'])} {text(node['runtimePrecision'])}" for node in products)
+        counts = collections.Counter()
+        for node in model.get_runtime_model().get_ops():
+            kind, kernel = (str(getattr(node.get_rt_info()[key], "value", "")) for key in ("layerType", "primitiveType"))
+            if kind in ("FullyConnected", "MatMul", "Convolution", "Subgraph"):
+                counts[f"{kind} {kernel}"] += 1
+        return counts
 
     weights = (path.with_suffix(".bin") if path.suffix == ".xml" else path).stat().st_size
     return lambda images: next(iter(request.infer({"images": images}).values())), layers, weights, imported, ov.__version__
