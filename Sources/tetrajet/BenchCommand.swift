@@ -12,14 +12,17 @@ extension Recomputation: ExpressibleByArgument {}
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure products, quantizers, training steps and the image loader on this machine.",
+    abstract:
+      "Measure products, quantizers, training steps, predictions and the image loader on this machine.",
     discussion: """
       Times are medians of repeats after a warm-up. With --json, one object a line. Machines are \
       noisy: compare runs made side by side, by ratios.
       """,
-    subcommands: [Products.self, Quantizers.self, Step.self, Loader.self])
+    subcommands: [
+      Products.self, Quantizers.self, Step.self, Predict.self, Loader.self,
+    ])
 
-  /// What the three benchmarks share.
+  /// What benchmarks on the shapes of a model share.
   struct Common: ParsableArguments {
     @Option(help: "The model whose shapes are used.")
     var model = "deit_tiny_patch16_224"

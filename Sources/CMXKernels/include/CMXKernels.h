@@ -171,7 +171,11 @@ typedef struct {
   /// c = left right^T over `terms` terms in single precision: each sum starts at +0 and goes on term by term.
   void (*multiply_floats)(const tj_floats *left, const tj_floats *right, size_t terms,
                           const tj_float_product *product, float *scratch);
-  /// Numbers of scratch that this takes.
+  /// The same, the right operand's lanes being the rows of a packed matrix from `first_row`, a multiple of 16, on, and the
+  /// terms its columns: what multiply_floats makes of their values.
+  void (*multiply_floats_with_codes)(const tj_floats *left, const tj_packed *right,
+                                     const tj_float_product *product, float *scratch);
+  /// Numbers of scratch that the two take.
   size_t (*float_scratch)(size_t columns);
   /// The dot products of the tile's instructions alone, on registers: how many operations (a
   /// multiplication or an addition each) were done. To be timed.

@@ -23,6 +23,7 @@ static void replace(tj_kernels *kernels) {
       .expand_right = expand_right,
       .multiply = multiply,
       .multiply_floats = multiply_floats,
+      .multiply_floats_with_codes = multiply_floats_with_codes,
       .float_scratch = float_scratch,
       .dot_product_peak = dot_product_peak,
       .float_peak = float_peak,

@@ -3,7 +3,8 @@
 #define TJ_FLOATS_H
 
 #include "CMXKernels.h"
-#include "vector/vector.h"
+#include "product/blocks.h"
+#include "quantize/grid.h"
 
 /// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
@@ -125,6 +126,40 @@ static void gather_terms(const tj_floats *x, size_t j, size_t first, size_t term
   }
 }
 
+/// The same lanes of a packed matrix, decoded: panel by panel from lane j, a multiple of 16, and from term `first`, the
+/// first of a group, on. Lanes beyond the matrix are zeros there.
+TJ_INLINE void decode_terms(const tj_packed *x, size_t j, size_t first, size_t terms, size_t vectors,
+                            float *out, const int format) {
+  const size_t width = vectors * TJ_LANES, groups = groups_of(x->columns);
+  for (size_t v = 0; v < vectors; v++, out += TJ_LANES) {
+    size_t block = ((x->first_row + j) / TJ_LANES + v) * groups + first / TJ_GROUP;
+    for (size_t k = 0; k < terms; k += TJ_GROUP, block++) {
+      vbyte16 bytes;
+      memcpy(&bytes, x->scales + block * TJ_LANES, sizeof bytes);
+      const vfloat scale = unit_of(__builtin_convertvector(bytes, vint), 0);
+      for (size_t t = 0; t < TJ_GROUP / 8 && k + 8 * t < terms; t++) {
+        vuint words;
+        memcpy(&words, x->codes + block * TJ_BLOCK + t * sizeof words, sizeof words);
+        float *at = out + (k + 8 * t) * width;
+        const size_t count = terms - k - 8 * t;
+        for (uint32_t i = 0; i < 8 && i < count; i++) {
+          const vint code = (vint)(words >> (i % 4 * 8 + i / 4 * 4));
+          const vfloat magnitude = code_value(code & TJ_LARGEST_CODE, format) * scale;
+          store(at + i * width, as_float(as_int(magnitude) | ((code & 8) << 28)));
+        }
+      }
+    }
+  }
+}
+
+static void gather_codes(const tj_packed *x, size_t j, size_t first, size_t terms, size_t vectors,
+                         float *out) {
+  switch (x->format) {
+  case TJ_E3M0: decode_terms(x, j, first, terms, vectors, out, TJ_E3M0); break;
+  default: decode_terms(x, j, first, terms, vectors, out, TJ_E2M1);
+  }
+}
+
 /// One tile of c, or, where that has not as many columns, what there is of it.
 TJ_INLINE void bounded_tile(const float *a, size_t a_row, size_t a_step, const float *b, float *c,
                             size_t stride, size_t terms, size_t rows, size_t columns, int resumes,
@@ -175,16 +210,22 @@ static void add_bias_row(float *c, size_t stride, size_t rows, size_t columns, c
     }
 }
 
-static void multiply_floats(const tj_floats *left, const tj_floats *right, size_t terms,
-                            const tj_float_product *product, float *scratch) {
+/// A product whose right operand is `numbers`, or where those are null `codes`.
+TJ_INLINE void multiply_terms(const tj_floats *left, const tj_floats *numbers, const tj_packed *codes,
+                              size_t terms, const tj_float_product *product, float *scratch) {
   const size_t columns = product->columns, stride = product->stride;
   float *packed_left = scratch, *packed_right = packed_left + 8 * TJ_FLOAT_TERMS;
   float *edge = packed_right + TJ_FLOAT_TERMS * padded_to_lanes(columns);
   // Without a term the sums are empty, and yet begun.
   for (size_t first = 0; first < terms || first == 0; first += TJ_FLOAT_TERMS) {
     const size_t count = terms - first < TJ_FLOAT_TERMS ? terms - first : TJ_FLOAT_TERMS;
-    for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES)
-      gather_terms(right, j, first, count, columns, tile_vectors(j, columns), packed_right + j * count);
+    for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES) {
+      float *right = packed_right + j * count;
+      if (numbers)
+        gather_terms(numbers, j, first, count, columns, tile_vectors(j, columns), right);
+      else
+        gather_codes(codes, j, first, count, tile_vectors(j, columns), right);
+    }
     for (size_t i = 0; i < product->rows; i += TJ_FLOAT_ROWS) {
       const size_t rows = product->rows - i;
       const float *a = left->x + i * left->lane + first * left->step;
@@ -198,6 +239,16 @@ static void multiply_floats(const tj_floats *left, const tj_floats *right, size_
     }
   }
   if (product->bias) add_bias_row(product->c, stride, product->rows, columns, product->bias);
+}
+
+static void multiply_floats(const tj_floats *left, const tj_floats *right, size_t terms,
+                            const tj_float_product *product, float *scratch) {
+  multiply_terms(left, right, NULL, terms, product, scratch);
+}
+
+static void multiply_floats_with_codes(const tj_floats *left, const tj_packed *right,
+                                       const tj_float_product *product, float *scratch) {
+  multiply_terms(left, NULL, right, right->columns, product, scratch);
 }
 
 #endif
