@@ -105,6 +105,8 @@ let package = Package(
     .testTarget(name: "MXRuntimeTests", dependencies: ["MXRuntime", "Files", "TestSupport"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
     .testTarget(
+      name: "ExchangeTests", dependencies: ["Exchange", "MXFormats", "Files", "TestSupport"]),
+    .testTarget(
       name: "MXComputeTests",
       dependencies: ["MXCompute", "MXFormats", "MXRuntime", "TestSupport"]),
     .testTarget(

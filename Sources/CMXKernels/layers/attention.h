@@ -9,10 +9,13 @@
 #include "CMXKernels.h"
 #include "product/floats.h"
 
-/// 2^t for t <= 0, relative error below 2e-7; t below -126 counts as -126. t = n + r with |r| <= 1/2; 2^r by a
-/// polynomial whose coefficients are a minimax fit made for this file, n by the exponent's bits.
+/// 2^t for t <= 0, relative error below 2e-7, and 0 for t below -64: a softmax, whose largest power is 1, cannot tell the
+/// two apart, and with its masks of -100 would else fill up with subnormal numbers, each of which costs some processors
+/// a hundred cycles. t = n + r with |r| <= 1/2; 2^r by a polynomial whose coefficients are a minimax fit made for this
+/// file, n by the exponent's bits.
 TJ_INLINE vfloat power_of_two(vfloat t) {
-  // In this order a NaN passes through.
+  // In this order a NaN passes through, and in the comparison.
+  const vint vanishes = t < splat(-64.0f);
   t = maximum(splat(-126.0f), t);
   // The last bits of this sum are n.
   const vfloat shifted = t + 0x1.8p23f;
@@ -25,7 +28,8 @@ TJ_INLINE vfloat power_of_two(vfloat t) {
   p = multiply_add(p, r, splat(0x1.62e43p-1f));
   p = multiply_add(p, r, splat(1.0f));
   // A multiplication, and not an addition of exponents, keeps a NaN one.
-  return p * as_float((as_int(shifted) << 23) + (127 << 23));
+  const vfloat power = p * as_float((as_int(shifted) << 23) + (127 << 23));
+  return as_float(as_int(power) & ~vanishes);
 }
 
 /// Softmax of scale s along rows that lie `stride` apart, in place, as powers of two: with c = scale log2(e) and m

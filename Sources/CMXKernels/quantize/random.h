@@ -5,35 +5,46 @@
 #include "CMXKernels.h"
 #include "vector/vector.h"
 
-/// Both halves of sixteen 32 x 32-bit products; the high ones from the even and the odd lanes.
-TJ_INLINE void multiply_wide(vuint a, uint32_t b, vuint *high, vuint *low) {
-  vwide even = ((vwide)a & 0xffffffffu) * (uint64_t)b;
-  vwide odd = ((vwide)a >> 32) * (uint64_t)b;
-  *low = a * b;
-  *high = (vuint)((even >> 32) | (odd & 0xffffffff00000000u));
+/// Sixteen 32-bit numbers as the low halves of 64-bit ones, of the even lanes and of the odd ones, which is how products of
+/// 32 x 32 bits read and write them. What stands in the high halves does not matter.
+typedef struct {
+  vwide even, odd;
+} split_lanes;
+
+TJ_INLINE split_lanes multiply_wide(split_lanes a, uint32_t b) {
+  return (split_lanes){(a.even & 0xffffffffu) * b, (a.odd & 0xffffffffu) * b};
+}
+
+/// The high halves of a ^ low halves of b ^ key.
+TJ_INLINE split_lanes mix_high(split_lanes a, split_lanes b, uint32_t key) {
+  return (split_lanes){(a.even >> 32) ^ b.even ^ key, (a.odd >> 32) ^ b.odd ^ key};
+}
+
+TJ_INLINE vuint join_lanes(split_lanes a) {
+  return (vuint)((a.even & 0xffffffffu) | (a.odd << 32));
 }
 
 /// Philox4x32-10 of sixteen neighbouring counters (column + lane, block, stream).
 TJ_INLINE void philox(uint32_t column, uint32_t block, const tj_quantizer *quantizer, vuint words[4]) {
-  const vuint lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  vuint c0 = lane + column, c1 = (vuint)block;
-  vuint c2 = (vuint)quantizer->stream[0], c3 = (vuint)quantizer->stream[1];
+  const vwide even = {0, 2, 4, 6, 8, 10, 12, 14};
+  split_lanes c0 = {even + column, even + column + 1}, c1 = {(vwide)(uint64_t)block, (vwide)(uint64_t)block};
+  const uint64_t stream = quantizer->stream[0], high_stream = quantizer->stream[1];
+  split_lanes c2 = {(vwide)stream, (vwide)stream}, c3 = {(vwide)high_stream, (vwide)high_stream};
   uint32_t k0 = quantizer->key[0], k1 = quantizer->key[1];
+#pragma clang loop unroll(full)
   for (int round = 0; round < 10; round++) {
-    vuint even_high, even_low, odd_high, odd_low;
-    multiply_wide(c0, 0xD2511F53u, &even_high, &even_low);
-    multiply_wide(c2, 0xCD9E8D57u, &odd_high, &odd_low);
-    c0 = odd_high ^ c1 ^ k0;
-    c1 = odd_low;
-    c2 = even_high ^ c3 ^ k1;
-    c3 = even_low;
+    const split_lanes first = multiply_wide(c0, 0xD2511F53u), second = multiply_wide(c2, 0xCD9E8D57u);
+    c0 = mix_high(second, c1, k0);
+    c2 = mix_high(first, c3, k1);
+    c1 = second;
+    c3 = first;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
+  words[0] = join_lanes(c0);
+  words[1] = join_lanes(c1);
+  words[2] = join_lanes(c2);
+  words[3] = join_lanes(c3);
 }
 
 /// What stochastic rounding adds to a fraction of 17 bits before it cuts them off, for a row of the block of eight

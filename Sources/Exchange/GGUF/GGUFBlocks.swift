@@ -4,9 +4,9 @@ import MXFormats
 /// low nibble and element j + 16 in its high one. (Elsewhere a byte holds elements 2j and 2j + 1.)
 ///
 /// Source: `block_mxfp4` in ggml's `ggml-common.h`.
-enum GGUFBlocks {
+package enum GGUFBlocks {
   /// The blocks of a matrix, lane by lane.
-  static func bytes(_ matrix: PackedMatrix) -> [UInt8] {
+  package static func bytes(_ matrix: PackedMatrix) -> [UInt8] {
     let size = matrix.blockSize
     var blocks: [UInt8] = []
     blocks.reserveCapacity(matrix.scales.count * (1 + size))

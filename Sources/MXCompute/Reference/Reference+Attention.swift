@@ -125,9 +125,9 @@ extension Reference {
     }
   }
 
-  /// 2ᵗ for t ≤ 0; t below −126 counts as −126. t = n + r with |r| ≤ ½, 2ʳ by a polynomial, n by the exponent's bits.
+  /// 2ᵗ for t ≤ 0, and 0 for t below −64. t = n + r with |r| ≤ ½, 2ʳ by a polynomial, n by the exponent's bits.
   private static func powerOfTwo(_ t: Float) -> Float {
-    let t = max(t, -126)
+    if t < -64 { return 0 }
     let shifted = t + 0x1.8p23
     let r = t - (shifted - 0x1.8p23)
     var p: Float = 0x1.41d334p-13
