@@ -8,6 +8,7 @@ import Training
 import VisionModels
 
 extension Recomputation: ExpressibleByArgument {}
+extension AttentionPrecision: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -121,6 +122,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "What the backward pass computes again: none, mlp or block. (default: block)")
     var recompute: Recomputation?
 
+    @Option(help: "What the products of attention are of: fp32 or bf16.")
+    var attention = AttentionPrecision.fp32
+
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false
 
@@ -128,7 +132,8 @@ struct BenchCommand: ParsableCommand {
       try common.run(method: method) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
         let seconds = try benchmarks.step(
-          microBatch: microBatch, recomputation: recompute, profile: parts, report)
+          microBatch: microBatch, recomputation: recompute, attention: attention, profile: parts,
+          report)
         if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
       if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }

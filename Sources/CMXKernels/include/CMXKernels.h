@@ -201,7 +201,12 @@ typedef struct {
   /// The gradients of q, k and v, `stride` apart like them, given that of o.
   void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk, float *dv,
                              float *scratch);
-  /// Numbers of scratch that the two take.
+  /// The same with products in bfloat16: q, k, v, d_output, the probabilities, and the gradient of the scores are
+  /// rounded where they are multiplied. Sums, softmax, and what comes out are in single precision.
+  void (*attention_bf16)(const tj_attention *head, float *o, float *scratch);
+  void (*attention_backward_bf16)(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                                  float *dv, float *scratch);
+  /// Numbers of scratch that each of the four takes at most.
   size_t (*attention_scratch)(size_t tokens, size_t width);
 
   /// Every row of y becomes `bias`.
@@ -238,6 +243,8 @@ int tj_is_optimized(void);
 typedef struct tj_instruction_set {
   const char *name;
   int (*is_available)(void);
+  /// Whether it is the best one where it is available; null where it always is. One that is not has to be asked for.
+  int (*is_preferred)(void);
   /// The set whose kernels it takes over, available wherever it is; null for one that has all itself.
   const struct tj_instruction_set *base;
   /// Puts its own kernels into a table.

@@ -33,6 +33,8 @@ static void replace(tj_kernels *kernels) {
       .layer_norm_backward = layer_norm_backward,
       .attention = attention,
       .attention_backward = attention_backward,
+      .attention_bf16 = attention_bf16,
+      .attention_backward_bf16 = attention_backward_bf16,
       .attention_scratch = attention_scratch,
       .broadcast_row = broadcast_row,
       .add_column_sums = add_column_sums,
@@ -47,4 +49,4 @@ static void replace(tj_kernels *kernels) {
 }
 
 extern const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA);
-const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL, replace};
+const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL, NULL, replace};

@@ -1,4 +1,5 @@
-// Products in single precision. Every sum runs over its index in ascending order, whatever the blocks and tiles.
+// Products with sums in single precision. Every sum runs over its index in ascending order, or pair by pair of it (bfloat16.h),
+// whatever the blocks and tiles.
 #ifndef TJ_FLOATS_H
 #define TJ_FLOATS_H
 
@@ -6,9 +7,43 @@
 #include "product/blocks.h"
 #include "quantize/grid.h"
 
-/// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
+#ifndef TJ_PACKS_PAIRS
+  #define TJ_PACKS_PAIRS 0
+#endif
+
+/// How the terms of a sum lie, and in which order they join it.
+enum {
+  TJ_ASCENDING, // one after another
+  TJ_ODD_FIRST, // pairs of them, in each the odd one first
+  TJ_PACKED,    // the same, and the pair in one place, for sets that have `add_pairs`
+};
+
+/// sum += the terms in one place.
+TJ_INLINE vfloat add_place(vfloat left, vfloat right, vfloat sum, const int order) {
+#if TJ_PACKS_PAIRS
+  if (order == TJ_PACKED) return add_pairs(left, right, sum);
+#else
+  (void)order;
+#endif
+  return multiply_add(left, right, sum);
+}
+
+/// Every sum of a tile += the terms in one place of its row, times those in its column.
+TJ_INLINE void add_outer_product(vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS],
+                                 const float *source[TJ_FLOAT_ROWS], size_t place, const float *b,
+                                 const int vectors, const int order) {
+  vfloat right[TJ_FLOAT_VECTORS];
+  for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
+  for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+    const vfloat left = splat(source[i][place]);
+    for (int j = 0; j < vectors; j++) sum[i][j] = add_place(left, right[j], sum[i][j], order);
+  }
+}
+
+/// c [rows, 16 vectors] (+)= a b over `depth` places. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {
+                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors,
+                          const int order) {
   vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
   // Rows that the tile has beyond the matrix compute the last one again.
   const float *source[TJ_FLOAT_ROWS];
@@ -17,22 +52,23 @@ TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const flo
     source[i] = a + row * a_row;
     for (int j = 0; j < vectors; j++) sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
   }
-  for (size_t k = 0; k < depth; k++, b += b_row) {
-    vfloat right[TJ_FLOAT_VECTORS];
-    for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
-    for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
-      const vfloat left = splat(source[i][k * a_step]);
-      for (int j = 0; j < vectors; j++) sum[i][j] = multiply_add(left, right[j], sum[i][j]);
+  size_t k = 0;
+  if (order == TJ_ODD_FIRST)
+    for (; k + 1 < depth; k += 2, b += 2 * b_row) {
+      add_outer_product(sum, source, (k + 1) * a_step, b + b_row, vectors, order);
+      add_outer_product(sum, source, k * a_step, b, vectors, order);
     }
-  }
+  // An odd term that is not there is a zero, which changes no sum.
+  for (; k < depth; k++, b += b_row) add_outer_product(sum, source, k * a_step, b, vectors, order);
   for (size_t i = 0; i < TJ_FLOAT_ROWS && i < rows; i++)
     for (int j = 0; j < vectors; j++) store(c + i * c_row + TJ_LANES * j, sum[i][j]);
 }
 
-/// c [m, n] (+)= a b over `depth` terms, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
+/// c [m, n] (+)= a b over `depth` places, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes) {
-  // A chunk of b's rows is used by all of a's while it is in the cache.
+                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes,
+                             const int order) {
+  // A chunk of b's rows is used by all of a's while it is in the cache. It has whole pairs.
   const size_t chunk = 256;
   for (size_t first = 0; first < depth; first += chunk) {
     const size_t terms = depth - first < chunk ? depth - first : chunk;
@@ -47,11 +83,17 @@ TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const 
         // The number of vectors becomes a constant of each tile.
         switch (vectors) {
 #if TJ_FLOAT_VECTORS >= 4
-        case 4: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4); break;
-        case 3: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3); break;
-        case 2: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2); break;
+        case 4:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4, order);
+          break;
+        case 3:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3, order);
+          break;
+        case 2:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2, order);
+          break;
 #endif
-        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1);
+        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1, order);
         }
       }
       j += vectors * TJ_LANES;
@@ -166,12 +208,12 @@ TJ_INLINE void bounded_tile(const float *a, size_t a_row, size_t a_step, const f
                             float *edge, const int vectors) {
   const size_t width = (size_t)vectors * TJ_LANES;
   if (columns >= width) {
-    float_tile(a, a_row, a_step, b, width, c, stride, terms, rows, resumes, vectors);
+    float_tile(a, a_row, a_step, b, width, c, stride, terms, rows, resumes, vectors, TJ_ASCENDING);
     return;
   }
   for (size_t i = 0; resumes && i < rows && i < TJ_FLOAT_ROWS; i++)
     memcpy(edge + i * width, c + i * stride, columns * sizeof *c);
-  float_tile(a, a_row, a_step, b, width, edge, width, terms, rows, resumes, vectors);
+  float_tile(a, a_row, a_step, b, width, edge, width, terms, rows, resumes, vectors, TJ_ASCENDING);
   for (size_t i = 0; i < rows && i < TJ_FLOAT_ROWS; i++)
     memcpy(c + i * stride, edge + i * width, columns * sizeof *c);
 }
