@@ -6,6 +6,7 @@
 #include "layers/attention.h"
 #include "layers/layers.h"
 #include "layers/oscillation.h"
+#include "product/float_products.h"
 #include "product/product.h"
 #include "quantize/traversal.h"
 
