@@ -154,16 +154,20 @@ package struct VisionModel: Sendable {
   ///
   /// - Parameters:
   ///   - averages: the moving averages that weights round by; nil for none.
+  ///   - codes: what stands in the place of quantized weights, by their names; the buffer's numbers are not read then.
   ///   - encoded: where the encoded weights lie; the pass is valid until it is released.
   /// - Throws: `NonFiniteTensor` where a weight cannot be quantized.
   package func evaluationPass(
     _ compute: any TrainingCompute, weights: AlignedBuffer<Float>,
-    averages: AlignedBuffer<Float>?, workspace: Workspace, encoded: Arena
+    averages: AlignedBuffer<Float>? = nil, codes: [String: Encoded] = [:], workspace: Workspace,
+    encoded: Arena
   ) throws -> Pass {
     var pass = Pass(
       compute, weights: weights, weightAverages: averages, workspace: workspace,
       context: StepContext(compute))
-    pass.encodedWeights = try linearLayers.map { try $0.encodeWeight(encoded, pass) }
+    pass.encodedWeights = try linearLayers.map {
+      try codes[$0.weightName] ?? $0.encodeWeight(encoded, pass)
+    }
     return pass
   }
 

@@ -8,18 +8,22 @@ import Training
 import VisionModels
 
 extension Recomputation: ExpressibleByArgument {}
+extension AttentionPrecision: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure products, quantizers, training steps and the image loader on this machine.",
+    abstract:
+      "Measure products, quantizers, training steps, predictions and the image loader on this machine.",
     discussion: """
       Times are medians of repeats after a warm-up. With --json, one object a line. Machines are \
       noisy: compare runs made side by side, by ratios.
       """,
-    subcommands: [Products.self, Quantizers.self, Step.self, Loader.self])
+    subcommands: [
+      Products.self, Quantizers.self, Step.self, Predict.self, Loader.self,
+    ])
 
-  /// What the three benchmarks share.
+  /// What benchmarks on the shapes of a model share.
   struct Common: ParsableArguments {
     @Option(help: "The model whose shapes are used.")
     var model = "deit_tiny_patch16_224"
@@ -118,6 +122,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "What the backward pass computes again: none, mlp or block. (default: block)")
     var recompute: Recomputation?
 
+    @Option(help: "What the products of attention are of: fp32 or bf16.")
+    var attention = AttentionPrecision.fp32
+
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false
 
@@ -125,7 +132,8 @@ struct BenchCommand: ParsableCommand {
       try common.run(method: method) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
         let seconds = try benchmarks.step(
-          microBatch: microBatch, recomputation: recompute, profile: parts, report)
+          microBatch: microBatch, recomputation: recompute, attention: attention, profile: parts,
+          report)
         if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
       if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }

@@ -8,7 +8,8 @@ struct EvalCommand: ParsableCommand {
     commandName: "eval",
     abstract: "Score a checkpoint on test images.",
     discussion: """
-      The model runs as it is deployed: a 4-bit method is evaluated through its forward quantizers.
+      The model runs as it is deployed: a 4-bit method is evaluated through its forward quantizers. Weights are \
+      read as 4-bit codes where the file has them, or become them, and stay that.
 
         tetrajet eval runs/first
         tetrajet eval runs/first/best.safetensors --data FOLDER --json
@@ -23,7 +24,7 @@ struct EvalCommand: ParsableCommand {
       counted and named.
       """)
 
-  @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
+  @Argument(help: "A checkpoint, an export, or a run folder (its last.safetensors).")
   var checkpoint: String
 
   @Option(
@@ -47,6 +48,8 @@ struct EvalCommand: ParsableCommand {
   @Option(help: "How many of the images with the largest loss to name.")
   var worst = 5
 
+  @OptionGroup var deployment: DeploymentOption
+
   @OptionGroup var destination: OutputOption
 
   @OptionGroup var threading: ThreadOption
@@ -60,9 +63,9 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     let cpu = try threading.cpu()
     let files = try outputs()
-    let model = try Checkpoint(path: checkpoint)
+    let model = try DeployedModel(path: checkpoint, activations: deployment.activations, on: cpu)
     let evaluation = try model.evaluate(
-      data: data, on: cpu, onNote: { writeError("\(oneLine($0))\n") },
+      data: data, onNote: { writeError("\(oneLine($0))\n") },
       onSkip: { writeError("skipped: \($0)\n") })
     for (file, table) in files {
       try file.write { output in
@@ -97,11 +100,13 @@ struct EvalCommand: ParsableCommand {
     }
   }
 
-  private func line(_ evaluation: Evaluation, _ model: Checkpoint) -> JSONLine {
+  private func line(_ evaluation: Evaluation, _ model: DeployedModel) -> JSONLine {
     let (score, match) = (evaluation.score, evaluation.match)
     var line = JSONLine()
     line.add("checkpoint", checkpoint)
     line.add("method", model.recipe.method.rawValue)
+    line.add("activations", model.activations.rawValue)
+    line.add("weights_mb", Double(model.weightBytes) / 1e6)
     line.add("images", score.count)
     line.add("eval_top1", score.top1Percent)
     line.add("eval_top5", score.top5Percent)

@@ -4,7 +4,7 @@ import Files
 import Training
 
 extension ExportLayout: ExpressibleByArgument {}
-extension ExportedActivations: ExpressibleByArgument {}
+extension Activations: ExpressibleByArgument {}
 extension RestType: ExpressibleByArgument {}
 extension ONNXWeights.Codes: ExpressibleByArgument {}
 extension ONNXWeights.Scales: ExpressibleByArgument {}
@@ -43,7 +43,7 @@ struct ExportCommand: ParsableCommand {
     help:
       "What inputs of the 4-bit layers the configuration asks for, where the layout says it: as they come, or in 4 bits."
   )
-  var activations = ExportedActivations.full
+  var activations = Activations.full
 
   @Option(help: "What the other tensors are stored in.")
   var rest = RestType.f32

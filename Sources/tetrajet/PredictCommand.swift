@@ -26,7 +26,7 @@ struct PredictCommand: ParsableCommand {
     case table, json, csv
   }
 
-  @Argument(help: "A checkpoint, or a run folder (its last.safetensors).")
+  @Argument(help: "A checkpoint, an export, or a run folder (its last.safetensors).")
   var checkpoint: String
 
   @Argument(help: "Image files, folders, patterns, or - for names on standard input.")
@@ -46,6 +46,8 @@ struct PredictCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Images that go through the model at once.", valueName: "n"))
   var batchSize = 16
 
+  @OptionGroup var deployment: DeploymentOption
+
   @OptionGroup var threading: ThreadOption
 
   func validate() throws {
@@ -60,7 +62,7 @@ struct PredictCommand: ParsableCommand {
 
   func run() throws {
     let cpu = try threading.cpu()
-    let model = try Checkpoint(path: checkpoint)
+    let model = try DeployedModel(path: checkpoint, activations: deployment.activations, on: cpu)
     let arguments = try ImageArguments(images)
     for remark in arguments.remarks { writeError("\(remark)\n") }
     let files = arguments.files
@@ -82,7 +84,7 @@ struct PredictCommand: ParsableCommand {
           status = max(status, error.category.rawValue)
         }
       }
-      for (name, predictions) in zip(names, try model.predict(inputs, count: writer.top, on: cpu)) {
+      for (name, predictions) in zip(names, try model.predict(inputs, count: writer.top)) {
         try writer.write(predictions, of: name)
       }
     }

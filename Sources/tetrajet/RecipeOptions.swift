@@ -37,7 +37,7 @@ struct RecipeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Weights to start from: a safetensors or GGUF file, or a run.", valueName: "path"))
+      "Weights to start from: safetensors, GGUF, or a run.", valueName: "path"))
   var `init`: String?
 
   @Option(

@@ -144,14 +144,16 @@ static int is_fused(const tj_kernels *kernels) {
 }
 
 static size_t tokens, width;
+static int is_bf16;
 
 static void record_attention(const char *what, const float *x, size_t n) {
   if (is_first || is_fused(table)) {
     record_floats(what, x, n);
     return;
   }
-  // A few sums over some hundred products of ordinary numbers.
-  const float tolerance = 1e-5f;
+  // A few sums over some hundred products of ordinary numbers. In bfloat16, a probability next to a midpoint may round
+  // otherwise, and is another by 2^-7 of itself: by no more, then, its row's sum, or that of gradients.
+  const float tolerance = is_bf16 ? 0x1p-7f : 1e-5f;
   for (size_t i = 0; i < n; i++) {
     const float y = float_of(expected[outputs_seen++]);
     if (!(fabsf(x[i] - y) <= tolerance * (1 + fabsf(y))))
@@ -159,11 +161,21 @@ static void record_attention(const char *what, const float *x, size_t n) {
   }
 }
 
+/// Numbers below 2^-56 in magnitude, and what their products could become: half of all.
+static void fill_tiny(float *x, size_t n) {
+  for (size_t i = 0; i < n; i += 2) x[i] = ldexpf(x[i], (int)draw_below(16) - 64);
+}
+
 static void check_attention(void) {
   // Both strides leave numbers of others between the tokens, which must stay.
   const size_t stride = 3 * width + 5, output_stride = width + 3;
   const size_t n = (tokens - 1) * stride + 3 * width, output_n = (tokens - 1) * output_stride + width;
-  const float *qkv = filled(n, kind), *d_output = filled(output_n, kind);
+  float *qkv = filled(n, kind), *d_output = filled(output_n, kind);
+  if (is_bf16 && kind == TIES) {
+    // Ties of a few binades, and numbers next to those that become zero.
+    fill_tiny(qkv, n);
+    fill_tiny(d_output, output_n);
+  }
   float *o = filled(output_n, ORDINARY), *d_qkv = filled(n, ORDINARY);
   const size_t scratch_n = CALL(attention_scratch, tokens, width);
   float *scratch = guarded_floats(scratch_n);
@@ -181,14 +193,21 @@ static void check_attention(void) {
   if (tokens % 4 < 2) head.mask = filled(square, ORDINARY);
   float *d_bias = filled(square, ORDINARY);
   if (head.bias) head.d_bias = d_bias;
-  CALL(attention, &head, o, scratch);
+  if (is_bf16)
+    CALL(attention_bf16, &head, o, scratch);
+  else
+    CALL(attention, &head, o, scratch);
   record_attention("o", o, output_n);
-  CALL(attention_backward, &head, d_output, d_qkv, d_qkv + width, d_qkv + 2 * width, scratch);
+  if (is_bf16)
+    CALL(attention_backward_bf16, &head, d_output, d_qkv, d_qkv + width, d_qkv + 2 * width, scratch);
+  else
+    CALL(attention_backward, &head, d_output, d_qkv, d_qkv + width, d_qkv + 2 * width, scratch);
   record_attention("dq, dk, dv", d_qkv, n);
   record_attention("d_bias", d_bias, square);
 }
 
-static void check_heads(void) {
+static void check_heads(int in_bf16) {
+  is_bf16 = in_bf16;
   static const size_t shapes[][2] = {{1, 1},   {15, 16}, {16, 7},   {17, 64},
                                      {50, 24}, {65, 33}, {197, 64}, {300, 20}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
@@ -200,7 +219,8 @@ static void check_heads(void) {
         for (size_t j = 0; j < table_count; j++) {
           if (j > 0 && kind != ORDINARY && !is_fused(results[j].kernels)) continue;
           start_run(&results[j], j == 0, 1000 + i);
-          hash = &results[j].attention_hash;
+          hash = is_bf16 ? &results[j].bf16_hash : &results[j].attention_hash;
+          if (is_bf16) outputs = &results[j].bf16_outputs;
           check_attention();
         }
       }
@@ -237,6 +257,36 @@ static void check_floats(void) {
   }
 }
 
+/// Numbers by codes, from the first lane and from the seventeenth on: what numbers by the values of those codes give.
+static void check_floats_with_codes(int format) {
+  slots_in_use = 0;
+  const size_t groups = (terms + 31) / 32, panels = (columns + 15) / 16;
+  const tj_floats left = operand(rows, 1);
+  const tj_slice numbers = {.x = filled(columns * terms, kind), .rows = columns, .columns = terms};
+  const tj_quantizer quantizer = {.format = format, .rounding = 0, .fraction_threshold = 0x7fffff};
+  const tj_sink sink = {.kind = TJ_CODES,
+                        .codes = guarded(panels * groups * 256),
+                        .scales = guarded(panels * groups * 16),
+                        .groups = groups};
+  CALL(quantize_rows, &numbers, &quantizer, &sink);
+  const size_t slots_for_operands = slots_in_use;
+  for (size_t first = 0; first < columns; first += 16) {
+    slots_in_use = slots_for_operands;
+    const size_t count = columns - first;
+    const tj_packed right = {sink.codes, sink.scales, format, count, terms, first};
+    float *values = guarded_floats(count * terms);
+    CALL(dequantize_rows, &right, values);
+    const tj_floats plain = {values, terms, 1};
+    float *c = guarded_floats(rows * count), *expected = guarded_floats(rows * count);
+    float *scratch = guarded_floats(CALL(float_scratch, count));
+    CALL(multiply_floats, &left, &plain, terms, &(tj_float_product){expected, count, rows, count, NULL},
+         scratch);
+    CALL(multiply_floats_with_codes, &left, &right, &(tj_float_product){c, count, rows, count, NULL},
+         scratch);
+    expect_floats("numbers by codes", c, expected, rows * count);
+  }
+}
+
 static void check_float_products(void) {
   static const size_t shapes[][3] = {{1, 1, 1},   {6, 16, 0},    {7, 17, 3},    {5, 64, 256},
                                      {13, 81, 5}, {12, 130, 20}, {31, 50, 300}, {2, 33, 520}};
@@ -252,6 +302,7 @@ static void check_float_products(void) {
           start_run(&results[j], j == 0, 2000 + i);
           hash = &results[j].attention_hash;
           check_floats();
+          for (int format = 0; tj_format_at((size_t)format); format++) check_floats_with_codes(format);
         }
       }
 }

@@ -15,7 +15,7 @@ static void replace_gelu(tj_kernels *kernels) { kernels->gelu = own_gelu; }
 
 /// A set with a base has the base's kernels but for those that it replaces.
 static void check_inheritance(const tj_instruction_set *base) {
-  const tj_instruction_set set = {"own", base->is_available, base, replace_gelu};
+  const tj_instruction_set set = {"own", base->is_available, NULL, base, replace_gelu};
   tj_kernels kernels, whole;
   tj_fill(&set, &kernels);
   tj_fill(base, &whole);
@@ -46,7 +46,8 @@ int main(void) {
   check_quantizers();
   check_products();
   check_layers();
-  check_heads();
+  check_heads(0);
+  check_heads(1);
   check_float_products();
   for (size_t i = 0; i < table_count; i++) {
     table = results[i].kernels;
@@ -62,6 +63,9 @@ int main(void) {
       printf("fused attention %016llx\n", (unsigned long long)result->attention_hash);
     else
       puts("attention not fused");
+    if (is_fused(result->kernels))
+      printf("%-8s %zu outputs, bfloat16 %016llx\n", result->kernels->name, result->bf16_outputs,
+             (unsigned long long)result->bf16_hash);
   }
   puts("all equal");
 }

@@ -186,8 +186,8 @@ static float *copy_of(const float *x, size_t n) { return memcpy(guarded_floats(n
 enum { TABLES = 8 };
 typedef struct {
   const tj_kernels *kernels;
-  size_t outputs;
-  uint64_t hash, attention_hash;
+  size_t outputs, bf16_outputs;
+  uint64_t hash, attention_hash, bf16_hash;
 } table_result;
 static table_result results[TABLES];
 static size_t table_count;

@@ -1,5 +1,6 @@
 import Foundation
 import MXCompute
+import MXFormats
 import MXRuntime
 import TestSupport
 import Testing
@@ -12,7 +13,7 @@ struct AttentionSample {
   var outputStride: Int { width + 3 }
   var scale: Float { 1 / Float(width).squareRoot() }
   var qkv: [Float]
-  let dOutput: [Float]
+  private(set) var dOutput: [Float]
 
   init(tokens: Int, width: Int, _ random: inout TestRandom) {
     (self.tokens, self.width) = (tokens, width)
@@ -20,8 +21,18 @@ struct AttentionSample {
     dOutput = random.normals(tokens * (width + 3))
   }
 
+  /// The same of numbers that bfloat16 has.
+  var narrow: AttentionSample { mapped(\.roundedToBFloat16) }
+
+  /// The same of other numbers.
+  func mapped(_ body: (Float) -> Float) -> AttentionSample {
+    var other = self
+    (other.qkv, other.dOutput) = (qkv.map(body), dOutput.map(body))
+    return other
+  }
+
   /// Output, dQ, dK and dV, [T, K] each, by a set of kernels.
-  func results(_ kernels: Kernels) -> [[Float]] {
+  func results(_ kernels: Kernels, _ precision: AttentionPrecision = .fp32) -> [[Float]] {
     let source = Owned(qkv, rows: tokens, columns: stride)
     let dOut = Owned(dOutput, rows: tokens, columns: outputStride)
     // What is written beside the head shows.
@@ -36,7 +47,7 @@ struct AttentionSample {
     let q = source.buffer.base
     let head = Kernels.AttentionHead(
       q: q, k: q + width, v: q + 2 * width, stride: stride, outputStride: outputStride,
-      tokens: tokens, width: width, scale: scale)
+      tokens: tokens, width: width, scale: scale, precision: precision)
     let d = gradient.buffer.base
     withExtendedLifetime(source) {
       kernels.attention(head, o: out.buffer.base, scratch: scratch.base)
@@ -56,14 +67,18 @@ struct AttentionSample {
     (0..<tokens * width).map { values[$0 / width * stride + first + $0 % width] }
   }
 
-  /// The same in double precision, by the definition.
-  var definition: [[Float]] {
+  /// The same in double precision, by the definition; and by how much each number may differ where probabilities and
+  /// gradients of scores are rounded to bfloat16, by 2⁻⁸ of themselves at most. Both, before, have errors of single
+  /// precision: scores of up to 50 give a probability 50·2⁻²⁴ of itself, and ds that of the terms whose difference it is.
+  var definition: (values: [[Float]], slack: [[Double]]) {
     let (q, k) = (columns(qkv, stride, 0), columns(qkv, stride, width))
     let (v, d) = (columns(qkv, stride, 2 * width), columns(dOutput, outputStride, 0))
     func dot(_ a: [Float], _ i: Int, _ b: [Float], _ j: Int) -> Double {
       (0..<width).reduce(0.0) { $0 + Double(a[i * width + $1]) * Double(b[j * width + $1]) }
     }
     var results = [[Double]](repeating: Array(repeating: 0, count: tokens * width), count: 4)
+    var slack = results
+    let (rounding, noise) = (0x1p-8, 0x1p-16)
     for i in 0..<tokens {
       let scores = (0..<tokens).map { dot(q, i, k, $0) * Double(scale) }
       let powers = scores.map { exp($0 - scores.max()!) }
@@ -79,10 +94,16 @@ struct AttentionSample {
           results[1][a] += ds * Double(k[b])
           results[2][b] += ds * Double(q[a])
           results[3][b] += p[j] * Double(d[a])
+          let dsError =
+            rounding * abs(ds) + noise * Double(scale) * p[j] * (abs(dp[j]) + abs(mean))
+          slack[0][a] += (rounding + noise) * p[j] * Double(v[b].magnitude)
+          slack[1][a] += dsError * Double(k[b].magnitude)
+          slack[2][b] += dsError * Double(q[a].magnitude)
+          slack[3][b] += (rounding + noise) * p[j] * Double(d[a].magnitude)
         }
       }
     }
-    return results.map { $0.map(Float.init) }
+    return (results.map { $0.map(Float.init) }, slack)
   }
 }
 
@@ -97,7 +118,7 @@ struct AttentionKernelTests {
     for (tokens, width) in Self.shapes {
       let sample = AttentionSample(tokens: tokens, width: width, &random)
       for ((label, result), expected) in zip(
-        zip(["o", "dq", "dk", "dv"], sample.results(kernels)), sample.definition)
+        zip(["o", "dq", "dk", "dv"], sample.results(kernels)), sample.definition.values)
       {
         // Scores of up to 50 carry an error of 50 units in the last place into the powers.
         let error = relativeError(result, expected)
@@ -106,15 +127,69 @@ struct AttentionKernelTests {
     }
   }
 
-  @Test("give the same bits on every instruction set that multiplies and adds at once")
-  func sameBits() throws {
+  @Test(
+    "follow the definition in bfloat16, forward and backward, to what rounding can make of it",
+    arguments: CPU.names)
+  func narrowDefinition(name: String) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 133)
+    for (tokens, width) in Self.shapes {
+      let sample = AttentionSample(tokens: tokens, width: width, &random)
+      let results = sample.results(kernels, .bf16)
+      // Operands are rounded, and rounded ones stay.
+      #expect(sample.narrow.results(kernels, .bf16) == results)
+      let definition = sample.narrow.definition
+      for (part, label) in ["o", "dq", "dk", "dv"].enumerated() {
+        let worst = results[part].indices.map { place in
+          abs(Double(results[part][place]) - Double(definition.values[part][place]))
+            / (definition.slack[part][place] + 1e-30)
+        }.max()!
+        #expect(worst <= 1, "\(label), \(tokens) tokens of \(width): \(worst)")
+      }
+      #expect(tokens == 1 || results != sample.narrow.results(kernels))
+    }
+  }
+
+  @Test("in bfloat16, what is smaller than 2⁻⁵⁶ counts as zero", arguments: CPU.names)
+  func tiny(name: String) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 134)
+    let sample = AttentionSample(tokens: 21, width: 9, &random)
+    let zero = sample.mapped { _ in 0 }.results(kernels, .bf16)
+    #expect(zero.joined().allSatisfy { $0 == 0 })
+    #expect(sample.mapped { _ in .leastNonzeroMagnitude }.results(kernels, .bf16) == zero)
+    for tiny: Float in [0x1p-60, 0x1.fep-57, 0x1.fffffep-57] {
+      #expect(sample.mapped { $0 < 0 ? -tiny : tiny }.results(kernels, .bf16) == zero)
+      #expect(sample.mapped { _ in tiny }.results(kernels)[0].allSatisfy { $0 > 0 })
+    }
+    let small = sample.mapped { _ in 0x1p-56 }.results(kernels, .bf16)[0]
+    #expect(small.allSatisfy { abs($0 / 0x1p-56 - 1) < 0x1p-8 })
+  }
+
+  @Test(
+    "in bfloat16, what rounds above the largest number is infinite, and the largest is not",
+    arguments: CPU.names)
+  func huge(name: String) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 135)
+    // One token has the probability 1.
+    var sample = AttentionSample(tokens: 1, width: 4, &random)
+    sample.qkv.replaceSubrange(8..<12, with: [3.4e38, 3.3895e38, -3.4e38, 0])
+    #expect(sample.results(kernels, .bf16)[0] == [.infinity, 0x1.fep127, -.infinity, 0])
+    #expect(sample.results(kernels)[0].allSatisfy { $0.isFinite })
+  }
+
+  @Test(
+    "give the same bits on every instruction set that multiplies and adds at once",
+    arguments: AttentionPrecision.allCases)
+  func sameBits(precision: AttentionPrecision) throws {
     var random = TestRandom(seed: 131)
     // Without a fused instruction, every term is rounded twice.
     let fused = Kernels.available.filter { $0.name != "portable" }
     for (tokens, width) in Self.shapes {
       let sample = AttentionSample(tokens: tokens, width: width, &random)
       let results = fused.map { kernels in
-        sample.results(kernels).map { $0.map(\.bitPattern) }
+        sample.results(kernels, precision).map { $0.map(\.bitPattern) }
       }
       for (kernels, result) in zip(fused, results) {
         #expect(result == results[0], "\(kernels.name), \(tokens) tokens of \(width)")
@@ -131,9 +206,11 @@ struct AttentionKernelTests {
     var random = TestRandom(seed: 132)
     var sample = AttentionSample(tokens: 20, width: 16, &random)
     sample.qkv[3 * sample.stride + place.part * 16 + 2] = place.value
-    let output = sample.results(kernels)[0]
     // A query reaches its own token, a key all.
     let reached = place.part == 0 ? 3 * 16..<4 * 16 : 0..<20 * 16
-    #expect(output[reached].allSatisfy { $0.isNaN })
+    for precision in AttentionPrecision.allCases {
+      let output = sample.results(kernels, precision)[0]
+      #expect(output[reached].allSatisfy { $0.isNaN }, "\(precision)")
+    }
   }
 }

@@ -68,6 +68,23 @@ struct PackedMatrixTests {
   }
 
   @Test(
+    "codes that lie as in published checkpoints are taken over word by word",
+    arguments: [BlockFormat.mxfp4, .mxe3m0])
+  func published(format: BlockFormat) {
+    var random = TestRandom(seed: 81)
+    for (rows, columns) in Self.shapes {
+      let matrix = random.quantizedMatrix(
+        format, rows: rows, columns: columns, scales: [0, 1, 127, 254, 255])
+      let copy = MXMatrix(rows: rows, columns: columns, axis: .rows, format: format)
+      // Nothing of what was there stays.
+      copy.view.codes.update(repeating: 0xff, count: copy.byteCount)
+      copy.view.write(PackedMatrix(packing: matrix))
+      #expect(copy.quantized == matrix, "\(rows)×\(columns)")
+      #expect(copy.bytes == MXMatrix(matrix).bytes, "\(rows)×\(columns): padding")
+    }
+  }
+
+  @Test(
     "a group with a NaN or an infinity gets scale byte 255 and codes 0, and is counted",
     arguments: GroupAxis.allCases, BlockFormat.allCases)
   func broken(axis: GroupAxis, format: BlockFormat) {

@@ -9,7 +9,8 @@ import VisionModels
 struct ReferenceTrainingTests {
   /// Ten steps of a small model of a family, with drop path, on one batch of grey images.
   static func weights(
-    _ method: Method, _ architecture: Architecture, on compute: any TrainingCompute
+    _ method: Method, _ architecture: Architecture, _ attention: AttentionPrecision = .fp32,
+    on compute: any TrainingCompute
   ) throws -> [UInt32] {
     var recipe = Recipe.digits
     (recipe.method, recipe.linear) = (method, method.linearRecipe)
@@ -20,7 +21,7 @@ struct ReferenceTrainingTests {
       : ModelConfiguration(
         architecture: architecture, imageSize: 8, patchSize: 4, width: 24, depth: 2, heads: 2,
         mlpRatio: 2)
-    recipe.model.layerScale = 0.1
+    (recipe.model.layerScale, recipe.model.attention) = (0.1, attention)
     (recipe.model.channels, recipe.model.classes, recipe.model.dropPath) = (1, 10, 0.2)
     // Early enough to happen in ten steps.
     (recipe.remedies.qema.startStep, recipe.remedies.freeze.start) = (2, 0.1)
@@ -47,5 +48,17 @@ struct ReferenceTrainingTests {
     let expected = try Self.weights(method, architecture, on: Reference())
     let isSame = try Self.weights(method, architecture, on: cpu.on(threads: 3)) == expected
     #expect(isSame)
+  }
+
+  @Test(
+    "with attention in bfloat16 leaves the weights that every set of kernels leaves, and not those of single precision",
+    arguments: CPU.names.filter { $0 != "portable" }, Architecture.allCases)
+  func narrowAttention(name: String, architecture: Architecture) throws {
+    let expected = try Self.weights(.tetrajet, architecture, .bf16, on: Reference())
+    let compute = try #require(CPU.named(name)).on(threads: 3)
+    let isSame = try Self.weights(.tetrajet, architecture, .bf16, on: compute) == expected
+    #expect(isSame)
+    let isOther = try Self.weights(.tetrajet, architecture, on: compute) != expected
+    #expect(isOther)
   }
 }

@@ -105,8 +105,8 @@ struct RemedyTrainingTests {
       try Checkpoint.write(
         "\(folder)/model", model: training.model, weights: training.weights, averages: averages,
         recipe: recipe, classNames: digits.classNames)
-      let checkpoint = try Checkpoint(path: "\(folder)/model")
-      let score = try checkpoint.evaluate(data: "digits", on: cpu) { _ in }.score
+      let model = try DeployedModel(path: "\(folder)/model", on: cpu)
+      let score = try model.evaluate(data: "digits") { _ in }.score
       #expect(abs(score.loss - deployed.loss) < 1e-9 && score.top1 == deployed.top1)
       let report = try FileQuantization(writesValues: true)
         .run(

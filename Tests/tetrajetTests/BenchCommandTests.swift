@@ -67,7 +67,7 @@ struct BenchCommandTests {
     let lines = try Self.lines("step", "--method", method, "--engine", asked)
     #expect(lines.count == 1)
     let keys = Self.common.union([
-      "method", "images_per_second", "micro_batch", "peak_memory_mb", "recompute",
+      "method", "images_per_second", "micro_batch", "peak_memory_mb", "recompute", "attention",
     ])
     #expect(Set(lines[0].keys) == keys)
     #expect(lines[0]["method"] as? String == method && lines[0]["engine"] as? String == used)

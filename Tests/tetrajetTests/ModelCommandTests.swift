@@ -37,7 +37,7 @@ struct ModelCommandTests {
       #expect(probabilities.count == 5 && probabilities == probabilities.sorted(by: >))
       #expect(probabilities.allSatisfy { $0 > 0 } && probabilities.reduce(0, +) < 1)
       // All ten add up, and agree with the model asked directly.
-      let all = try Checkpoint(path: run).predict("\(folder)/a.png", count: 99, on: cpu)
+      let all = try DeployedModel(path: run, on: cpu).predict("\(folder)/a.png", count: 99)
       #expect(all.count == 10 && abs(all.reduce(0) { $0 + $1.probability } - 1) < 1e-12)
       #expect(predictions[0]["name"] as! String == all[0].name)
       #expect(try tetrajet("predict", run, "\(folder)/none.png").status == 74)

@@ -63,11 +63,11 @@ struct PredictCommandTests {
   func batches(method: String) throws {
     try withTemporaryFolder { folder in
       let files = try prepare(folder, method: method)
-      let model = try Checkpoint(path: "\(folder)/run")
+      let model = try DeployedModel(path: "\(folder)/run", on: cpu)
       let images = try model.prepare(files, threads: 2).map { try $0.get() }
-      let together = try model.predict(images, count: 10, on: cpu)
+      let together = try model.predict(images, count: 10)
       for (index, file) in files.enumerated() {
-        let alone = try model.predict(file, count: 10, on: cpu)
+        let alone = try model.predict(file, count: 10)
         #expect(alone.map(\.label) == together[index].map(\.label))
         #expect(alone.map(\.probability) == together[index].map(\.probability))
       }

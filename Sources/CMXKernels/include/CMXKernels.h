@@ -171,7 +171,11 @@ typedef struct {
   /// c = left right^T over `terms` terms in single precision: each sum starts at +0 and goes on term by term.
   void (*multiply_floats)(const tj_floats *left, const tj_floats *right, size_t terms,
                           const tj_float_product *product, float *scratch);
-  /// Numbers of scratch that this takes.
+  /// The same, the right operand's lanes being the rows of a packed matrix from `first_row`, a multiple of 16, on, and the
+  /// terms its columns: what multiply_floats makes of their values.
+  void (*multiply_floats_with_codes)(const tj_floats *left, const tj_packed *right,
+                                     const tj_float_product *product, float *scratch);
+  /// Numbers of scratch that the two take.
   size_t (*float_scratch)(size_t columns);
   /// The dot products of the tile's instructions alone, on registers: how many operations (a
   /// multiplication or an addition each) were done. To be timed.
@@ -197,7 +201,12 @@ typedef struct {
   /// The gradients of q, k and v, `stride` apart like them, given that of o.
   void (*attention_backward)(const tj_attention *head, const float *d_output, float *dq, float *dk, float *dv,
                              float *scratch);
-  /// Numbers of scratch that the two take.
+  /// The same with products in bfloat16: q, k, v, d_output, the probabilities, and the gradient of the scores are
+  /// rounded where they are multiplied. Sums, softmax, and what comes out are in single precision.
+  void (*attention_bf16)(const tj_attention *head, float *o, float *scratch);
+  void (*attention_backward_bf16)(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                                  float *dv, float *scratch);
+  /// Numbers of scratch that each of the four takes at most.
   size_t (*attention_scratch)(size_t tokens, size_t width);
 
   /// Every row of y becomes `bias`.
@@ -234,6 +243,8 @@ int tj_is_optimized(void);
 typedef struct tj_instruction_set {
   const char *name;
   int (*is_available)(void);
+  /// Whether it is the best one where it is available; null where it always is. One that is not has to be asked for.
+  int (*is_preferred)(void);
   /// The set whose kernels it takes over, available wherever it is; null for one that has all itself.
   const struct tj_instruction_set *base;
   /// Puts its own kernels into a table.

@@ -4,6 +4,7 @@
 #include "quantize/formats.h"
 
 #if defined(__x86_64__)
+extern const tj_instruction_set tj_set_avx512bf16;
 extern const tj_instruction_set tj_set_avx512;
 extern const tj_instruction_set tj_set_avxvnni;
 extern const tj_instruction_set tj_set_avx2;
@@ -15,9 +16,7 @@ extern const tj_instruction_set tj_set_portable;
 
 static const tj_instruction_set *const list[] = {
 #if defined(__x86_64__)
-    &tj_set_avx512,
-    &tj_set_avxvnni,
-    &tj_set_avx2,
+    &tj_set_avx512bf16, &tj_set_avx512, &tj_set_avxvnni, &tj_set_avx2,
 #elif defined(__aarch64__)
     &tj_set_i8mm,
     &tj_set_neon,

@@ -17,5 +17,5 @@ static void replace(tj_kernels *kernels) {
 
 extern const tj_instruction_set TJ_JOIN(tj_set_, TJ_BASE);
 extern const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA);
-const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available,
+const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL,
                                                      &TJ_JOIN(tj_set_, TJ_BASE), replace};

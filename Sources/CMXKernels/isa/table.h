@@ -6,6 +6,7 @@
 #include "layers/attention.h"
 #include "layers/layers.h"
 #include "layers/oscillation.h"
+#include "product/float_products.h"
 #include "product/product.h"
 #include "quantize/traversal.h"
 
@@ -23,6 +24,7 @@ static void replace(tj_kernels *kernels) {
       .expand_right = expand_right,
       .multiply = multiply,
       .multiply_floats = multiply_floats,
+      .multiply_floats_with_codes = multiply_floats_with_codes,
       .float_scratch = float_scratch,
       .dot_product_peak = dot_product_peak,
       .float_peak = float_peak,
@@ -32,6 +34,8 @@ static void replace(tj_kernels *kernels) {
       .layer_norm_backward = layer_norm_backward,
       .attention = attention,
       .attention_backward = attention_backward,
+      .attention_bf16 = attention_bf16,
+      .attention_backward_bf16 = attention_backward_bf16,
       .attention_scratch = attention_scratch,
       .broadcast_row = broadcast_row,
       .add_column_sums = add_column_sums,
@@ -46,4 +50,4 @@ static void replace(tj_kernels *kernels) {
 }
 
 extern const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA);
-const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL, replace};
+const tj_instruction_set TJ_JOIN(tj_set_, TJ_ISA) = {TJ_TEXT(TJ_ISA), is_available, NULL, NULL, replace};

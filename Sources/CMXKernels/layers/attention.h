@@ -1,13 +1,14 @@
-// Softmax attention of one head: o = softmax(scale q k^T + bias + mask) v, and its gradients, in single precision.
+// Softmax attention of one head: o = softmax(scale q k^T + bias + mask) v, and its gradients, in single precision; its
+// products also of numbers rounded to bfloat16 (product/bfloat16.h).
 //
 // T tokens, K numbers of a head, both padded with zeros to whole vectors in scratch: Tp, Kp. The T x T scores are
 // computed by blocks of rows that stay in the second-level cache and are never kept: the backward pass
-// computes them again. Every sum runs over its index in ascending order, whatever the blocks and tiles.
+// computes them again. Every sum runs over its index in ascending order, or pair by pair, whatever the blocks and tiles.
 #ifndef TJ_ATTENTION_H
 #define TJ_ATTENTION_H
 
 #include "CMXKernels.h"
-#include "product/floats.h"
+#include "product/bfloat16.h"
 
 /// 2^t for t <= 0, relative error below 2e-7, and 0 for t below -64: a softmax, whose largest power is 1, cannot tell the
 /// two apart, and with its masks of -100 would else fill up with subnormal numbers, each of which costs some processors
@@ -134,15 +135,18 @@ static void transpose_padded(const float *x, size_t stride, size_t rows, size_t 
     }
 }
 
-/// Rows of scores that are in work at once: all 49 of a Swin's window.
+/// Rows of scores that are in work at once: all 49 of a Swin's window. Whole pairs.
 enum { TJ_SCORE_ROWS = 54 };
+_Static_assert(TJ_SCORE_ROWS % 2 == 0, "a pair of terms in two blocks");
 
 static size_t attention_scratch(size_t tokens, size_t width) {
   const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
-  return 2 * width * along + 6 * tokens * across + 2 * TJ_SCORE_ROWS * along;
+  // What is packed both ways lies in two places.
+  const size_t packed = TJ_PACKS_PAIRS * (2 * tokens * across + TJ_SCORE_ROWS * along);
+  return 2 * width * along + 6 * tokens * across + 2 * TJ_SCORE_ROWS * along + packed;
 }
 
-static void attention(const tj_attention *head, float *o, float *scratch) {
+TJ_INLINE void attend(const tj_attention *head, float *o, float *scratch, const int precision) {
   const size_t tokens = head->tokens, width = head->width;
   const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
   float *k_transposed = scratch, *q = k_transposed + width * along, *v = q + tokens * across;
@@ -150,12 +154,18 @@ static void attention(const tj_attention *head, float *o, float *scratch) {
   transpose_padded(head->k, head->stride, tokens, width, k_transposed, along);
   pad_rows(head->q, head->stride, tokens, width, q, across);
   pad_rows(head->v, head->stride, tokens, width, v, across);
+  ready_rows(k_transposed, along, width, precision);
+  ready_columns(q, across, tokens, width, precision);
+  ready_rows(v, across, tokens, precision);
   for (size_t row = 0; row < tokens; row += TJ_SCORE_ROWS) {
     const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
-    float_product(q + row * across, across, 1, k_transposed, along, scores, along, rows, along, width, 0);
+    ready_product(q + row * across, across, 1, k_transposed, along, scores, along, rows, along, width, 0,
+                  precision);
     if (head->bias || head->mask) add_bias(head, row, scores, along, rows);
     softmax(scores, along, head->scale, rows, tokens);
-    float_product(scores, along, 1, v, across, out + row * across, across, rows, across, tokens, 0);
+    ready_columns(scores, along, rows, tokens, precision);
+    ready_product(scores, along, 1, v, across, out + row * across, across, rows, across, tokens, 0,
+                  precision);
   }
   unpad_rows(out, across, tokens, width, o, head->output_stride);
 }
@@ -163,36 +173,67 @@ static void attention(const tj_attention *head, float *o, float *scratch) {
 // With p the probabilities: dv = p^T do, dp = do v^T, ds = scale p (dp - sum(dp p)), dq = ds k, dk = ds^T q,
 // d_bias = ds / scale.
 
-static void attention_backward(const tj_attention *head, const float *d_output, float *dq, float *dk,
-                               float *dv, float *scratch) {
+TJ_INLINE void attend_backward(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                               float *dv, float *scratch, const int precision) {
   const size_t tokens = head->tokens, width = head->width;
   const size_t across = padded_to_lanes(width), along = padded_to_lanes(tokens);
   const size_t matrix = tokens * across;
   float *k_transposed = scratch, *v_transposed = k_transposed + width * along;
   float *q = v_transposed + width * along, *k = q + matrix, *d_out = k + matrix;
   float *d_query = d_out + matrix, *d_key = d_query + matrix, *d_value = d_key + matrix;
-  float *p = d_value + matrix, *dp = p + TJ_SCORE_ROWS * along;
+  float *p = d_value + matrix, *ds = p + TJ_SCORE_ROWS * along, *packed = ds + TJ_SCORE_ROWS * along;
   transpose_padded(head->k, head->stride, tokens, width, k_transposed, along);
   transpose_padded(head->v, head->stride, tokens, width, v_transposed, along);
   pad_rows(head->q, head->stride, tokens, width, q, across);
   pad_rows(head->k, head->stride, tokens, width, k, across);
   pad_rows(d_output, head->output_stride, tokens, width, d_out, across);
+  ready_rows(k_transposed, along, width, precision);
+  ready_rows(v_transposed, along, width, precision);
+  ready_rows(k, across, tokens, precision);
+  // Each is multiplied over its columns, too.
+  const float *q_columns = ready_both(q, packed, across, tokens, width, precision);
+  const float *d_columns = ready_both(d_out, packed + matrix, across, tokens, width, precision);
   for (size_t row = 0; row < tokens; row += TJ_SCORE_ROWS) {
-    const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS;
-    const float *q_rows = q + row * across, *d_rows = d_out + row * across;
-    float_product(q_rows, across, 1, k_transposed, along, p, along, rows, along, width, 0);
+    const size_t rows = tokens - row < TJ_SCORE_ROWS ? tokens - row : TJ_SCORE_ROWS, first = row * across;
+    ready_product(q_columns + first, across, 1, k_transposed, along, p, along, rows, along, width, 0,
+                  precision);
     if (head->bias || head->mask) add_bias(head, row, p, along, rows);
     softmax(p, along, head->scale, rows, tokens);
-    float_product(p, 1, along, d_rows, across, d_value, across, tokens, across, rows, row > 0);
-    float_product(d_rows, across, 1, v_transposed, along, dp, along, rows, along, width, 0);
-    softmax_backward(p, dp, along, head->scale, rows, tokens);
-    if (head->d_bias) add_bias_gradient(head, row, dp, along, rows);
-    float_product(dp, along, 1, k, across, d_query + row * across, across, rows, across, tokens, 0);
-    float_product(dp, 1, along, q_rows, across, d_key, across, tokens, across, rows, row > 0);
+    // dp, of which softmax makes ds.
+    ready_product(d_columns + first, across, 1, v_transposed, along, ds, along, rows, along, width, 0,
+                  precision);
+    softmax_backward(p, ds, along, head->scale, rows, tokens);
+    if (head->d_bias) add_bias_gradient(head, row, ds, along, rows);
+    ready_rows(p, along, rows, precision);
+    const float *ds_columns = ready_both(ds, packed + 2 * matrix, along, rows, tokens, precision);
+    const int resumes = row > 0;
+    ready_product(p, 1, along, d_out + first, across, d_value, across, tokens, across, rows, resumes,
+                  precision);
+    ready_product(ds_columns, along, 1, k, across, d_query + first, across, rows, across, tokens, 0,
+                  precision);
+    ready_product(ds, 1, along, q + first, across, d_key, across, tokens, across, rows, resumes, precision);
   }
   unpad_rows(d_query, across, tokens, width, dq, head->stride);
   unpad_rows(d_key, across, tokens, width, dk, head->stride);
   unpad_rows(d_value, across, tokens, width, dv, head->stride);
+}
+
+static void attention(const tj_attention *head, float *o, float *scratch) {
+  attend(head, o, scratch, TJ_FP32);
+}
+
+static void attention_backward(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                               float *dv, float *scratch) {
+  attend_backward(head, d_output, dq, dk, dv, scratch, TJ_FP32);
+}
+
+static void attention_bf16(const tj_attention *head, float *o, float *scratch) {
+  attend(head, o, scratch, TJ_BF16);
+}
+
+static void attention_backward_bf16(const tj_attention *head, const float *d_output, float *dq, float *dk,
+                                    float *dv, float *scratch) {
+  attend_backward(head, d_output, dq, dk, dv, scratch, TJ_BF16);
 }
 
 #endif

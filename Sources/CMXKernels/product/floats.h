@@ -1,13 +1,48 @@
-// Products in single precision. Every sum runs over its index in ascending order, whatever the blocks and tiles.
+// Products with sums in single precision. Every sum runs over its index in ascending order, or pair by pair of it (bfloat16.h),
+// whatever the blocks and tiles.
 #ifndef TJ_FLOATS_H
 #define TJ_FLOATS_H
 
 #include "CMXKernels.h"
 #include "vector/vector.h"
 
-/// c [rows, 16 vectors] (+)= a b over `depth` terms. Element (i, k) of a is a[i a_row + k a_step].
+#ifndef TJ_PACKS_PAIRS
+  #define TJ_PACKS_PAIRS 0
+#endif
+
+/// How the terms of a sum lie, and in which order they join it.
+enum {
+  TJ_ASCENDING, // one after another
+  TJ_ODD_FIRST, // pairs of them, in each the odd one first
+  TJ_PACKED,    // the same, and the pair in one place, for sets that have `add_pairs`
+};
+
+/// sum += the terms in one place.
+TJ_INLINE vfloat add_place(vfloat left, vfloat right, vfloat sum, const int order) {
+#if TJ_PACKS_PAIRS
+  if (order == TJ_PACKED) return add_pairs(left, right, sum);
+#else
+  (void)order;
+#endif
+  return multiply_add(left, right, sum);
+}
+
+/// Every sum of a tile += the terms in one place of its row, times those in its column.
+TJ_INLINE void add_outer_product(vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS],
+                                 const float *source[TJ_FLOAT_ROWS], size_t place, const float *b,
+                                 const int vectors, const int order) {
+  vfloat right[TJ_FLOAT_VECTORS];
+  for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
+  for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
+    const vfloat left = splat(source[i][place]);
+    for (int j = 0; j < vectors; j++) sum[i][j] = add_place(left, right[j], sum[i][j], order);
+  }
+}
+
+/// c [rows, 16 vectors] (+)= a b over `depth` places. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row, float *c,
-                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors) {
+                          size_t c_row, size_t depth, size_t rows, int resumes, const int vectors,
+                          const int order) {
   vfloat sum[TJ_FLOAT_ROWS][TJ_FLOAT_VECTORS];
   // Rows that the tile has beyond the matrix compute the last one again.
   const float *source[TJ_FLOAT_ROWS];
@@ -16,22 +51,23 @@ TJ_INLINE void float_tile(const float *a, size_t a_row, size_t a_step, const flo
     source[i] = a + row * a_row;
     for (int j = 0; j < vectors; j++) sum[i][j] = resumes ? load(c + row * c_row + TJ_LANES * j) : splat(0);
   }
-  for (size_t k = 0; k < depth; k++, b += b_row) {
-    vfloat right[TJ_FLOAT_VECTORS];
-    for (int j = 0; j < vectors; j++) right[j] = load(b + TJ_LANES * j);
-    for (size_t i = 0; i < TJ_FLOAT_ROWS; i++) {
-      const vfloat left = splat(source[i][k * a_step]);
-      for (int j = 0; j < vectors; j++) sum[i][j] = multiply_add(left, right[j], sum[i][j]);
+  size_t k = 0;
+  if (order == TJ_ODD_FIRST)
+    for (; k + 1 < depth; k += 2, b += 2 * b_row) {
+      add_outer_product(sum, source, (k + 1) * a_step, b + b_row, vectors, order);
+      add_outer_product(sum, source, k * a_step, b, vectors, order);
     }
-  }
+  // An odd term that is not there is a zero, which changes no sum.
+  for (; k < depth; k++, b += b_row) add_outer_product(sum, source, k * a_step, b, vectors, order);
   for (size_t i = 0; i < TJ_FLOAT_ROWS && i < rows; i++)
     for (int j = 0; j < vectors; j++) store(c + i * c_row + TJ_LANES * j, sum[i][j]);
 }
 
-/// c [m, n] (+)= a b over `depth` terms, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
+/// c [m, n] (+)= a b over `depth` places, n whole vectors. Element (i, k) of a is a[i a_row + k a_step].
 TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const float *b, size_t b_row,
-                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes) {
-  // A chunk of b's rows is used by all of a's while it is in the cache.
+                             float *c, size_t c_row, size_t m, size_t n, size_t depth, int resumes,
+                             const int order) {
+  // A chunk of b's rows is used by all of a's while it is in the cache. It has whole pairs.
   const size_t chunk = 256;
   for (size_t first = 0; first < depth; first += chunk) {
     const size_t terms = depth - first < chunk ? depth - first : chunk;
@@ -46,11 +82,17 @@ TJ_INLINE void float_product(const float *a, size_t a_row, size_t a_step, const 
         // The number of vectors becomes a constant of each tile.
         switch (vectors) {
 #if TJ_FLOAT_VECTORS >= 4
-        case 4: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4); break;
-        case 3: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3); break;
-        case 2: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2); break;
+        case 4:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 4, order);
+          break;
+        case 3:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 3, order);
+          break;
+        case 2:
+          float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 2, order);
+          break;
 #endif
-        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1);
+        default: float_tile(left, a_row, a_step, right, b_row, out, c_row, terms, m - i, goes_on, 1, order);
         }
       }
       j += vectors * TJ_LANES;
@@ -89,115 +131,5 @@ TJ_INLINE void transpose_square(vfloat square[TJ_LANES]) {
 }
 
 TJ_INLINE size_t padded_to_lanes(size_t n) { return (n + TJ_LANES - 1) / TJ_LANES * TJ_LANES; }
-
-/// Terms that are in work at once: sixteen lanes of them fit into the first-level cache.
-enum { TJ_FLOAT_TERMS = 256 };
-
-static size_t float_scratch(size_t columns) {
-  return TJ_FLOAT_TERMS * (8 + padded_to_lanes(columns)) + TJ_FLOAT_ROWS * TJ_FLOAT_VECTORS * TJ_LANES;
-}
-
-/// Vectors of columns that a tile from column j on has.
-TJ_INLINE size_t tile_vectors(size_t j, size_t columns) {
-  const size_t vectors = (columns - j + TJ_LANES - 1) / TJ_LANES;
-  return vectors < TJ_FLOAT_VECTORS ? vectors : TJ_FLOAT_VECTORS;
-}
-
-/// Some lanes of a right operand, from lane j on, term by term: `wide` numbers and zeros in each of `vectors` vectors.
-static void gather_terms(const tj_floats *x, size_t j, size_t first, size_t terms, size_t columns,
-                         size_t vectors, float *out) {
-  const size_t width = vectors * TJ_LANES;
-  for (size_t v = 0; v < vectors; v++, j += TJ_LANES, out += TJ_LANES) {
-    const size_t wide = lanes_from(j, columns);
-    if (x->step != 1) {
-      const float *from = x->x + j * x->lane + first * x->step;
-      for (size_t k = 0; k < terms; k++) store(out + k * width, load_some(from + k * x->step, wide));
-      continue;
-    }
-    for (size_t k = 0; k < terms; k += TJ_LANES) {
-      const size_t high = lanes_from(k, terms);
-      vfloat square[TJ_LANES];
-      for (size_t i = 0; i < TJ_LANES; i++)
-        square[i] = i < wide ? load_some(x->x + (j + i) * x->lane + first + k, high) : splat(0);
-      transpose_square(square);
-      for (size_t i = 0; i < high; i++) store(out + (k + i) * width, square[i]);
-    }
-  }
-}
-
-/// One tile of c, or, where that has not as many columns, what there is of it.
-TJ_INLINE void bounded_tile(const float *a, size_t a_row, size_t a_step, const float *b, float *c,
-                            size_t stride, size_t terms, size_t rows, size_t columns, int resumes,
-                            float *edge, const int vectors) {
-  const size_t width = (size_t)vectors * TJ_LANES;
-  if (columns >= width) {
-    float_tile(a, a_row, a_step, b, width, c, stride, terms, rows, resumes, vectors);
-    return;
-  }
-  for (size_t i = 0; resumes && i < rows && i < TJ_FLOAT_ROWS; i++)
-    memcpy(edge + i * width, c + i * stride, columns * sizeof *c);
-  float_tile(a, a_row, a_step, b, width, edge, width, terms, rows, resumes, vectors);
-  for (size_t i = 0; i < rows && i < TJ_FLOAT_ROWS; i++)
-    memcpy(c + i * stride, edge + i * width, columns * sizeof *c);
-}
-
-/// The terms of some lanes of a left operand, which lie rows apart, next to each other: eight places a term.
-TJ_INLINE void pack_lanes(const float *a, size_t step, size_t terms, size_t lanes, float *out) {
-  if (lanes >= TJ_FLOAT_ROWS)
-    for (size_t k = 0; k < terms; k++) memcpy(out + 8 * k, a + k * step, TJ_FLOAT_ROWS * sizeof *a);
-  else
-    for (size_t k = 0; k < terms; k++) memcpy(out + 8 * k, a + k * step, lanes * sizeof *a);
-}
-
-/// Some rows of c, tile by tile: the right operand's panels lie behind each other.
-static void multiply_rows(const float *a, size_t a_row, size_t a_step, const float *right, size_t terms,
-                          float *c, size_t stride, size_t rows, size_t columns, int resumes, float *edge) {
-  for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES) {
-    const float *b = right + j * terms;
-    const size_t wide = columns - j;
-    // The number of vectors becomes a constant of each tile.
-    switch (tile_vectors(j, columns)) {
-#if TJ_FLOAT_VECTORS >= 4
-    case 4: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 4); break;
-    case 3: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 3); break;
-    case 2: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 2); break;
-#endif
-    default: bounded_tile(a, a_row, a_step, b, c + j, stride, terms, rows, wide, resumes, edge, 1);
-    }
-  }
-}
-
-static void add_bias_row(float *c, size_t stride, size_t rows, size_t columns, const float *bias) {
-  for (size_t i = 0; i < rows; i++, c += stride)
-    for (size_t j = 0; j < columns; j += TJ_LANES) {
-      const size_t lanes = lanes_from(j, columns);
-      store_some(c + j, load_some(c + j, lanes) + load_some(bias + j, lanes), lanes);
-    }
-}
-
-static void multiply_floats(const tj_floats *left, const tj_floats *right, size_t terms,
-                            const tj_float_product *product, float *scratch) {
-  const size_t columns = product->columns, stride = product->stride;
-  float *packed_left = scratch, *packed_right = packed_left + 8 * TJ_FLOAT_TERMS;
-  float *edge = packed_right + TJ_FLOAT_TERMS * padded_to_lanes(columns);
-  // Without a term the sums are empty, and yet begun.
-  for (size_t first = 0; first < terms || first == 0; first += TJ_FLOAT_TERMS) {
-    const size_t count = terms - first < TJ_FLOAT_TERMS ? terms - first : TJ_FLOAT_TERMS;
-    for (size_t j = 0; j < columns; j += TJ_FLOAT_VECTORS * TJ_LANES)
-      gather_terms(right, j, first, count, columns, tile_vectors(j, columns), packed_right + j * count);
-    for (size_t i = 0; i < product->rows; i += TJ_FLOAT_ROWS) {
-      const size_t rows = product->rows - i;
-      const float *a = left->x + i * left->lane + first * left->step;
-      float *c = product->c + i * stride;
-      if (left->step == 1) {
-        multiply_rows(a, left->lane, 1, packed_right, count, c, stride, rows, columns, first > 0, edge);
-      } else {
-        pack_lanes(a, left->step, count, rows, packed_left);
-        multiply_rows(packed_left, 1, 8, packed_right, count, c, stride, rows, columns, first > 0, edge);
-      }
-    }
-  }
-  if (product->bias) add_bias_row(product->c, stride, product->rows, columns, product->bias);
-}
 
 #endif

@@ -20,9 +20,7 @@ TJ_INLINE split_lanes mix_high(split_lanes a, split_lanes b, uint32_t key) {
   return (split_lanes){(a.even >> 32) ^ b.even ^ key, (a.odd >> 32) ^ b.odd ^ key};
 }
 
-TJ_INLINE vuint join_lanes(split_lanes a) {
-  return (vuint)((a.even & 0xffffffffu) | (a.odd << 32));
-}
+TJ_INLINE vuint join_lanes(split_lanes a) { return (vuint)((a.even & 0xffffffffu) | (a.odd << 32)); }
 
 /// Philox4x32-10 of sixteen neighbouring counters (column + lane, block, stream).
 TJ_INLINE void philox(uint32_t column, uint32_t block, const tj_quantizer *quantizer, vuint words[4]) {

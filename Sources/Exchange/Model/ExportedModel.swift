@@ -13,14 +13,14 @@ package struct ExportedModel: Sendable {
   /// What is done to an image before the model sees it.
   package let images: ImagePreparation
   /// What the inputs of the quantized layers are where the model runs.
-  package let activations: ExportedActivations
+  package let activations: Activations
   /// Where the model comes from: method, format, scale rule, seed, the hash of the source, and so on.
   package let origin: [String: String]
 
   /// A model of these parts.
   package init(
     configuration: ModelConfiguration, tensors: [ExportedTensor], classNames: [String],
-    images: ImagePreparation, activations: ExportedActivations, origin: [String: String]
+    images: ImagePreparation, activations: Activations, origin: [String: String]
   ) {
     (self.configuration, self.tensors, self.classNames) = (configuration, tensors, classNames)
     (self.images, self.activations, self.origin) = (images, activations, origin)
@@ -33,7 +33,7 @@ package struct ExportedModel: Sendable {
 }
 
 /// What the inputs of quantized layers are: as they come, or 4-bit numbers, as in training.
-package enum ExportedActivations: String, CaseIterable, Sendable {
+package enum Activations: String, CaseIterable, Sendable {
   case full, mxfp4
 }
 

@@ -77,7 +77,7 @@ extension CPU {
           let q = UnsafePointer(qkv.row(row) + column)
           var view = Kernels.AttentionHead(
             q: q, k: q + width, v: q + 2 * width, stride: 3 * width, outputStride: width,
-            tokens: tokens, width: headWidth, scale: scale)
+            tokens: tokens, width: headWidth, scale: scale, precision: shape.precision)
           view.bias = terms.bias.map { UnsafePointer($0.row(head)) }
           view.mask = terms.masks.map { UnsafePointer($0.row(sequence % $0.rows)) }
           body(view, row, column, slice, scratch + worker * need)

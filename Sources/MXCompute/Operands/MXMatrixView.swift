@@ -38,6 +38,9 @@ public struct MXMatrixView: BitwiseCopyable {
     panelLanes * format.groupSize / 2
   }
 
+  /// Bytes of its codes and scales, with what fills up the last panel and group.
+  package var byteCount: Int { Self.byteCount(lanes: lanes, length: length, format: format) }
+
   /// Bytes of codes and scales together.
   package static func byteCount(lanes: Int, length: Int, format: BlockFormat) -> Int {
     panels(lanes) * format.groups(length) * (blockBytes(format) + panelLanes)
@@ -71,8 +74,7 @@ public struct MXMatrixView: BitwiseCopyable {
 extension MXMatrixView {
   /// Writes codes and scales that are laid out plainly; the rest becomes zeros.
   package func write(_ matrix: QuantizedMatrix) {
-    codes.update(
-      repeating: 0, count: Self.byteCount(lanes: lanes, length: length, format: format))
+    codes.update(repeating: 0, count: byteCount)
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     for lane in 0..<lanes {
       for element in 0..<length {
@@ -83,6 +85,42 @@ extension MXMatrixView {
         scales[scalePlace(lane: lane, group: group)] = lanewise.scales[lane * groups + group]
       }
     }
+  }
+
+  /// Writes codes and scales that lie as in published checkpoints, a word of eight elements at a time.
+  ///
+  /// - Precondition: the matrix has the view's format, lanes and groups.
+  package func write(_ matrix: PackedMatrix) {
+    precondition(
+      matrix.format == format && matrix.lanes == lanes && matrix.groups == groups,
+      "\(matrix.lanes) lanes of \(matrix.groups) groups into \(lanes) of \(groups)")
+    codes.update(repeating: 0, count: byteCount)
+    let words = matrix.blockSize / 4
+    matrix.blocks.withUnsafeBytes { blocks in
+      for lane in 0..<lanes {
+        for group in 0..<groups {
+          let source = (lane * groups + group) * words
+          let target = codes + place(lane: lane, element: group * format.groupSize).byte
+          for word in 0..<words {
+            let pairs = UInt32(
+              littleEndian: blocks.loadUnaligned(
+                fromByteOffset: 4 * (source + word), as: UInt32.self))
+            UnsafeMutableRawPointer(target + 64 * word).storeBytes(
+              of: Self.halves(pairs).littleEndian, as: UInt32.self)
+          }
+          scales[scalePlace(lane: lane, group: group)] = matrix.scales[lane * groups + group]
+        }
+      }
+    }
+  }
+
+  /// Eight codes, of which neighbours shared a byte: elements 0 … 3 in the low nibbles, 4 … 7 in the high ones.
+  private static func halves(_ pairs: UInt32) -> UInt32 {
+    // The inner bytes change places, and then the inner nibbles of each half.
+    let bytes = (pairs ^ pairs >> 8) & 0x0000_ff00
+    let word = pairs ^ bytes ^ bytes << 8
+    let nibbles = (word ^ word >> 4) & 0x00f0_00f0
+    return word ^ nibbles ^ nibbles << 4
   }
 
   /// The codes and scales, laid out plainly, of a matrix whose groups lie along `axis`.

@@ -1,17 +1,19 @@
+import MXFormats
 import MXRuntime
 
-// Sums of products run in ascending order, each product added with one rounding.
+// Sums of products run in ascending order, or pair by pair (`AttentionPrecision`), each product added with one rounding.
 
 extension Reference {
   package func attention(
     _ qkv: FloatMatrix, _ shape: AttentionShape, _ terms: ScoreTerms, into o: FloatMatrix,
     arena: Arena
   ) {
+    let dot = Self.dot(shape.precision)
     forEachHead(qkv, shape) { sequence, head in
       let p = probabilities(qkv, shape, terms, sequence, head)
       for i in 0..<shape.tokens {
         for k in 0..<shape.headWidth {
-          o.row(sequence * shape.tokens + i)[head * shape.headWidth + k] = Self.dot(shape.tokens) {
+          o.row(sequence * shape.tokens + i)[head * shape.headWidth + k] = dot(shape.tokens) {
             (p[i][$0], value(qkv, shape, .value, sequence, head, $0, k))
           }
         }
@@ -25,6 +27,7 @@ extension Reference {
     into dqkv: FloatMatrix, dBias: FloatMatrix?, arena: Arena
   ) {
     let (tokens, width) = (shape.tokens, shape.headWidth)
+    let dot = Self.dot(shape.precision)
     let sequences = qkv.rows / tokens
     // Sums of the bias's gradient: over an eighth of the sequences, then over the eighths.
     let length = terms.bias == nil ? 1 : (sequences + 7) / 8
@@ -37,7 +40,7 @@ extension Reference {
       var ds = p
       for i in 0..<tokens {
         let dp = (0..<tokens).map { j in
-          Self.dot(width) { (slope(i, $0), value(qkv, shape, .value, sequence, head, j, $0)) }
+          dot(width) { (slope(i, $0), value(qkv, shape, .value, sequence, head, j, $0)) }
         }
         var lanes = [Float](repeating: 0, count: Self.lanes)
         for j in 0..<tokens { lanes[j % Self.lanes].addProduct(p[i][j], dp[j]) }
@@ -53,11 +56,11 @@ extension Reference {
       for i in 0..<tokens {
         for k in 0..<width {
           let line = dqkv.row(sequence * tokens + i) + head * width + k
-          line[0] = Self.dot(tokens) { (ds[i][$0], value(qkv, shape, .key, sequence, head, $0, k)) }
-          line[shape.width] = Self.dot(tokens) {
+          line[0] = dot(tokens) { (ds[i][$0], value(qkv, shape, .key, sequence, head, $0, k)) }
+          line[shape.width] = dot(tokens) {
             (ds[$0][i], value(qkv, shape, .query, sequence, head, $0, k))
           }
-          line[2 * shape.width] = Self.dot(tokens) { (p[$0][i], slope($0, k)) }
+          line[2 * shape.width] = dot(tokens) { (p[$0][i], slope($0, k)) }
         }
       }
     }
@@ -76,14 +79,37 @@ extension Reference {
       part.rawValue * shape.width + head * shape.headWidth + channel]
   }
 
-  /// Σ a·b in ascending order, one rounding a term.
-  private static func dot(_ count: Int, _ factors: (Int) -> (Float, Float)) -> Float {
-    var sum: Float = 0
-    for index in 0..<count {
-      let (a, b) = factors(index)
-      sum.addProduct(a, b)
+  /// Σ a·b, one rounding a term.
+  private static func dot(
+    _ precision: AttentionPrecision
+  ) -> (_ count: Int, _ factors: (Int) -> (Float, Float)) -> Float {
+    { count, factors in
+      var sum: Float = 0
+      func add(_ index: Int) {
+        let (a, b) = factors(index)
+        switch precision {
+        case .fp32: sum.addProduct(a, b)
+        case .bf16: sum.addProduct(narrow(a), narrow(b))
+        }
+      }
+      switch precision {
+      case .fp32: for index in 0..<count { add(index) }
+      case .bf16:
+        for even in stride(from: 0, to: count, by: 2) {
+          if even + 1 < count { add(even + 1) }
+          add(even)
+        }
+      }
+      return sum
     }
-    return sum
+  }
+
+  /// A factor in bfloat16; magnitudes below 2⁻⁵⁶ become zero.
+  ///
+  /// Then all are multiples of 2⁻⁶³ and all sums of their products of 2⁻¹²⁶: none is subnormal, which instructions for
+  /// bfloat16 take for zero.
+  private static func narrow(_ x: Float) -> Float {
+    x.magnitude < 0x1p-56 ? 0 : x.roundedToBFloat16
   }
 
   private func forEachHead(
@@ -101,9 +127,10 @@ extension Reference {
   ) -> [[Float]] {
     let tokens = shape.tokens
     let c = shape.scale * 0x1.715476p0
+    let dot = Self.dot(shape.precision)
     return (0..<tokens).map { i in
       var scores = (0..<tokens).map { j in
-        Self.dot(shape.headWidth) {
+        dot(shape.headWidth) {
           (
             value(qkv, shape, .query, sequence, head, i, $0),
             value(qkv, shape, .key, sequence, head, j, $0)

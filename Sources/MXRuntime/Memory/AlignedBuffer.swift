@@ -17,7 +17,16 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   ///
   /// The start is aligned here, in a block that is a little longer, and not by the allocator: glibc (2.36) cannot put an
   /// aligned block where one of the same size was freed, and an epoch's batches, which come and go, took a hundred megabytes.
-  public init(count: Int) {
+  public convenience init(count: Int) {
+    self.init(uninitializedCount: count)
+    if ledger == nil {
+      let bytes = max(count * MemoryLayout<Element>.stride, 1)
+      UnsafeMutableRawPointer(base).initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    }
+  }
+
+  /// Allocates `count` elements of undefined value. Pages that nobody writes take no memory.
+  package init(uninitializedCount count: Int) {
     precondition(count >= 0, "a buffer of \(count) elements")
     self.count = count
     let bytes = max(count * MemoryLayout<Element>.stride, 1)
@@ -31,9 +40,7 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
     let block = UnsafeMutableRawPointer.allocate(
       byteCount: bytes + Self.alignment - 1, alignment: MemoryLayout<UInt>.alignment)
     self.block = block
-    let raw = block.alignedUp(toMultipleOf: Self.alignment)
-    raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    base = raw.assumingMemoryBound(to: Element.self)
+    base = block.alignedUp(toMultipleOf: Self.alignment).assumingMemoryBound(to: Element.self)
   }
 
   /// Allocates `count` elements of one value.

@@ -8,12 +8,14 @@ extension Benchmarks {
   /// - Parameters:
   ///   - microBatch: images that go through the model together, a divisor of the batch; nil for the batch.
   ///   - recomputation: what the backward pass computes again; nil for the recipes' default.
+  ///   - attention: what its products are of.
   ///   - profile: where the time of the steps' parts is added up, warm-ups left out.
   /// - Returns: the seconds of all timed steps together.
   /// - Throws: `NonFiniteTensor` where the arithmetic breaks down.
   @discardableResult
   package func step(
-    microBatch: Int? = nil, recomputation: Recomputation? = nil, profile: StepProfile? = nil,
+    microBatch: Int? = nil, recomputation: Recomputation? = nil,
+    attention: AttentionPrecision = .fp32, profile: StepProfile? = nil,
     _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()
@@ -25,6 +27,7 @@ extension Benchmarks {
     // One epoch: Q-Ramping's detection falls into the warm-up, remedies that begin late do so.
     recipe.training.epochs = 1
     (recipe.training.batchSize, recipe.training.microBatch) = (batch, microBatch ?? 0)
+    recipe.model.attention = attention
     if let recomputation { recipe.training.recomputation = recomputation }
     try recipe.validate()
     let training = try TrainingStep(recipe, cpu, stepsPerEpoch: warmups + repeats)
@@ -57,6 +60,7 @@ extension Benchmarks {
     line.add("micro_batch", size)
     line.add("method", method.rawValue)
     line.add("recompute", recipe.training.recomputation.rawValue)
+    line.add("attention", attention.rawValue)
     recipe.linear.addEngines(asked: engine, to: &line)
     line.add("peak_memory_mb", ProcessUsage.peakMemory)
     line.add("images_per_second", Double(batch) / time)

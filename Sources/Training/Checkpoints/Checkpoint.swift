@@ -22,53 +22,14 @@ package struct Checkpoint: Sendable {
   ///
   /// - Throws: `FileError`, `SafetensorsError` and `GGUFError` (also where bytes have changed since it was written),
   ///   `ModelError` for another architecture, `RecipeError`.
-  package init(path: String) throws {
-    let file = try WeightFile(path: path)
-    let (recipe, model) = try Self.model(of: file, file.quantization)
-    let tensors = ModelTensors(file, of: model)
-    weights = try model.parameters.read(from: tensors)
-    (self.recipe, self.model) = (recipe, model)
-    averages = try model.parameters.readAverages(from: tensors)
-    data = TrainingData(file, recipe)
-    classNames =
-      try file.metadata["class_names"].map { text in
-        guard let names = try? parseJSON(text.utf8, as: [String].self) else {
-          throw file.error(.metadata(key: "class_names", found: text, expected: "a list of names"))
-        }
-        return names
-      } ?? []
-  }
+  package init(path: String) throws { try self.init(CheckpointFile(path: path)) }
 
-  /// The recipe and the model that a file's metadata describe.
-  ///
-  /// - Parameter quantization: how its weights are stored, where as 4-bit codes: they are not quantized anew.
-  static func model(
-    of file: some TensorFile, _ quantization: StoredQuantization?
-  ) throws -> (recipe: Recipe, model: VisionModel) {
-    var recipe = Recipe()
-    if let trained = try Self.recipe(of: file) {
-      recipe = trained
-    } else {
-      recipe.method = .fp32
-      recipe.linear = .fp32
-      recipe.data.path = TrainingData.unknownPath
-    }
-    let dropPath = recipe.model.dropPath
-    recipe.model = try ModelConfiguration(metadataOf: file)
-    recipe.model.dropPath = dropPath
-    // A model has at least twelve tensors a block: none is described that the file cannot fill.
-    let tensors = file.tensorNames.count
-    let most = tensors / 12
-    guard recipe.model.blocks <= most else {
-      throw file.error(
-        .metadata(
-          key: "depth", found: "\(recipe.model.blocks)",
-          expected: "at most \(most): the file has \(tensors) tensors"))
-    }
-    if let quantization, let weights = recipe.linear[.q2] {
-      recipe.linear[.q2] = quantization.keepingValues(weights)
-    }
-    return (recipe, try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine))
+  /// Reads an open file.
+  init(_ file: CheckpointFile) throws {
+    weights = try file.model.parameters.read(from: file.tensors)
+    averages = try file.model.parameters.readAverages(from: file.tensors)
+    (recipe, model) = (file.recipe, file.model)
+    (data, classNames) = (file.data, file.classNames)
   }
 
   /// Opens a safetensors file, or the one in a folder (`WeightFolder`), whose bytes are those that were written.

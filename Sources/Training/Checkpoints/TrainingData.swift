@@ -19,6 +19,12 @@ struct TrainingData {
   /// That of the images that it was tested with.
   let testFingerprint: String?
 
+  /// None: of a model whose weights are made up.
+  init(none name: String) {
+    file = name
+    (path, run, trainFingerprint, testFingerprint) = (nil, nil, nil, nil)
+  }
+
   /// - Parameter recipe: the file's own.
   init(_ file: some TensorFile, _ recipe: Recipe) {
     let folder = URL(fileURLWithPath: file.path).deletingLastPathComponent().relativePath

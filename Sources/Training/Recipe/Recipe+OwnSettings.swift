@@ -34,7 +34,7 @@ extension Recipe {
       (preset.classes, preset.imageSize) = (model.classes, model.imageSize)
       (preset.dropPath, preset.normEpsilon) = (model.dropPath, model.normEpsilon)
       preset.classTokenDeviation = model.classTokenDeviation
-      preset.layerScale = model.layerScale
+      (preset.layerScale, preset.attention) = (model.layerScale, model.attention)
       return preset == model
     }
   }

@@ -84,6 +84,9 @@ package struct RecipeKey: Sendable {
       .number(
         "model.layer_scale", \.model.layerScale, 1e-9...10,
         "what a DeiT-III's LayerScale starts from"),
+      .choice(
+        "model.attention", \.model.attention,
+        "what the products of attention are of, with sums in single precision"),
 
       .integer("training.epochs", \.training.epochs, 1...1_000_000, "passes over the data"),
       .integer("training.batch_size", \.training.batchSize, 1...65536, "images a step"),

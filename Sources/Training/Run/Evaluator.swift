@@ -9,15 +9,23 @@ package struct Evaluator {
   private let compute: any TrainingCompute
   private let model: VisionModel
   private let weights: AlignedBuffer<Float>
+  /// What stands in the place of weights, by their names.
+  private let codes: [String: Encoded]
   private let workspace = Workspace()
   /// Where the encoded weights lie, as long as a score is made.
   private let encoded = Arena(chunkCount: 1 << 16)
 
   /// An evaluator of a model; the weights may change between two scores.
-  package init(_ compute: any TrainingCompute, model: VisionModel, weights: AlignedBuffer<Float>) {
+  ///
+  /// - Parameter codes: what stands in the place of weights, by their names; they must outlive the evaluator.
+  package init(
+    _ compute: any TrainingCompute, model: VisionModel, weights: AlignedBuffer<Float>,
+    codes: [String: Encoded] = [:]
+  ) {
     self.compute = compute
     self.model = model
     self.weights = weights
+    self.codes = codes
   }
 
   /// The score over every image that a loader gives.
@@ -49,7 +57,8 @@ package struct Evaluator {
     let start = encoded.mark
     defer { encoded.release(to: start) }
     let pass = try model.evaluationPass(
-      compute, weights: weights, averages: averages, workspace: workspace, encoded: encoded)
+      compute, weights: weights, averages: averages, codes: codes, workspace: workspace,
+      encoded: encoded)
     var score = BatchScore()
     while let batch = try next() {
       try batch.withMatrix { images in
@@ -78,35 +87,4 @@ package struct Evaluation: Sendable {
   package let match: ClassMatch
   /// Class by class and image by image.
   package let details: EvaluationDetails
-}
-
-extension Checkpoint {
-  /// The score of the checkpoint on the test images of a data set, of those classes that it knows.
-  ///
-  /// - Parameters:
-  ///   - data: "digits" or a path; nil for what it was trained on.
-  ///   - onNote: is told, before anything is scored, what is to be said of the images and of how their classes are the
-  ///     model's, a line each.
-  /// - Throws: `RunError` where the data have no class of the model's; what the data, the loader and the arithmetic
-  ///   throw.
-  package func evaluate(
-    data given: String?, on compute: any TrainingCompute, onNote: (String) -> Void = { _ in },
-    onSkip: @escaping @Sendable (SkippedImage) -> Void
-  ) throws -> Evaluation {
-    let (path, labelled) = try data.images(given: given, split: recipe.data.split)
-    labelled.lines(path: path).forEach(onNote)
-    let match = try ClassMatch(
-      labelled.images, model: classNames, count: model.configuration.classes, path: path)
-    if let note = match.note(path: path) { onNote(note) }
-    let test = match.matched(labelled.images, model: classNames)
-    let loader = try BatchLoader(
-      dataset: test, preprocessing: recipe.preprocessing,
-      options: recipe.loaderOptions(training: false), onSkip: onSkip)
-    var images: [ImageScore] = []
-    let score = try Evaluator(compute, model: model, weights: weights)
-      .score(loader, averages: averages, each: { images.append($0) })
-    return Evaluation(
-      score: score, skipped: loader.skipped.count, match: match,
-      details: EvaluationDetails(classNames: test.classNames, images: images, data: test))
-  }
 }

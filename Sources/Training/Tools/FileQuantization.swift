@@ -115,7 +115,7 @@ package struct FileQuantization: Sendable {
     of file: SafetensorsFile, _ stored: StoredQuantization?
   ) throws -> Set<String>? {
     guard file.metadata["recipe"] != nil else { return nil }
-    let table = try Checkpoint.model(of: file, stored).model.parameters
+    let table = try CheckpointFile.model(of: file, stored).model.parameters
     return Set(table.entries.filter(\.quantized).map(\.name))
   }
 

@@ -12,11 +12,11 @@ extension ExportedModel {
   /// - Parameter path: a checkpoint, one that `quantize` made, or a run folder.
   /// - Throws: `ExportError`, and what reading a checkpoint throws.
   package init(
-    path: String, layout: ExportLayout, activations: ExportedActivations
+    path: String, layout: ExportLayout, activations: Activations
   ) throws {
-    let checkpoint = try Checkpoint(path: path)
-    let older = try WeightFile(path: path)
-    let tensors = ModelTensors(older, of: checkpoint.model)
+    let file = try CheckpointFile(path: path)
+    let checkpoint = try Checkpoint(file)
+    let (older, tensors) = (file.weights, file.tensors)
     let (recipe, table) = (checkpoint.recipe, checkpoint.model.parameters)
     let configuration = checkpoint.model.configuration
     var stored = try Self.quantization(older, recipe, path)

@@ -17,15 +17,13 @@ package struct Prediction: Sendable, Equatable {
   package let probability: Double
 }
 
-extension Checkpoint {
+extension DeployedModel {
   /// The likeliest classes of an image file, best first; of equal ones the first in number.
   ///
   /// - Parameter count: how many classes; all where there are fewer.
   /// - Throws: `FileError`, `ImageError`, `LoaderError`, `NonFiniteTensor`.
-  package func predict(
-    _ path: String, count: Int, on compute: any TrainingCompute
-  ) throws -> [Prediction] {
-    try predict([prepare([path], threads: 1)[0].get()], count: count, on: compute)[0]
+  package func predict(_ path: String, count: Int) throws -> [Prediction] {
+    try predict([prepare([path], threads: 1)[0].get()], count: count)[0]
   }
 
   /// Image files as the model takes them: the way of evaluation, the shorter side resized, the middle kept. They are decoded
@@ -46,31 +44,39 @@ extension Checkpoint {
     return results.withLock { $0.map { $0! } }
   }
 
-  /// The likeliest classes of each of some prepared images, as above. A 4-bit method's weights are quantized as they were in
-  /// training.
+  /// The likeliest classes of each of some prepared images, as above.
   ///
   /// - Throws: `NonFiniteTensor`.
-  package func predict(
-    _ images: [[Float]], count: Int, on compute: any TrainingCompute
-  ) throws -> [[Prediction]] {
+  package func predict(_ images: [[Float]], count: Int) throws -> [[Prediction]] {
     guard let length = images.first?.count else { return [] }
     let input = AlignedBuffer<Float>(count: images.count * length)
     for (index, image) in images.enumerated() {
       precondition(image.count == length, "images of \(image.count) and of \(length) numbers")
       _ = input.elements[(index * length)...].update(from: image)
     }
-    let workspace = Workspace(chunkCount: 1 << 20)
-    let logits = try withExtendedLifetime(input) {
-      try model.logits(
-        input.matrix(rows: images.count),
-        Pass(
-          compute, weights: weights, weightAverages: averages, workspace: workspace,
-          context: StepContext(compute)))
+    return try withExtendedLifetime(input) {
+      try logits(input.matrix(rows: images.count)) { logits in
+        try (0..<logits.rows).map { image in
+          try predictions(
+            Array(UnsafeBufferPointer(start: logits.row(image), count: logits.columns)),
+            count: count)
+        }
+      }
     }
-    let rows = Array(logits.elements)
-    return try images.indices.map { image in
-      try predictions(
-        Array(rows[image * logits.columns..<(image + 1) * logits.columns]), count: count)
+  }
+
+  /// The logits [B, K] of images [B, channels · imageSize · imageSize], for as long as `body` runs.
+  ///
+  /// - Throws: `NonFiniteTensor`.
+  func logits<Result>(
+    _ images: FloatMatrix, _ body: (FloatMatrix) throws -> Result
+  ) throws -> Result {
+    try workspace.frame {
+      let encoded = Arena(chunkCount: 1 << 16)
+      let pass = try model.evaluationPass(
+        compute, weights: weights, averages: averages, codes: codes, workspace: workspace,
+        encoded: encoded)
+      return try withExtendedLifetime(encoded) { try body(model.logits(images, pass)) }
     }
   }
 

@@ -36,6 +36,8 @@ package struct Block: Sendable {
     package var windows: WindowShape?
     /// What LayerScale starts from; nil for none.
     package var layerScale: Float?
+    /// What the products of attention are of.
+    package var attention: AttentionPrecision
     /// Rows of an image that attention sees.
     package var attentionRows: Int { windows.map { $0.windows * $0.area } ?? tokens }
   }
@@ -50,7 +52,8 @@ package struct Block: Sendable {
       engine: engine, in: &table)
     var attention = Attention(
       shape: AttentionShape(
-        tokens: shape.windows?.area ?? shape.tokens, width: width, heads: shape.heads))
+        tokens: shape.windows?.area ?? shape.tokens, width: width, heads: shape.heads,
+        precision: shape.attention))
     if let windows {
       attention.bias = RelativePositionBias(
         "\(name).attn", window: windows.shape.window, heads: shape.heads, in: &table)

@@ -6,6 +6,8 @@ import MXRuntime
 struct LinearLayer: Sendable {
   private let linear: Linear
   private let weight, bias: Parameter
+  /// What W is called.
+  let weightName: String
 
   /// Adds the layer's parameters to a table. `recipe` nil: never quantized (the head).
   init(
@@ -15,8 +17,9 @@ struct LinearLayer: Sendable {
     linear = Linear(
       name: name, index: index, inputs: inputs, outputs: outputs, recipe: recipe ?? .fp32,
       engine: engine)
+    weightName = "\(name).weight"
     weight = table.add(
-      "\(name).weight", [outputs, inputs], initial: .narrowNormal, decays: true,
+      weightName, [outputs, inputs], initial: .narrowNormal, decays: true,
       quantized: recipe != nil)
     bias = table.add("\(name).bias", [outputs], decays: false)
   }

@@ -1,6 +1,5 @@
 import Exchange
 import Files
-import MXFormats
 import MXRuntime
 import Training
 import VisionModels

@@ -25,8 +25,17 @@ struct ReferenceTests {
 
   @Test(
     "attention, where the hardware multiplies and adds at once",
-    arguments: CPU.names.filter { $0 != "portable" })
-  func attention(name: String) throws { try Self.compare(name) { $0.attention() } }
+    arguments: CPU.names.filter { $0 != "portable" }, AttentionPrecision.allCases)
+  func attention(name: String, precision: AttentionPrecision) throws {
+    try Self.compare(name) { $0.attention(precision) }
+  }
+
+  @Test(
+    "attention of very small and very large numbers, and of such that are none",
+    arguments: CPU.names.filter { $0 != "portable" }, AttentionPrecision.allCases)
+  func extremeAttention(name: String, precision: AttentionPrecision) throws {
+    try Self.compare(name) { $0.attentionOfExtremes(precision) }
+  }
 
   @Test("numbers that are made while they are read", arguments: CPU.names)
   func lazyMatrices(name: String) throws { try Self.compare(name) { $0.lazyMatrices() } }

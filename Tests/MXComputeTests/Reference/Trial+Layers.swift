@@ -38,11 +38,13 @@ extension Trial {
     note("its score", [score.loss, Double(score.top1), Double(score.top5)])
   }
 
-  /// Of tokens beside whole vectors and beside a block of rows, plain and with bias and masks.
-  mutating func attention() {
-    for (tokens, width, heads) in [(5, 12, 2), (49, 64, 2), (65, 40, 1)] {
-      let shape = AttentionShape(tokens: tokens, width: width, heads: heads)
-      let sequences = 11
+  /// Of tokens beside whole vectors and beside a block of rows, and of several blocks, plain and with bias and masks.
+  mutating func attention(_ precision: AttentionPrecision) {
+    for (tokens, width, heads, sequences) in [
+      (5, 12, 2, 11), (49, 64, 2, 11), (65, 40, 1, 11), (197, 33, 1, 1),
+    ] {
+      let shape = AttentionShape(
+        tokens: tokens, width: width, heads: heads, precision: precision)
       let qkv = normals(sequences * tokens, 3 * width, seed: 30)
       let bias = normals(heads, tokens * tokens, seed: 31)
       let masks = arena.matrix(rows: 3, columns: tokens * tokens) { $0 % 5 == 0 ? -100 : 0 }
@@ -57,6 +59,43 @@ extension Trial {
         let name = "\(tokens) tokens of \(width), \(terms.bias == nil ? "plain" : "with terms")"
         note("attention of \(name)", o)
         note("its gradients, \(name)", dqkv, dBias ?? o)
+      }
+    }
+  }
+
+  /// Attention of numbers about which bfloat16 begins and ends: sequences of very small ones, of some near 2⁻⁵⁶, of some
+  /// near the largest, and with an infinity or a NaN.
+  mutating func attentionOfExtremes(_ precision: AttentionPrecision) {
+    let (tokens, width, sequences) = (19, 11, 6)
+    let shape = AttentionShape(tokens: tokens, width: width, heads: 1, precision: precision)
+    let (qkv, dO) = (
+      normals(sequences * tokens, 3 * width, seed: 33), normals(sequences * tokens, width, seed: 34)
+    )
+    for x in [qkv, dO] {
+      let length = tokens * x.columns
+      for place in 0..<length {
+        x.elements[place] *= 0x1p-60
+        x.elements[length + place] *= place % 3 == 0 ? 0x1p-56 : 1
+        x.elements[2 * length + place] *= place % 5 == 0 ? 0x1p126 : 1
+        x.elements[3 * length + place] = .leastNonzeroMagnitude * Float(place % 3)
+      }
+      x.elements[4 * length + 7] = .infinity
+      x.elements[5 * length + 7] = .nan
+    }
+    let o = arena.matrix(rows: sequences * tokens, columns: width)
+    let dqkv = arena.matrix(rows: sequences * tokens, columns: 3 * width)
+    compute.attention(qkv, shape, ScoreTerms(), into: o, arena: arena)
+    compute.attentionBackward(
+      qkv, shape, ScoreTerms(), dO: dO, into: dqkv, dBias: nil, arena: arena)
+    // Which NaN it is, is the processor's choice.
+    for x in [o, dqkv] {
+      for place in 0..<x.count where x.elements[place].isNaN { x.elements[place] = .nan }
+    }
+    for sequence in 0..<sequences {
+      for x in [o, dqkv] {
+        let part = arena.matrix(rows: tokens, columns: x.columns)
+        part.base.update(from: x.row(sequence * tokens), count: part.count)
+        note("attention of extremes, sequence \(sequence)", part)
       }
     }
   }

@@ -77,6 +77,19 @@ extension Trial {
         compute.product(a, b, bias: nil, into: sums, accumulates: true, arena: arena)
         note("floats \(m)×\(n)×\(k) \(leftAxis) \(rightAxis)", c, sums)
       }
+      // Numbers by codes, whose values need never lie in memory.
+      for format in [BlockFormat.mxfp4, .mxe3m0] {
+        let weights = compute.encode(
+          normals(n, k, seed: 95), averages: nil, axis: .rows,
+          .codes(QuantizerRecipe(format: format)),
+          random: RandomStream(seed: 0, purpose: .q2), arena: arena
+        ).operand
+        let c = normals(m, n, seed: 92)
+        compute.product(
+          Encoded(exact: normals(m, k, seed: 90), axis: .rows), weights,
+          bias: normals(1, n, seed: 94), into: c, accumulates: false, arena: arena)
+        note("floats by codes \(m)×\(n)×\(k) \(format.rawValue)", c)
+      }
     }
     let codes = compute.encode(
       normals(40, 64, seed: 95), averages: nil, axis: .rows, .codes(QuantizerRecipe()),

@@ -73,6 +73,8 @@ extension Kernels {
     package let width: Int
     /// Factor on the scores.
     package let scale: Float
+    /// What products are of.
+    package let precision: AttentionPrecision
     /// T × T numbers added to the scaled scores, and more of them; nil for none.
     package var bias, mask: UnsafePointer<Float>?
     /// Where the backward pass adds the gradient of the bias.
@@ -81,11 +83,13 @@ extension Kernels {
     /// A view on a head's queries, keys and values.
     package init(
       q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>, stride: Int,
-      outputStride: Int, tokens: Int, width: Int, scale: Float
+      outputStride: Int, tokens: Int, width: Int, scale: Float,
+      precision: AttentionPrecision = .fp32
     ) {
       (self.q, self.k, self.v) = (q, k, v)
       (self.stride, self.outputStride) = (stride, outputStride)
       (self.tokens, self.width, self.scale) = (tokens, width, scale)
+      self.precision = precision
     }
 
     fileprivate var parameters: tj_attention {
@@ -105,7 +109,10 @@ extension Kernels {
     _ head: AttentionHead, o: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     var parameters = head.parameters
-    table.pointee.attention(&parameters, o, scratch)
+    switch head.precision {
+    case .fp32: table.pointee.attention(&parameters, o, scratch)
+    case .bf16: table.pointee.attention_bf16(&parameters, o, scratch)
+    }
   }
 
   /// The gradients of q, k and v, given that of o. The T × T probabilities are computed again.
@@ -115,7 +122,10 @@ extension Kernels {
     scratch: UnsafeMutablePointer<Float>
   ) {
     var parameters = head.parameters
-    table.pointee.attention_backward(&parameters, dOutput, dq, dk, dv, scratch)
+    switch head.precision {
+    case .fp32: table.pointee.attention_backward(&parameters, dOutput, dq, dk, dv, scratch)
+    case .bf16: table.pointee.attention_backward_bf16(&parameters, dOutput, dq, dk, dv, scratch)
+    }
   }
 
   /// Numbers of scratch that attention of T tokens and K numbers a head takes.

@@ -77,6 +77,19 @@ extension Kernels {
     table.pointee.multiply_floats(&left, &right, terms, &product, scratch)
   }
 
+  /// The same where the right operand's lanes are rows of codes from row `first`, a multiple of 16, on: what the values of
+  /// its codes give, which never lie in memory as a whole.
+  func multiply(
+    _ left: tj_floats, _ right: MXMatrixView, from first: Int,
+    into c: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns: Int,
+    bias: UnsafePointer<Float>?, scratch: UnsafeMutablePointer<Float>
+  ) {
+    var (left, right) = (left, tj_packed(right, rows: first..<first + columns))
+    var product = tj_float_product(
+      c: c, stride: stride, rows: rows, columns: columns, bias: bias)
+    table.pointee.multiply_floats_with_codes(&left, &right, &product, scratch)
+  }
+
   /// Runs the multiply-add instructions of a product's tile on registers alone: that of 4-bit codes, or that of numbers in
   /// single precision.
   ///

@@ -118,7 +118,8 @@ extension tj_sink {
 }
 
 extension tj_packed {
-  fileprivate init(_ source: MXMatrixView, rows: Range<Int>) {
+  /// Some rows of a matrix that is packed along its rows, from a multiple of 16 on.
+  init(_ source: MXMatrixView, rows: Range<Int>) {
     self.init(
       codes: source.codes, scales: source.scales, format: source.format.row, rows: rows.count,
       columns: source.length, first_row: rows.lowerBound)

@@ -16,6 +16,8 @@ import MXFormats
 package struct Kernels: Sendable {
   // Sound: a table is filled before anybody has it, and never again.
   nonisolated(unsafe) let table: UnsafePointer<tj_kernels>
+  /// Whether they are the best ones where they are available.
+  private let isPreferred: Bool
 
   /// The instruction set's name, as `TETRAJET_ISA` takes it.
   package var name: String { String(cString: table.pointee.name) }
@@ -30,17 +32,18 @@ package struct Kernels: Sendable {
       // It lasts as long as the process.
       let table = UnsafeMutablePointer<tj_kernels>.allocate(capacity: 1)
       tj_fill(set, table)
-      result.append(Kernels(table: table))
+      let isPreferred = set.pointee.is_preferred.map { $0() != 0 } ?? true
+      result.append(Kernels(table: table, isPreferred: isPreferred))
     }
     return result
   }()
 
-  /// The set that `TETRAJET_ISA` names, or the best one there is.
+  /// The set that `TETRAJET_ISA` names, or the best one there is: the first that is not slower here than what it replaces.
   ///
   /// - Throws: `UnknownInstructionSet` where the environment names one that is not available.
   package static func chosen() throws(UnknownInstructionSet) -> Kernels {
     guard let forced = getenv("TETRAJET_ISA").map({ String(cString: $0) }), !forced.isEmpty else {
-      return available[0]
+      return available.first(where: \.isPreferred) ?? available[0]
     }
     guard let kernels = available.first(where: { $0.name == forced }) else {
       throw UnknownInstructionSet(name: forced, available: available.map(\.name))

@@ -9,14 +9,13 @@ enum TiledProduct {
   case floats(FloatProduct)
 
   /// - Parameter plan: how it is cut.
-  /// - Precondition: both operands are codes, or both numbers.
+  /// - Precondition: both operands are codes, or the left one is numbers; with them, codes lie along rows.
   init(_ terms: ProductTerms, _ kernels: Kernels, _ plan: ProductPlan) {
     switch (terms.a.content, terms.b.content) {
     case (.codes(let a), .codes(let b)):
       self = .packed(PackedProduct(kernels, a, b, bias: terms.bias, plan))
-    case (.numbers(let a), .numbers(let b)):
-      self = .floats(
-        FloatProduct(kernels, a, terms.a.axis, b, terms.b.axis, bias: terms.bias, plan))
+    case (.numbers(let a), _):
+      self = .floats(FloatProduct(kernels, a, terms.a.axis, terms.b, bias: terms.bias, plan))
     default: preconditionFailure("codes with numbers")
     }
   }

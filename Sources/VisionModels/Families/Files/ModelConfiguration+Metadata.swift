@@ -1,9 +1,15 @@
 import Files
+import MXCompute
 
 extension ModelConfiguration {
-  /// The shape under timm's argument names, as checkpoints carry it.
+  /// What timm has no argument for.
+  private static let attentionKey = "attention"
+
+  /// The shape under timm's argument names, as checkpoints carry it; and what the products of attention are of.
   package var metadata: [String: String] {
-    var metadata = ["architecture": architecture.rawValue]
+    var metadata = [
+      "architecture": architecture.rawValue, Self.attentionKey: attention.rawValue,
+    ]
     for size in ModelSize.all(of: architecture.family) {
       metadata[size.argument] = size.words(in: self).joined(separator: " ")
     }
@@ -26,6 +32,15 @@ extension ModelConfiguration {
       case .integers(let path): self[keyPath: path] = try file.integersMetadata(size.argument)
       case .number(let path): self[keyPath: path] = try file.numberMetadata(size.argument)
       }
+    }
+    // Files that do not say are older, or others'.
+    if let word = file.metadata[Self.attentionKey] {
+      guard let precision = AttentionPrecision(rawValue: word) else {
+        let known = AttentionPrecision.allCases.map(\.rawValue).joined(separator: ", ")
+        throw file.error(
+          .metadata(key: Self.attentionKey, found: word, expected: "one of \(known)"))
+      }
+      attention = precision
     }
     try validate()
   }

@@ -33,7 +33,8 @@ package enum Swin: ModelFamily {
           tokens: side * side, epsilon: epsilon,
           dropPath: shape.dropPath(ofBlock: index + number, of: count),
           windows: WindowShape(
-            side: side, window: shape.windowSize, isShifted: !number.isMultiple(of: 2)))
+            side: side, window: shape.windowSize, isShifted: !number.isMultiple(of: 2)),
+          attention: shape.attention)
       }
       stages.append(
         Stage.Shape(merging: merging, blocks: blocks, tokens: side * side, width: width))

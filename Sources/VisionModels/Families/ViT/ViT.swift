@@ -34,7 +34,7 @@ package enum ViT: ModelFamily {
         name: "blocks.\(index)", index: index, width: shape.width, heads: shape.heads,
         hidden: Int(Float(shape.width) * shape.mlpRatio), tokens: embedding.tokens,
         epsilon: shape.normEpsilon, dropPath: shape.dropPath(ofBlock: index, of: shape.depth),
-        layerScale: layerScale)
+        layerScale: layerScale, attention: shape.attention)
     }
     return Blueprint(
       embedding: embedding,
