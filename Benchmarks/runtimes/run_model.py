@@ -4,7 +4,7 @@
       --threads 2 --files FOLDER
 
 FOLDER is what prepare_models.py has filled; PyTorch makes its model itself. Images are random: the time does not depend on them. One
-JSON line on stdout: `seconds` is the median of the timed batches, memory is in MiB, `weights_mb` the bytes of what the runtime is given,
+JSON line on stdout: `seconds` is the median of the timed batches, memory is in MiB, `weights_mb` what the runtime is given, in MB,
 `layers` how many products the runtime says it computes in which precision.
 """
 
@@ -39,7 +39,7 @@ def arguments():
     parser.add_argument("--size", type=int, default=224, help="pixels a side")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=10, help="timed batches")
-    parser.add_argument("--warmup", type=int, default=3, help="batches before those, not timed")
+    parser.add_argument("--warmup", type=int, default=2, help="batches before those, not timed")
     return parser.parse_args()
 
 
@@ -143,7 +143,7 @@ def main():
         "threads": args.threads,
         "seconds": round(median, 6),
         "images_per_second": round(args.batch / median, 3),
-        "weights_mb": round(weights / 2**20, 2),
+        "weights_mb": round(weights / 1e6, 2),
         "peak_memory_mb": peak,
         "import_memory_mb": imported,
         "load_seconds": round(load_seconds, 3),
