@@ -51,9 +51,8 @@ static struct {
   atomic_int sleepers, caller_sleeps;
   pthread_mutex_t lock;
   pthread_cond_t opened, left;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER,
-          .opened = PTHREAD_COND_INITIALIZER,
-          .left = PTHREAD_COND_INITIALIZER};
+} pool = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
 
 static void rest(void) {
 #if defined(__x86_64__)
