@@ -14,29 +14,37 @@ struct ParallelTests {
     }
   }
 
-  @Test("calls of several threads, one after another and within each other, visit every index once")
-  func callsAtOnce() async {
-    let wrong = Atomic<Int>(0)
-    @Sendable func call(_ count: Int, _ body: (Int) -> Void = { _ in }) {
+  private final class Failures: Sendable {
+    let count = Atomic<Int>(0)
+
+    /// A loop of so many indices, each of which must be visited once.
+    func check(_ count: Int, _ body: (Int) -> Void = { _ in }) {
       let visits = AlignedBuffer<Int>(count: count)
       parallelFor(count, threads: 4) {
         visits[$0] += 1
         body($0)
       }
-      if visits.elements.contains(where: { $0 != 1 }) { wrong.add(1, ordering: .relaxed) }
+      if visits.elements.contains(where: { $0 != 1 }) { self.count.add(1, ordering: .relaxed) }
     }
+  }
+
+  @Test("loops of several threads, and loops within loops, visit every index once")
+  func loopsAtOnce() async {
+    let failures = Failures()
     await withDiscardingTaskGroup { group in
       for caller in 0..<3 {
         group.addTask {
           for round in 0..<2000 {
-            call(1 + (round + caller) % 5) { if round % 50 == 0 && $0 == 0 { call(3) } }
+            failures.check(1 + (round + caller) % 5) {
+              if round % 50 == 0 && $0 == 0 { failures.check(3) }
+            }
             // Threads that wait fall asleep, too.
             if round % 500 == 0 { usleep(300) }
           }
         }
       }
     }
-    #expect(wrong.load(ordering: .relaxed) == 0)
+    #expect(failures.count.load(ordering: .relaxed) == 0)
   }
 
   @Test("ranges cover their count without gap or overlap")
