@@ -1,3 +1,4 @@
+import Foundation
 import MXRuntime
 import Synchronization
 import Testing
@@ -11,6 +12,39 @@ struct ParallelTests {
       parallelFor(count, threads: threads) { visits[$0] += 1 }
       #expect(visits.elements.allSatisfy { $0 == 1 })
     }
+  }
+
+  private final class Failures: Sendable {
+    let count = Atomic<Int>(0)
+
+    /// A loop of so many indices, each of which must be visited once.
+    func check(_ count: Int, _ body: (Int) -> Void = { _ in }) {
+      let visits = AlignedBuffer<Int>(count: count)
+      parallelFor(count, threads: 4) {
+        visits[$0] += 1
+        body($0)
+      }
+      if visits.elements.contains(where: { $0 != 1 }) { self.count.add(1, ordering: .relaxed) }
+    }
+  }
+
+  @Test("loops of several threads, and loops within loops, visit every index once")
+  func loopsAtOnce() async {
+    let failures = Failures()
+    await withDiscardingTaskGroup { group in
+      for caller in 0..<3 {
+        group.addTask {
+          for round in 0..<2000 {
+            failures.check(1 + (round + caller) % 5) {
+              if round % 50 == 0 && $0 == 0 { failures.check(3) }
+            }
+            // Threads that wait fall asleep, too.
+            if round % 500 == 0 { usleep(300) }
+          }
+        }
+      }
+    }
+    #expect(failures.count.load(ordering: .relaxed) == 0)
   }
 
   @Test("ranges cover their count without gap or overlap")

@@ -42,7 +42,7 @@ enum Faults {
     let arrived = Atomic<Int>(0)
     parallelFor(2, threads: 2) { _, _ in
       arrived.add(1, ordering: .relaxed)
-      // Not for ever: libdispatch may have one thread only.
+      // Not for ever: there may be one thread only.
       for _ in 0..<1_000_000 where arrived.load(ordering: .relaxed) < 2 { sched_yield() }
       body()
     }

@@ -1,4 +1,5 @@
-// Runs a Swift closure on several threads without allocating anything for it.
+// Runs a Swift closure on several threads without allocating anything for it, and without waking threads that have just
+// been at work.
 //
 // What DispatchQueue.concurrentPerform is given, Swift copies to the heap as a block, and a closure that
 // is to leave its function at all is copied once more. A closure that outlives no call need not be: it is
