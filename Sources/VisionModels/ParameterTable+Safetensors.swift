@@ -80,7 +80,7 @@ extension ParameterTable {
         finite
         ? try file.finiteFloats(name, shape: entry.shape)
         : try file.floats(name, shape: entry.shape)
-      _ = buffer.elements[entry.range].update(from: values)
+      _ = buffer.elements[entry.range].update(fromContentsOf: values)
     }
   }
 }

@@ -52,7 +52,7 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   /// Allocates the elements of an array.
   package convenience init(_ elements: [Element]) {
     self.init(count: elements.count)
-    if ledger == nil { _ = self.elements.update(from: elements) }
+    if ledger == nil { _ = self.elements.update(fromContentsOf: elements) }
   }
 
   deinit {
@@ -70,7 +70,7 @@ public final class AlignedBuffer<Element: BitwiseCopyable> {
   /// Takes over the elements of a buffer of the same length.
   package func update(from other: AlignedBuffer) {
     precondition(count == other.count, "\(other.count) elements into \(count)")
-    if ledger == nil { _ = elements.update(from: other.elements) }
+    if ledger == nil { _ = elements.update(fromContentsOf: other.elements) }
   }
 
   /// An element; the index is not checked.

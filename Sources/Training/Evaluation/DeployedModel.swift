@@ -108,7 +108,7 @@ package final class DeployedModel {
         bytes += view.byteCount
       case .numbers(let values, let averages):
         guard entry.quantized, let quantizer else {
-          _ = weights.elements[entry.range].update(from: values)
+          _ = weights.elements[entry.range].update(fromContentsOf: values)
           bytes += values.count * MemoryLayout<Float>.stride
           continue
         }

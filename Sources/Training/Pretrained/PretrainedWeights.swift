@@ -37,7 +37,7 @@ extension VisionModel {
       }
       let fitted = shape == entry.shape ? values : adapted(values, shape, to: entry, &report)
       if let fitted {
-        _ = weights.elements[entry.range].update(from: fitted)
+        _ = weights.elements[entry.range].update(fromContentsOf: fitted)
         if shape == entry.shape {
           report.loaded += 1
         } else {

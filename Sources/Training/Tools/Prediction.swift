@@ -52,7 +52,7 @@ extension DeployedModel {
     let input = AlignedBuffer<Float>(count: images.count * length)
     for (index, image) in images.enumerated() {
       precondition(image.count == length, "images of \(image.count) and of \(length) numbers")
-      _ = input.elements[(index * length)...].update(from: image)
+      _ = input.elements[(index * length)...].update(fromContentsOf: image)
     }
     return try withExtendedLifetime(input) {
       try logits(input.matrix(rows: images.count)) { logits in

@@ -67,7 +67,7 @@ struct TracedStep {
     let values = try file.floats(
       "images", shape: [batch, shape.channels, shape.imageSize, shape.imageSize])
     images = AlignedBuffer(count: values.count)
-    _ = images.elements.update(from: values)
+    _ = images.elements.update(fromContentsOf: values)
     let labels = try file.integers("labels")
     guard labels.count == batch, batch > 0 else {
       throw file.error(.shape(tensor: "labels", found: [labels.count], expected: [batch]))
