@@ -1,7 +1,7 @@
 import Foundation
 
-/// Which file of a folder holds a model's weights: a run's last checkpoint, or `model.safetensors` of a model that was
-/// saved by transformers or timm.
+/// Which file of a folder holds a model's weights: a run's last checkpoint, `model.safetensors` of a model that was
+/// saved by transformers or timm, or `model.gguf`.
 enum WeightFolder {
   private static let pretrainedName = "model.safetensors"
 
@@ -14,7 +14,7 @@ enum WeightFolder {
     guard files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
       return path
     }
-    let names = [RunDirectory.lastName, pretrainedName]
+    let names = [RunDirectory.lastName, pretrainedName, "model.gguf"]
     if let name = names.first(where: { files.fileExists(atPath: "\(path)/\($0)") }) {
       return "\(path)/\(name)"
     }
