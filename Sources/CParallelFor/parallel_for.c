@@ -39,8 +39,8 @@ static void call(void *closure, size_t index) {
 enum { AWAKE_NANOSECONDS = 100 * 1000 };
 
 static struct {
-  atomic_int is_taken; // by a caller
-  intptr_t workers;    // threads there are; for the caller to read and write
+  atomic_int is_taken;     // by a caller
+  intptr_t workers, limit; // threads there are, and may be, or -1; for the caller to read and write
   // The job.
   tj_closure closure;
   intptr_t count;
@@ -51,8 +51,10 @@ static struct {
   atomic_int sleepers, caller_sleeps;
   pthread_mutex_t lock;
   pthread_cond_t opened, left;
-} pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER, .left = PTHREAD_COND_INITIALIZER};
+} pool = {.limit = -1,
+          .lock = PTHREAD_MUTEX_INITIALIZER,
+          .opened = PTHREAD_COND_INITIALIZER,
+          .left = PTHREAD_COND_INITIALIZER};
 
 static void rest(void) {
 #if defined(__x86_64__)
@@ -121,8 +123,9 @@ static void *work(void *unused) {
 
 /// Sees to it that there are so many threads beside the caller, or as many as there are processors, or can be had.
 static void grow(intptr_t wanted) {
-  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  if (wanted > processors - 1) wanted = processors - 1;
+  // Once: glibc opens a file to answer, which takes longer than many a job.
+  if (pool.limit < 0) pool.limit = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+  if (wanted > pool.limit) wanted = pool.limit;
   if (pool.workers >= wanted) return;
   sigset_t all, before;
   sigfillset(&all);

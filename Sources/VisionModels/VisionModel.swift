@@ -144,7 +144,7 @@ package struct VisionModel: Sendable {
       x = stage.merging?.forward(x, pass).y ?? x
       for block in stage.blocks.prefix(left) {
         left -= 1
-        try pass.workspace.frame { pass.compute.copy(try block.forward(x, pass).y, into: x) }
+        try pass.workspace.frame { _ = try block.forward(x, overwrites: true, pass) }
       }
     }
     return x

@@ -14,19 +14,33 @@ enum { TJ_BLOCK = TJ_LANES * TJ_GROUP / 2 };
 /// The scale byte of a group with a NaN or an infinity.
 enum { TJ_NAN_SCALE = 255 };
 
-/// Writes the 32 codes of one lane, a the first sixteen, into a block of 16 lanes.
-TJ_INLINE void store_lane(uint8_t *block, size_t lane, vuint a, vuint b) {
-  const vbyte16 first = __builtin_convertvector(a, vbyte16), second = __builtin_convertvector(b, vbyte16);
-  veight eights =
-      (veight)__builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
-                                      17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
-  // Element 4 + b of each eight joins element b in one byte.
-  eights |= eights >> 28;
-  const vword4 codes = __builtin_convertvector(eights, vword4);
-  for (size_t t = 0; t < 4; t++) {
-    const uint32_t word = codes[t];
-    memcpy(block + t * 64 + lane * 4, &word, sizeof word);
+/// Writes the 32 codes of each of eight lanes from a multiple of eight on into a block. `pairs` holds two lanes a vector:
+/// in byte 2 i + h of vector lane e the code of element 16 h + e of the pair's lane i.
+TJ_INLINE void store_lanes(uint8_t *block, size_t lane, const vuint pairs[4]) {
+  vuint words[2];
+  for (size_t four = 0; four < 2; four++) {
+    const vuint a = pairs[2 * four], b = pairs[2 * four + 1];
+    // Element 4 + b of each eight joins element b in one byte.
+    const vuint low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const vuint high =
+        __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const vbytes bytes = (vbytes)(low | high << 4);
+    // In each quarter the bytes of a word come together: those of lane 0, of lane 1, and of both two eights further on.
+    words[four] =
+        (vuint)__builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15, //
+                                       16, 20, 24, 28, 18, 22, 26, 30, 17, 21, 25, 29, 19, 23, 27, 31,     //
+                                       32, 36, 40, 44, 34, 38, 42, 46, 33, 37, 41, 45, 35, 39, 43, 47,     //
+                                       48, 52, 56, 60, 50, 54, 58, 62, 49, 53, 57, 61, 51, 55, 59, 63);
   }
+  // Word t of every lane, in the order of the lanes.
+  const vuint even =
+      __builtin_shufflevector(words[0], words[1], 0, 1, 8, 9, 16, 17, 24, 25, 4, 5, 12, 13, 20, 21, 28, 29);
+  const vuint odd =
+      __builtin_shufflevector(words[0], words[1], 2, 3, 10, 11, 18, 19, 26, 27, 6, 7, 14, 15, 22, 23, 30, 31);
+  memcpy(block + lane * 4, &even, 32);
+  memcpy(block + 64 + lane * 4, (const uint8_t *)&even + 32, 32);
+  memcpy(block + 128 + lane * 4, &odd, 32);
+  memcpy(block + 192 + lane * 4, (const uint8_t *)&odd + 32, 32);
 }
 
 /// Lanes that the last panel has beyond the matrix: code 0, scale byte 0.

@@ -26,9 +26,9 @@ TJ_INLINE vfloat lane_values(rounded_lanes lanes, vint byte, vint broken, const 
   return as_float(as_int(value) | (as_int(lanes.x) & TJ_SIGN) | (broken & 0x7fc00000));
 }
 
-/// Codes 0...15, or 0 where the group's scale is NaN.
-TJ_INLINE vuint lane_codes(rounded_lanes lanes, vint broken) {
-  return (vuint)((lanes.code | ((as_int(lanes.x) >> 28) & 8)) & ~broken);
+/// Codes 0...15; meaningless where the group is broken.
+TJ_INLINE vuint lane_codes(rounded_lanes lanes) {
+  return (vuint)(lanes.code | ((as_int(lanes.x) >> 28) & 8));
 }
 
 /// Counts what is lost; a broken group, an error elsewhere, loses nothing.

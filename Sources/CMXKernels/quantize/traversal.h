@@ -24,17 +24,53 @@ TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t colum
                         slice->first_column + column};
 }
 
-/// Groups along rows: one of `length` <= 32 neighbouring columns in each of `rows` <= 8 rows, from a multiple of 8 on.
-/// Returns how many are broken.
+/// The largest lane of each of eight vectors, in the lanes 0...7; zeros in the others.
+TJ_INLINE vint largest_lanes(const vint x[8]) {
+  vint halves[4], quarters[2];
+  for (size_t i = 0; i < 4; i++) // Two vectors' numbers in a half each.
+    halves[i] = maximum_int(__builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17,
+                                                    18, 19, 20, 21, 22, 23),
+                            __builtin_shufflevector(x[2 * i], x[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24,
+                                                    25, 26, 27, 28, 29, 30, 31));
+  for (size_t i = 0; i < 2; i++) // Four in a quarter each.
+    quarters[i] = maximum_int(__builtin_shufflevector(halves[2 * i], halves[2 * i + 1], 0, 1, 2, 3, 8, 9, 10,
+                                                      11, 16, 17, 18, 19, 24, 25, 26, 27),
+                              __builtin_shufflevector(halves[2 * i], halves[2 * i + 1], 4, 5, 6, 7, 12, 13,
+                                                      14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
+  // In quarter k two numbers of vector k, and two of vector 4 + k.
+  const vint eighths = maximum_int(__builtin_shufflevector(quarters[0], quarters[1], 0, 1, 16, 17, 4, 5, 20,
+                                                           21, 8, 9, 24, 25, 12, 13, 28, 29),
+                                   __builtin_shufflevector(quarters[0], quarters[1], 2, 3, 18, 19, 6, 7, 22,
+                                                           23, 10, 11, 26, 27, 14, 15, 30, 31));
+  const vint swapped =
+      __builtin_shufflevector(eighths, eighths, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+  return __builtin_shufflevector(maximum_int(eighths, swapped), (vint)0, 0, 4, 8, 12, 2, 6, 10, 14, 16, 16,
+                                 16, 16, 16, 16, 16, 16);
+}
+
+/// Groups along rows: one of `length` <= 32 neighbouring columns in each of `rows` <= 8 rows, from a multiple of 8 on. In
+/// a packed matrix the rows from `rows` to 8 become zeros. Returns how many are broken.
 TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, const tj_quantizer *quantizer,
                             sink_place to, const int kind, const int format, const int rounding) {
   const size_t first = length < TJ_LANES ? length : TJ_LANES, second = length - first;
-  size_t broken_groups = 0;
-  vuint words[2][4];
+  vuint words[2][4], pairs[4] = {(vuint)0, (vuint)0, (vuint)0, (vuint)0};
   if (rounding == TJ_STOCHASTIC) {
     philox((uint32_t)source.column, (uint32_t)(source.row / 8), quantizer, words[0]);
     philox((uint32_t)source.column + TJ_LANES, (uint32_t)(source.row / 8), quantizer, words[1]);
   }
+  vint magnitudes[8];
+  for (size_t i = 0; i < 8; i++) magnitudes[i] = (vint)0;
+  for (size_t i = 0; i < rows; i++) {
+    const float *x = source.x + i * source.stride;
+    magnitudes[i] =
+        maximum_int(magnitude_bits(load_some(x, first)), magnitude_bits(load_some(x + first, second)));
+  }
+  // One lane a row.
+  const vint largest = largest_lanes(magnitudes), broken = is_broken(largest);
+  const vint byte = scale_byte(largest, quantizer, format);
+  const size_t broken_groups = (size_t)-__builtin_reduce_add(broken);
+  float reciprocals[TJ_LANES];
+  store(reciprocals, scale_reciprocal(byte));
   for (size_t i = 0; i < rows; i++) {
     const size_t at = i * source.stride;
     const vfloat a = load_some(source.x + at, first), b = load_some(source.x + at + first, second);
@@ -48,23 +84,26 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
       noise_a = rounding_noise(words[0], i);
       noise_b = rounding_noise(words[1], i);
     }
-    const vint largest = (vint)max_lanes_int(maximum_int(magnitude_bits(a), magnitude_bits(b)));
-    const vint broken = is_broken(largest), byte = (vint)scale_byte(largest, quantizer, format)[0];
-    const vfloat reciprocal = scale_reciprocal(byte);
-    broken_groups += (size_t)-broken[0];
+    const vfloat reciprocal = splat(reciprocals[i]);
     const rounded_lanes left = round_lanes(a, ema_a, noise_a, reciprocal, format, rounding);
     const rounded_lanes right = round_lanes(b, ema_b, noise_b, reciprocal, format, rounding);
+    const vint is_nan = (vint)broken[i];
     if (kind == TJ_VALUES) {
-      store_some(to.values + at, lane_values(left, byte, broken, format), first);
-      store_some(to.values + at + first, lane_values(right, byte, broken, format), second);
+      store_some(to.values + at, lane_values(left, (vint)byte[i], is_nan, format), first);
+      store_some(to.values + at + first, lane_values(right, (vint)byte[i], is_nan, format), second);
     } else if (kind == TJ_CODES) {
-      const size_t lane = (source.row + i) % TJ_LANES;
-      store_lane(to.codes, lane, lane_codes(left, broken), lane_codes(right, broken));
-      to.scales[lane] = (uint8_t)(byte[0] | (broken[0] & TJ_NAN_SCALE));
+      const vuint codes = lane_codes(left) | lane_codes(right) << 8;
+      if (broken_groups == 0 || !broken[i]) pairs[i / 2] |= codes << (uint32_t)(i % 2 * 16);
     } else {
-      count_lanes(left, broken, to.losses, format);
-      count_lanes(right, broken, to.losses, format);
+      count_lanes(left, is_nan, to.losses, format);
+      count_lanes(right, is_nan, to.losses, format);
     }
+  }
+  if (kind == TJ_CODES) {
+    const size_t lane = source.row % TJ_LANES;
+    store_lanes(to.codes, lane, pairs);
+    const vbyte16 bytes = __builtin_convertvector(byte | (broken & TJ_NAN_SCALE), vbyte16);
+    memcpy(to.scales + lane, &bytes, 8);
   }
   return broken_groups;
 }
@@ -130,7 +169,7 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
       if (kind == TJ_VALUES)
         store_some(to.values + at, lane_values(rounded, byte, broken, format), lanes);
       else if (kind == TJ_CODES)
-        packed |= lane_codes(rounded, broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
+        packed |= (lane_codes(rounded) & (vuint)~broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
       else
         count_lanes(rounded, broken, to.losses, format);
     }

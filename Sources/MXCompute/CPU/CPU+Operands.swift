@@ -136,11 +136,11 @@ extension CPU {
     }
   }
 
-  /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups in either
-  /// direction, enough of them to be worth a hand-over to a thread.
+  /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups in either direction, enough
+  /// of them to be worth a hand-over to a thread, and few enough for one image to occupy them all.
   static func quantizerRows(columns: Int) -> Int {
     let group = BlockFormat.longestGroup
-    return group * max(1, elementsPerSlice / (group * max(columns, 1)))
+    return group * max(1, elementsPerSlice / 4 / (group * max(columns, 1)))
   }
 
   /// Lets a quantizer work on slices of rows, and adds up the broken groups that it finds in each.

@@ -5,13 +5,12 @@ extension CPU {
     precondition(
       x.columns == y.columns && map.rows(x.rows) == y.rows,
       "\(x.rows) rows gathered into \(y.rows)")
-    forEach(x.rows / map.length) { image in
-      for (row, source) in map.sources.enumerated() {
-        let target = y.row(image * map.sources.count + row)
-        if source >= 0 {
-          target.update(from: x.row(image * map.length + source), count: x.columns)
+    forRows(of: y) { rows in
+      for row in rows {
+        if let source = map.source(of: row) {
+          y.row(row).update(from: x.row(source), count: x.columns)
         } else {
-          target.update(repeating: 0, count: x.columns)
+          y.row(row).update(repeating: 0, count: x.columns)
         }
       }
     }
@@ -55,17 +54,23 @@ extension CPU {
     _ branch: FloatMatrix, map: RowMap?, scaledBy scale: (Int) -> Float, length: Int,
     to x: FloatMatrix, into y: FloatMatrix
   ) {
-    forEach(x.rows / length) { run in
-      let (start, scale) = (run * length, scale(run))
-      guard let map else {
-        return kernels.addScaled(
-          x.row(start), scale: scale, branch: branch.row(start), into: y.row(start),
-          length * x.columns)
-      }
-      for row in start..<start + length {
-        guard let source = map.source(of: row) else { continue }
-        kernels.addScaled(
-          x.row(row), scale: scale, branch: branch.row(source), into: y.row(row), x.columns)
+    forRows(of: x) { rows in
+      var start = rows.lowerBound
+      while start < rows.upperBound {
+        let run = start / length
+        let (end, factor) = (min((run + 1) * length, rows.upperBound), scale(run))
+        defer { start = end }
+        guard let map else {
+          kernels.addScaled(
+            x.row(start), scale: factor, branch: branch.row(start), into: y.row(start),
+            (end - start) * x.columns)
+          continue
+        }
+        for row in start..<end {
+          guard let source = map.source(of: row) else { continue }
+          kernels.addScaled(
+            x.row(row), scale: factor, branch: branch.row(source), into: y.row(row), x.columns)
+        }
       }
     }
   }
@@ -80,7 +85,7 @@ extension CPU {
   package func multiply(
     _ x: FloatMatrix, byEachImage rows: FloatMatrix, into y: FloatMatrix
   ) {
-    forRanges(x.rows, length: max(1, Self.elementsPerSlice / x.columns)) { range in
+    forRows(of: x) { range in
       for row in range {
         let (numbers, factors, target) = (x.row(row), rows.row(row % rows.rows), y.row(row))
         for column in 0..<x.columns { target[column] = numbers[column] * factors[column] }

@@ -52,6 +52,11 @@ public struct CPU: TrainingCompute {
     parallelRanges(count, length: length, threads: threads, body)
   }
 
+  /// Calls `body` for runs of rows of x, in parallel, whatever images they belong to: one image, too, is for all threads.
+  func forRows(of x: FloatMatrix, _ body: (Range<Int>) -> Void) {
+    forRanges(x.rows, length: max(1, Self.elementsPerSlice / max(x.columns, 1)), body)
+  }
+
   /// Lets slices of rows add into partial sums of their own, and adds those to `totals` in order.
   ///
   /// - Parameters:

@@ -100,14 +100,18 @@ package struct Block: Sendable {
   }
 
   /// x [N, C] → y [N, C]. x must stay as it is until the backward pass.
-  func forward(_ x: FloatMatrix, _ pass: Pass) throws -> (y: FloatMatrix, saved: Saved) {
+  ///
+  /// - Parameter overwrites: whether y takes the place of x, since no backward pass follows.
+  func forward(
+    _ x: FloatMatrix, overwrites: Bool = false, _ pass: Pass
+  ) throws -> (y: FloatMatrix, saved: Saved) {
     let (rows, width) = (x.rows, x.columns)
     let recomputesMiddle =
       pass.recomputation == .block && qkv.canRecomputeOutput && proj.canRecomputeOutput
     let lasting = recomputesMiddle ? pass.scratch : pass.kept
-    let y = pass.kept.matrix(rows: rows, columns: width)
+    let y = overwrites ? x : pass.kept.matrix(rows: rows, columns: width)
     // Nobody reads x₁ once y is there.
-    let x1 = recomputesMiddle ? y : pass.kept.matrix(rows: rows, columns: width)
+    let x1 = recomputesMiddle || overwrites ? y : pass.kept.matrix(rows: rows, columns: width)
 
     let (norm1Saved, qkvSaved, qkvOut, projSaved, branch1) = try pass.scratch.scratch {
       let (normed, norm1Saved) = norm1.forward(x, map: windows?.toWindows, pass)

@@ -23,15 +23,27 @@ package struct ProductPlan: Equatable {
   }
 
   /// The default plan of an `rows` × `columns` product on some threads.
-  ///
-  /// - Expanding costs about two tile steps an element: 2/rows and 2/columns of the product's time.
   package init(rows: Int, columns: Int, threads: Int, isPacked: Bool = true) {
-    groups = Self.blockGroups
     // 48 panels of codes are 330 KiB; 256 terms of 192 numbers 192 KiB.
-    self.columns = Self.even(
-      columns, limit: isPacked ? 768 : 192, unit: isPacked ? 48 : 64, partsOf: 1)
-    // As many slices as occupy all threads to the end.
-    self.rows = Self.even(rows, limit: 192, unit: 16, partsOf: threads)
+    let (limit, unit) = isPacked ? (768, 48) : (192, 64)
+    self.init(
+      rows: Self.even(rows, limit: 192, unit: 16, partsOf: threads),
+      columns: Self.even(columns, limit: limit, unit: unit, partsOf: 1))
+    // The few rows of one image do not cut evenly, and would have each thread expand all that stands on the right.
+    let byColumns = ProductPlan(
+      rows: Self.even(rows, limit: 256, unit: 16, partsOf: 1),
+      columns: Self.even(columns, limit: limit, unit: unit, partsOf: threads))
+    let costs = (cost(rows, columns, threads), byColumns.cost(rows, columns, threads))
+    if costs.1 < 0.95 * costs.0 { self = byColumns }
+  }
+
+  /// The steps of the thread that has most to do, a group of the contraction. Expanding costs about two steps an element:
+  /// 2/rows and 2/columns of the product's time.
+  private func cost(_ rows: Int, _ columns: Int, _ threads: Int) -> Double {
+    let (rowSlice, columnSlice) = (min(self.rows, rows), min(self.columns, columns))
+    let slices = (rows + self.rows - 1) / self.rows * ((columns + self.columns - 1) / self.columns)
+    let rounds = (slices + threads - 1) / threads
+    return Double(rounds) * Double(rowSlice * columnSlice + 2 * (rowSlice + columnSlice))
   }
 
   /// A length that cuts `total` evenly: a multiple of `unit`, about `limit` at most, so that the number of
