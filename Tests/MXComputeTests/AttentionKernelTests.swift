@@ -150,6 +150,25 @@ struct AttentionKernelTests {
     }
   }
 
+  @Test(
+    "give a token less than 2⁻⁶⁴ as likely as the likeliest no share at all, and no subnormal numbers",
+    arguments: CPU.names)
+  func unlikely(name: String) throws {
+    let kernels = try #require(CPU.named(name)).kernels
+    var random = TestRandom(seed: 136)
+    // The scores of both tokens lie `binades` binades apart, and values that are large show a probability that is small.
+    func share(_ binades: Float) -> Float {
+      var sample = AttentionSample(tokens: 2, width: 16, &random).mapped { _ in 0 }
+      let (query, key, value) = (0, sample.width, 2 * sample.width)
+      sample.qkv[query] = binades * Float(M_LN2) / sample.scale
+      sample.qkv[key] = 1
+      sample.qkv[sample.stride + value] = 0x1p100
+      return sample.results(kernels)[0][0]
+    }
+    #expect(abs(share(60) / 0x1p40 - 1) < 1e-4)
+    for binades: Float in [65, 100, 140, 1000] { #expect(share(binades) == 0) }
+  }
+
   @Test("in bfloat16, what is smaller than 2⁻⁵⁶ counts as zero", arguments: CPU.names)
   func tiny(name: String) throws {
     let kernels = try #require(CPU.named(name)).kernels

@@ -43,13 +43,15 @@ extension CPU {
     }
   }
 
-  /// Sequences that one slice takes, one after another: with a bias an eighth, so that its gradient has few partial sums;
-  /// and how many slices there are.
+  /// Sequences that one slice takes, one after another: at most an eighth, and as many as are worth a hand-over to a thread;
+  /// with a bias an eighth, so that its gradient has few partial sums. And how many slices there are.
   private func slices(
     _ qkv: FloatMatrix, _ shape: AttentionShape, _ terms: ScoreTerms
   ) -> (length: Int, count: Int) {
     let sequences = qkv.rows / shape.tokens
-    let length = terms.bias == nil ? 1 : (sequences + 7) / 8
+    let eighth = (sequences + 7) / 8
+    let scores = max(1, shape.tokens * shape.tokens)
+    let length = terms.bias == nil ? min(eighth, max(1, Self.scoresPerSlice / scores)) : eighth
     return (length, length == 0 ? 0 : (sequences + length - 1) / length)
   }
 

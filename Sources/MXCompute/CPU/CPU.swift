@@ -34,6 +34,8 @@ public struct CPU: TrainingCompute {
   static let summedRows = 256
   /// Elements that one slice of an elementwise loop takes.
   static let elementsPerSlice = 1 << 15
+  /// Scores of one head that a slice of attention takes where sequences are short.
+  static let scoresPerSlice = 1 << 12
 
   /// Calls `body` for 0 ..< `count` in parallel. All work on numbers is done in it, or in those below.
   func forEach(_ count: Int, _ body: (Int) -> Void) {

@@ -14,6 +14,16 @@ extension Trial {
     compute.lookUp(places, in: table, into: found)
     compute.add(found, at: places, to: table)
     note("rows that move", gathered, found, table)
+    // Rows of images that slices divide.
+    let (long, short) = (normals(2100, 40, seed: 45), normals(2400, 40, seed: 46))
+    let turned = RowMap((0..<800).map { ($0 * 7 + 3) % 701 - 1 }, of: 700)
+    let many = arena.matrix(rows: 2400, columns: 40)
+    compute.gather(long, turned, into: many)
+    note("rows of long images", many)
+    compute.add(short, map: nil, scaledBy: { Float($0) / 3 }, length: 800, to: many, into: many)
+    compute.add(
+      short, map: turned.inverse, scaledBy: { Float($0) - 2 }, length: 700, to: long, into: long)
+    note("sums of long images", many, long)
     let (means, spread) = (arena.matrix(rows: 5, columns: 6), arena.matrix(rows: 40, columns: 6))
     compute.means(of: x, length: 8, into: means)
     compute.spreadMeans(means, length: 8, into: spread)
