@@ -1,5 +1,5 @@
 # make demo and make test are all a newcomer needs; both install what is missing.
-.PHONY: demo test build install uninstall lint format documentation dependencies
+.PHONY: demo test build mpi install uninstall lint format documentation dependencies
 
 # Every method on the built-in digits, and a table of what came out.
 demo: build
@@ -11,6 +11,11 @@ test: dependencies
 
 build: dependencies
 	swift build -c release --product tetrajet
+
+# The command for `mpirun -n R tetrajet train`, in .build/mpi/release. TETRAJET_MPI=mpich or ompi-c chooses where there are both.
+mpi:
+	@.ci/dependencies mpi
+	swift build -c release --product tetrajet --traits MPI --scratch-path .build/mpi
 
 # The command in PREFIX/bin, with its manual page and completions for bash, zsh and fish; `make uninstall PREFIX=...`
 # takes them away. The command needs nothing of this folder, nor Swift. (A shell leaves the ~ of PREFIX=~/.local alone.)

@@ -23,6 +23,9 @@ let package = Package(
 
     .executable(name: "tetrajet", targets: ["tetrajet"]),
   ],
+  traits: [
+    .trait(name: "MPI", description: "Trains on several machines: mpirun -n R tetrajet train.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -31,8 +34,8 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Reports", "Training", "ImageData", "Exchange", "Oscillation", "VisionModels", "MXLinear",
-        "MXCompute", "MXFormats", "MXRuntime", "Files",
+        "Reports", "Training", "ImageData", "Exchange", "Ranks", "Oscillation", "VisionModels",
+        "MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
@@ -44,7 +47,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "ImageData", "EventFiles", "Exchange", "VisionModels", "Oscillation", "MXLinear",
+        "ImageData", "EventFiles", "Exchange", "Ranks", "VisionModels", "Oscillation", "MXLinear",
         "MXCompute", "MXFormats", "MXRuntime", "Files",
         .product(name: "Yams", package: "Yams"),
       ]
@@ -69,6 +72,15 @@ let package = Package(
     .target(name: "MXFormats"),
     .target(name: "MXRuntime", dependencies: ["CParallelFor"]),
     .target(name: "Files"),
+    .target(name: "Ranks", dependencies: ["CMPI", "Files"]),
+    .target(
+      name: "CMPI",
+      dependencies: [.target(name: "CMPILibrary", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("TJ_MPI", .when(traits: ["MPI"]))]),
+    // MPICH or Open MPI: TETRAJET_MPI=mpich or ompi-c, where there are both.
+    .systemLibrary(
+      name: "CMPILibrary", pkgConfig: Context.environment["TETRAJET_MPI"] ?? "mpi-c",
+      providers: [.apt(["libmpich-dev"]), .brew(["mpich"])]),
     .target(
       name: "CParallelFor",
       linkerSettings: [.linkedLibrary("dispatch", .when(platforms: [.linux]))]),
@@ -90,7 +102,7 @@ let package = Package(
       dependencies: ["Training", "Oscillation", "MXCompute", "MXRuntime"],
       path: "Examples/OwnRemedy"),
     .target(
-      name: "TestSupport", dependencies: ["MXCompute", "MXRuntime", "Files"],
+      name: "TestSupport", dependencies: ["MXCompute", "MXRuntime", "Ranks", "Files"],
       path: "Tests/TestSupport"),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     // Counts what training steps allocate; in a process of its own, which runs nothing else.
@@ -146,7 +158,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "EventFiles", "ImageData", "Oscillation", "VisionModels", "MXLinear",
+        "Training", "EventFiles", "ImageData", "Oscillation", "Ranks", "VisionModels", "MXLinear",
         "MXCompute",
         "MXFormats",
         "MXRuntime",
@@ -166,7 +178,7 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-  if ["CMXKernels", "CParallelFor", "CDigits", "CImageDecoding", "CAllocationCounter"]
+  if ["CMXKernels", "CParallelFor", "CMPI", "CDigits", "CImageDecoding", "CAllocationCounter"]
     .contains(target.name)
   {
     target.cSettings = (target.cSettings ?? []) + cSettings

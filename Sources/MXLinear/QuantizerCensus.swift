@@ -11,7 +11,7 @@ package final class QuantizerCensus {
   package subscript(operand: Operand) -> QuantizerLosses? { losses[operand] }
 
   /// Takes one matrix into account.
-  func add(_ lost: QuantizerLosses, of operand: Operand) {
+  package func add(_ lost: QuantizerLosses, of operand: Operand) {
     losses[operand, default: QuantizerLosses()] += lost
   }
 }

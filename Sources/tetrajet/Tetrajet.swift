@@ -49,12 +49,16 @@ enum Main {
       try CommandLineAdvice.checkSubcommand(arguments)
       var command = try Tetrajet.parseAsRoot(arguments)
       try command.run()
+      RankGroup.leave(status: 0)
     } catch let error as any ReportableError {
       fail("\(error)", error.category.rawValue)
     } catch {
       let code = Tetrajet.exitCode(for: error)
       // What went wrong has been said.
-      if let silent = error as? ExitCode { exit(silent.rawValue) }
+      if let silent = error as? ExitCode {
+        RankGroup.leave(status: silent.rawValue)
+        exit(silent.rawValue)
+      }
       if code == .success {
         // Help was asked for.
         do {
@@ -76,7 +80,8 @@ enum Main {
   }
 
   private static func fail(_ message: String, _ status: Int32) -> Never {
-    writeError("tetrajet: \(message)\n")
+    if RankGroup.speaks { writeError("tetrajet: \(message)\n") }
+    RankGroup.leave(status: status)
     exit(status)
   }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import MXCompute
+import Ranks
 import Training
 
 struct TrainCommand: ParsableCommand {
@@ -66,13 +68,16 @@ struct TrainCommand: ParsableCommand {
       return
     }
     StopSignals.install()
-    if !StopSignals.isAttached { noteDebugBuild() }
-    var trainer = try trainer(ProgressDisplay())
+    let ranks = try RankGroup.join()
+    if !StopSignals.isAttached, ranks.isFirst { noteDebugBuild() }
+    var trainer = try trainer(ranks)
     StopSignals.begin()
     let summary: RunSummary
     do {
       summary = try trainer.run()
     } catch let stopped as RunStopped {
+      ranks.willEnd()
+      guard ranks.isFirst else { throw ExitCode(StopSignals.status) }
       // The demo may be about to remove the folder.
       let advice =
         StopSignals.isAttached ? "" : "; go on with: tetrajet train --resume \(trainer.output)"
@@ -80,36 +85,61 @@ struct TrainCommand: ParsableCommand {
         "stopped after step \(stopped.step) of \(stopped.totalSteps), which is saved\(advice)\n")
       throw ExitCode(StopSignals.status)
     } catch {
-      if let step = trainer.savedStep, trainer.hasCheckpoint {
+      if let step = trainer.savedStep, trainer.hasCheckpoint, ranks.isFirst {
         writeError(
           "The checkpoint of step \(step) is good; 'tetrajet train --resume \(trainer.output)' goes on "
             + "from it.\n")
       }
       throw error
     }
-    if json { try printLine(summary.line(output: trainer.output).text) }
+    if json, ranks.isFirst { try printLine(summary.line(output: trainer.output).text) }
   }
 
-  private func trainer(_ observer: ProgressDisplay) throws -> Trainer {
+  /// The run: begun or resumed by the first rank, which the others follow.
+  private func trainer(_ ranks: any Ranks) throws -> Trainer {
+    guard ranks.count > 1 else { return try firstTrainer(ranks) }
+    var trainer: Trainer?
+    let plans = try ranks.agree {
+      guard ranks.isFirst else { return [] }
+      let first = try firstTrainer(ranks)
+      trainer = first
+      return first.followersPlan
+    }
+    _ = try ranks.agree {
+      guard !ranks.isFirst else { return [] }
+      trainer = try Trainer(
+        following: plans[0], on: cpu(), memoryLimit: try memory.limit(),
+        request: StopSignals.request, ranks: ranks)
+      return []
+    }
+    guard var trainer else { preconditionFailure("a rank without a training") }
+    try trainer.begin()
+    return trainer
+  }
+
+  private func cpu() throws -> CPU { try CPU(threads: threading.threads ?? RankGroup.threads) }
+
+  private func firstTrainer(_ ranks: any Ranks) throws -> Trainer {
+    let observer = ProgressDisplay()
     guard let resume else {
       guard !allowChanges else {
         throw ValidationError("--allow-changes goes with --resume, which is not there")
       }
       let resolved = try resolved()
       return try Trainer(
-        resolved, on: try threading.cpu(), output: output ?? defaultOutput(resolved),
+        resolved, on: try cpu(), output: output ?? defaultOutput(resolved),
         isNumbered: output == nil,
         earlierRun: earlierRun, memoryLimit: try memory.limit(), observer: observer,
-        request: StopSignals.request)
+        request: StopSignals.request, ranks: ranks)
     }
     guard output == nil else {
       throw ValidationError("--resume goes on in the run's own folder; leave --output out")
     }
     return try Trainer(
-      resuming: resume, on: try threading.cpu(), settings: options.settings(),
+      resuming: resume, on: try cpu(), settings: options.settings(),
       isWholeRecipe: options.recipe != nil,
       allowsChanges: allowChanges, memoryLimit: try memory.limit(), observer: observer,
-      request: StopSignals.request)
+      request: StopSignals.request, ranks: ranks)
   }
 
   /// The folder of the run whose recipe is given, if it is one and the images are to be those that it names.

@@ -55,6 +55,10 @@ struct BadInputTests {
     }
     try expect(64, ["--batch is 0"], ["bench", "step", "--batch", "0"])
     try expect(64, ["--threads is 0"], ["train", "--threads", "0"])
+    // The tests' build has no MPI.
+    try expect(
+      64, ["Open MPI's mpirun has started 3 processes", "make mpi"], ["train"],
+      environment: ["OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": "0"])
   }
 
   @Test("files and folders that are not there or not right")

@@ -44,16 +44,21 @@ package final class BatchLoader: Sendable {
 
   /// The batches of an epoch, from batch `batch` on. Work begins at once.
   ///
+  /// - Parameter isWanted: whether the batch of a number is; those that are not are never made.
+  ///
   /// Several epochs may be under way at the same time (they share the cache), each with `workers`
   /// threads.
-  package func epoch(_ epoch: Int, from batch: Int = 0) -> BatchSequence {
+  package func epoch(
+    _ epoch: Int, from batch: Int = 0, where isWanted: (_ batch: Int) -> Bool = { _ in true }
+  ) -> BatchSequence {
     precondition(
       (0...batchesPerEpoch).contains(batch), "batch \(batch) of \(batchesPerEpoch)")
     let plan = maker.plan(epoch: epoch)
+    let numbers = (batch..<batchesPerEpoch).filter(isWanted)
     let pipeline = BatchPipeline(
-      batch..<batchesPerEpoch, workers: options.workers
+      0..<numbers.count, workers: options.workers
     ) { [maker] index, isWanted in
-      maker.make(index, of: plan, while: isWanted)
+      maker.make(numbers[index], of: plan, while: isWanted)
     }
     return BatchSequence(pipeline: pipeline, loader: self)
   }

@@ -58,7 +58,7 @@ package struct Encoded: BitwiseCopyable {
 }
 
 /// What a quantizer lost of the numbers that it read.
-package struct QuantizerLosses: Sendable, Equatable {
+package struct QuantizerLosses: BitwiseCopyable, Sendable, Equatable {
   /// Elements that it read.
   package var elements = 0
   /// Elements above the largest magnitude of their group's grid, which the quantizer clips. None under truncation-free

@@ -13,7 +13,7 @@ package struct Targets {
 }
 
 /// What a batch scores: sums over its images.
-package struct BatchScore: Sendable {
+package struct BatchScore: BitwiseCopyable, Sendable {
   /// Σ of the cross entropies.
   package var loss = 0.0
   /// How many labels are the largest logit.

@@ -4,7 +4,7 @@ import MXCompute
 /// Where an interrupted run goes on: weights, moments, what the remedies keep, counters and the place in the data in one
 /// file, so that no kill can leave halves that do not belong together. Random numbers need no state: they are functions of
 /// the step.
-struct ResumeState {
+struct ResumeState: BitwiseCopyable {
   /// The epochs that are done.
   var epoch = 0
   /// The steps that are done.

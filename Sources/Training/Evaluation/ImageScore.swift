@@ -2,7 +2,7 @@ import Foundation
 import MXRuntime
 
 /// What a model made of one image.
-package struct ImageScore: Sendable {
+package struct ImageScore: BitwiseCopyable, Sendable {
   /// Which image of the data set it is.
   package let image: Int32
   /// Its class, and the one that the model gives it: the largest logit, of equal ones the first.

@@ -4,7 +4,7 @@ import MXRuntime
 /// Loss and speed of an epoch, and of the interval since the last line of metrics.
 struct Meter {
   /// What a checkpoint keeps of an epoch that is not over.
-  struct Sums {
+  struct Sums: BitwiseCopyable {
     /// Of the epoch, of the interval since the last line of metrics, and of the one before that.
     var epoch = BatchScore(), interval = BatchScore(), previous = BatchScore()
     /// Steps of the epoch so far.

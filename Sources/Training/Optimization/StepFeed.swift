@@ -1,5 +1,6 @@
 import ImageData
 import MXRuntime
+import Ranks
 
 /// Images and labels that go through the model together: the batch of a step, or a micro-batch of it.
 package struct TrainingBatch {
@@ -32,14 +33,25 @@ package struct TrainingBatch {
 package final class StepFeed {
   /// Micro-batches of a step.
   package let microBatches: Int
+  private let ranks: any Ranks
+  /// The last of a step that is this rank's.
+  private let lastNumber: Int
+  /// What the ranks have agreed on for the next step; nil before they have.
+  private var agreed: Int??
   private let source: () throws -> TrainingBatch?
   private var ahead: TrainingBatch?
   private var waited = 0.0
 
-  /// - Parameter source: the next micro-batch; nil after the last.
-  package init(microBatches: Int, _ source: @escaping () throws -> TrainingBatch?) {
-    self.microBatches = microBatches
+  /// - Parameters:
+  ///   - ranks: who shares out the micro-batches of a step.
+  ///   - source: the next micro-batch of this rank; nil after the last.
+  package init(
+    microBatches: Int, ranks: any Ranks = Alone(), _ source: @escaping () throws -> TrainingBatch?
+  ) {
+    (self.microBatches, self.ranks) = (microBatches, ranks)
     self.source = source
+    lastNumber =
+      GradientTree.share(of: microBatches, rank: ranks.rank, count: ranks.count).upperBound - 1
   }
 
   /// One step on one batch.
@@ -48,8 +60,17 @@ package final class StepFeed {
     self.init(microBatches: 1) { batches.popLast() }
   }
 
-  /// The step of the epoch to which the next micro-batch belongs; nil after the last.
+  /// The step of the epoch to which the next micro-batch of any rank belongs; nil after the last.
   package func nextStep() throws -> Int? {
+    if ranks.count == 1 { return try ownNextStep() }
+    if let agreed { return agreed }
+    let all = try ranks.agree { Array(bytesOf: Int64(try ownNextStep() ?? -1)) }
+    let step = all.map { Int(Int64(bytes: $0)) }.filter { $0 >= 0 }.min()
+    agreed = .some(step)
+    return step
+  }
+
+  private func ownNextStep() throws -> Int? {
     if ahead == nil {
       let start = ContinuousClock.now
       ahead = try source()
@@ -66,13 +87,14 @@ package final class StepFeed {
 
   /// Calls `body` with each micro-batch of a step and its number in the step.
   func forEach(of step: Int, _ body: (TrainingBatch, Int) throws -> Void) throws {
-    while try nextStep() == step, let batch = ahead {
+    agreed = nil
+    while try ownNextStep() == step, let batch = ahead {
       ahead = nil
       let number = batch.index % microBatches
       // What is handed on is a pointer into it.
       try withExtendedLifetime(batch) { try body(batch, number) }
       // The next one belongs to another step; it is not waited for.
-      if number == microBatches - 1 { break }
+      if number == lastNumber { break }
     }
   }
 }

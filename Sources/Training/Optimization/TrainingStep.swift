@@ -4,6 +4,7 @@ import MXCompute
 import MXLinear
 import MXRuntime
 import Oscillation
+import Ranks
 import VisionModels
 
 /// A model in training: its weights, gradients and moments, and the step that moves them.
@@ -46,6 +47,7 @@ package final class TrainingStep {
   private let labelSmoothing: Float
   private let recomputation: Recomputation
   private let tree: GradientTree
+  private let ranks: any Ranks
   /// Images of a whole micro-batch.
   private let microBatchSize: Int
   private let stepsPerEpoch, totalSteps: Int
@@ -54,11 +56,12 @@ package final class TrainingStep {
   ///
   /// - Parameters:
   ///   - stepsPerEpoch: how the remedies know where in the training a step lies.
+  ///   - ranks: who shares out the micro-batches of each step; all have the same weights after it.
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: `ModelError` where the recipe's shape is impossible.
   package init(
     _ recipe: Recipe, _ compute: any TrainingCompute, stepsPerEpoch: Int = 1,
-    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
+    ranks: any Ranks = Alone(), extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     self.compute = compute
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
@@ -66,7 +69,9 @@ package final class TrainingStep {
     try model.checkMemory(.ofProcess())
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
-    tree = GradientTree(gradients, microBatches: recipe.training.microBatches, compute)
+    self.ranks = ranks
+    tree = GradientTree(
+      gradients, microBatches: recipe.training.microBatches, compute, ranks: ranks)
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     learningRate = schedule.learningRate(step:)
@@ -216,20 +221,39 @@ package final class TrainingStep {
     step: Int, isTrial: Bool, _ forEach: MicroBatches
   ) throws -> BatchScore {
     var score = BatchScore()
+    var scores: [UInt8] = []
+    let counted = isTrial ? nil : census
+    // Of several ranks each counts its own, and then all are told.
+    let ownCensus = ranks.count > 1 && counted != nil ? QuantizerCensus() : counted
     tree.begin()
-    try forEach { batch, number in
-      let own = try workspace.frame {
-        try computeGradients(batch, number: number, step: step, isTrial: isTrial)
+    func computeOwn() throws {
+      try forEach { batch, number in
+        let own = try workspace.frame {
+          try computeGradients(
+            batch, number: number, step: step, isTrial: isTrial, census: ownCensus)
+        }
+        guard own.loss.isFinite else {
+          throw NonFiniteTensor(tensor: "the training loss", step: step)
+        }
+        score.add(own)
+        guard tree.microBatches > 1 else { return }
+        if ranks.count > 1 { scores += [UInt8](bytesOf: own) }
+        // A smaller one counts by its images.
+        compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
+        tree.add(number)
       }
-      guard own.loss.isFinite else { throw NonFiniteTensor(tensor: "the training loss") }
-      score.add(own)
-      guard tree.microBatches > 1 else { return }
-      // A smaller one counts by its images.
-      compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
-      tree.add()
+    }
+    if ranks.count == 1 {
+      try computeOwn()
+    } else {
+      score = try ranks.sum {
+        try computeOwn()
+        return scores
+      }
+      if let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
     }
     if tree.microBatches > 1 {
-      tree.finish()
+      try tree.finish()
       compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(score.count))
     }
     return score
@@ -248,7 +272,7 @@ package final class TrainingStep {
   }
 
   private func computeGradients(
-    _ batch: TrainingBatch, number: Int, step: Int, isTrial: Bool
+    _ batch: TrainingBatch, number: Int, step: Int, isTrial: Bool, census: QuantizerCensus?
   ) throws -> BatchScore {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
@@ -256,7 +280,7 @@ package final class TrainingStep {
       compute, weights: weights, weightAverages: averages(step: step), workspace: workspace,
       context: StepContext(
         compute, seed: seed, step: randomStep, microBatch: number, profile: profile,
-        census: isTrial ? nil : census),
+        census: census),
       training: true, recomputation: recomputation)
     compute.fill(gradients.matrix(), with: 0)
     let (logits, saved) = try model.forward(batch.images, pass)

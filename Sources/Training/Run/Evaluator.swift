@@ -2,6 +2,7 @@ import ImageData
 import MXCompute
 import MXLinear
 import MXRuntime
+import Ranks
 import VisionModels
 
 /// Scores a model as it is deployed: with its forward quantizers, without drop path.
@@ -31,20 +32,47 @@ package struct Evaluator {
   /// The score over every image that a loader gives.
   ///
   /// - Parameters:
+  ///   - ranks: who shares out the batches; all get all scores.
   ///   - averages: the moving averages that weights round by under Q-EMA; nil for none.
   ///   - each: is told of each image's score.
   ///   - check: is called before each batch, and ends the evaluation by throwing.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
   package func score(
-    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil,
+    _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil, ranks: any Ranks = Alone(),
     each: ((ImageScore) -> Void)? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
+    if ranks.count > 1 { return try score(loader, averages: averages, sharedBy: ranks, each: each) }
     let batches = loader.epoch(0)
     return try score(averages: averages, each: each) {
       let batch = try batches.next()
       if batch != nil { try check() }
       return batch
     }
+  }
+
+  /// The same, every rank scoring a run of the batches: sums come together batch by batch, as those of one rank do.
+  private func score(
+    _ loader: BatchLoader, averages: AlignedBuffer<Float>?, sharedBy ranks: any Ranks,
+    each: ((ImageScore) -> Void)?
+  ) throws -> BatchScore {
+    let own = GradientTree.share(
+      of: loader.batchesPerEpoch, rank: ranks.rank, count: ranks.count)
+    var images: [UInt8] = []
+    let total = try ranks.sum {
+      let batches = loader.epoch(0, where: own.contains)
+      var scores: [UInt8] = []
+      try forEachBatch(averages: averages, batches.next) { batch, logits, score in
+        scores += Array(bytesOf: score)
+        ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach {
+          images += Array(bytesOf: $0)
+        }
+      }
+      return scores
+    }
+    if let each {
+      for bytes in try ranks.gather(images) { [ImageScore](bytes: bytes).forEach(each) }
+    }
+    return try checked(total)
   }
 
   /// The score over batches.
@@ -54,23 +82,39 @@ package struct Evaluator {
     averages: AlignedBuffer<Float>? = nil, each: ((ImageScore) -> Void)? = nil,
     _ next: () throws -> Batch?
   ) throws -> BatchScore {
+    var score = BatchScore()
+    try forEachBatch(averages: averages, next) { batch, logits, own in
+      score.add(own)
+      if let each {
+        ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach(each)
+      }
+    }
+    return try checked(score)
+  }
+
+  /// Calls `body` with each batch, its logits and its score.
+  private func forEachBatch(
+    averages: AlignedBuffer<Float>?, _ next: () throws -> Batch?,
+    _ body: (Batch, _ logits: FloatMatrix, BatchScore) -> Void
+  ) throws {
     let start = encoded.mark
     defer { encoded.release(to: start) }
     let pass = try model.evaluationPass(
       compute, weights: weights, averages: averages, codes: codes, workspace: workspace,
       encoded: encoded)
-    var score = BatchScore()
     while let batch = try next() {
       try batch.withMatrix { images in
         try workspace.frame {
           let logits = try model.logits(images, pass)
-          score.add(compute.crossEntropy(logits, Targets(labels: batch.labels), gradient: nil))
-          if let each {
-            ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach(each)
-          }
+          body(
+            batch, logits,
+            compute.crossEntropy(logits, Targets(labels: batch.labels), gradient: nil))
         }
       }
     }
+  }
+
+  private func checked(_ score: BatchScore) throws -> BatchScore {
     guard score.count > 0 else { throw LoaderError.noImages }
     guard score.loss.isFinite else { throw NonFiniteTensor(tensor: "the evaluation loss") }
     return score

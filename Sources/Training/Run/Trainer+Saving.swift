@@ -1,4 +1,5 @@
 import MXRuntime
+import Ranks
 
 extension Trainer {
   /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
@@ -7,7 +8,9 @@ extension Trainer {
     try writeCheckpoint(directory.last, training.weights)
     if recipe.checkpoints.keep > 0 {
       try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
-      directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
+      if ranks.isFirst {
+        directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
+      }
     }
     if isBest { try writeCheckpoint(directory.best, training.weights) }
     if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
@@ -18,14 +21,18 @@ extension Trainer {
   mutating func saveState() throws {
     try training.checkIsFinite(step: state.step)
     state.sums = meter.sums
-    try state.write(directory.resume, training, origin, place: directory.placeResume)
+    try ranks.write {
+      try state.write(directory.resume, training, origin, place: directory.placeResume)
+    }
     (lastSave, savedStep) = (.now, state.step)
   }
 
   func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
-    try Checkpoint.write(
-      path, model: training.model, weights: weights,
-      averages: training.averages(step: state.step), recipe: recipe,
-      classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
+    try ranks.write {
+      try Checkpoint.write(
+        path, model: training.model, weights: weights,
+        averages: training.averages(step: state.step), recipe: recipe,
+        classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
+    }
   }
 }

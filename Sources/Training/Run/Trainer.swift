@@ -5,6 +5,7 @@ import ImageData
 import MXCompute
 import MXRuntime
 import Oscillation
+import Ranks
 
 /// A run from its recipe to its summary.
 package struct Trainer {
@@ -22,6 +23,8 @@ package struct Trainer {
   let data: ImageDatasets
   let origin: RunOrigin
   let training: TrainingStep
+  /// Who trains it. The first one prints and writes.
+  let ranks: any Ranks
   let loader: BatchLoader
   let stepsPerEpoch: Int
   private let request: RunRequest
@@ -36,12 +39,18 @@ package struct Trainer {
   /// The step of the last checkpoint that was written or read; nil before the first.
   package internal(set) var savedStep: Int?
 
+  /// Begins the epoch's measurements where its state says.
+  mutating func resumeMeter() {
+    meter = Meter(logEvery: recipe.training.logEvery, continuing: state.sums)
+  }
+
   /// Prepares a new run in a new folder.
   ///
   /// - Parameters:
   ///   - isNumbered: whether a folder that is there already means the next name: `output-2`, `output-3` and so on.
   ///   - earlierRun: the folder of a run whose recipe it is, whose images may lie where it says.
   ///   - request: through which the run can be asked to stop, or to save.
+  ///   - ranks: who trains it together; the others follow (`init(following:)`), and `begin` comes before `run`.
   ///   - extraRemedies: remedies beside those of the recipe's method; made once more in the dry run that finds the run's
   ///     memory (`TrainingMemory`).
   /// - Throws: what is wrong with the recipe, the data or the folder. Nothing is written before the
@@ -50,14 +59,15 @@ package struct Trainer {
     _ recipe: Recipe, on compute: any TrainingCompute, output: String, isNumbered: Bool = false,
     earlierRun: String? = nil,
     memoryLimit: MemoryLimit? = nil, observer: any TrainingObserver,
-    request: RunRequest = RunRequest(),
+    request: RunRequest = RunRequest(), ranks: any Ranks = Alone(),
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
     let pretrained = recipe.fineTuning.initialWeights
     try self.init(
       recipe, compute, earlierRun: earlierRun,
       pretrained: pretrained == "none" ? nil : pretrained,
-      memoryLimit: memoryLimit, observer: observer, request: request, extraRemedies: extraRemedies
+      memoryLimit: memoryLimit, observer: observer, request: request, ranks: ranks,
+      extraRemedies: extraRemedies
     ) {
       try isNumbered ? RunDirectory(numbering: output) : RunDirectory(creating: output)
     }
@@ -94,7 +104,7 @@ package struct Trainer {
     resuming path: String, on compute: any TrainingCompute, settings: [RecipeSetting] = [],
     isWholeRecipe: Bool = false, allowsChanges: Bool = false, memoryLimit: MemoryLimit? = nil,
     observer: any TrainingObserver,
-    request: RunRequest = RunRequest()
+    request: RunRequest = RunRequest(), ranks: any Ranks = Alone()
   ) throws {
     let directory = try RunDirectory(existing: path)
     let own = try RecipeSetting.read(directory.recipe)
@@ -107,7 +117,7 @@ package struct Trainer {
     try self.init(
       recipe, compute, earlierRun: isGiven ? nil : path, memoryLimit: memoryLimit,
       observer: observer,
-      request: request
+      request: request, ranks: ranks
     ) { directory }
     let trained = try Checkpoint.recipe(of: file)
     let changes = origin.changes(since: file, trained: trained)
@@ -120,7 +130,7 @@ package struct Trainer {
           expected: "at most \(stepsPerEpoch), the batches of an epoch"))
     }
     savedStep = state.step
-    meter = Meter(logEvery: recipe.training.logEvery, continuing: state.sums)
+    resumeMeter()
     if let trained, !changes.isEmpty {
       try writeFileAtomically(directory.recipe(untilStep: state.step), text: trained.yaml)
     }
@@ -131,10 +141,11 @@ package struct Trainer {
     try EventFile.rewind(in: directory.path, toStep: logged)
   }
 
-  private init(
+  /// What all have in common.
+  init(
     _ recipe: Recipe, _ compute: any TrainingCompute, earlierRun: String?,
     pretrained: String? = nil, memoryLimit: MemoryLimit?,
-    observer: any TrainingObserver, request: RunRequest,
+    observer: any TrainingObserver, request: RunRequest, ranks: any Ranks = Alone(),
     extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] },
     directory: () throws -> RunDirectory
   ) throws {
@@ -143,6 +154,11 @@ package struct Trainer {
     (recipe.data.path, data) = try location.open(recipe.data.split)
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
+    self.ranks = ranks
+    let microBatches = recipe.training.microBatches
+    guard ranks.count <= microBatches else {
+      throw RankCountError(ranks: ranks.count, microBatches: microBatches)
+    }
     roundingNote = try RoundingBias.check(recipe.linear, compute)
     memory = try RunMemory.admit(
       recipe, data, compute, limit: memoryLimit, extraRemedies: extraRemedies)
@@ -151,17 +167,17 @@ package struct Trainer {
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
     stepsPerEpoch = recipe.training.stepsPerEpoch(images: data.train.count)
     training = try TrainingStep(
-      recipe, compute, stepsPerEpoch: stepsPerEpoch, extraRemedies: extraRemedies)
+      recipe, compute, stepsPerEpoch: stepsPerEpoch, ranks: ranks, extraRemedies: extraRemedies)
     if let pretrained {
       observer.initialized(
         try training.model.loadPretrained(pretrained, into: training.weights))
     }
     // Calibration batches are those of epochs that training never reaches.
     training.calibration = { [loader] step in
-      let batches = loader.epoch(1 << 30 | step)
-      return StepFeed(microBatches: recipe.training.microBatches) {
-        // A trial leaves no traces, so a stop need not wait for its end.
-        try request.checkStop()
+      let batches = loader.epoch(1 << 30 | step, where: ranks.isOwn(ofStep: microBatches))
+      return StepFeed(microBatches: microBatches, ranks: ranks) {
+        // A trial leaves no traces, so a stop need not wait for its end, unless others would not know of it.
+        if ranks.count == 1 { try request.checkStop() }
         return try batches.next().map(TrainingBatch.init)
       }
     }
@@ -173,7 +189,8 @@ package struct Trainer {
     if let warning = self.directory.lockWarning { observer.warned(warning) }
     origin = RunOrigin(
       recipe: recipe, data: DataRecord(data, path: recipe.data.path, run: self.directory.path))
-    events = recipe.training.tensorboard ? try EventFile(in: self.directory.path) : nil
+    events =
+      recipe.training.tensorboard && ranks.isFirst ? try EventFile(in: self.directory.path) : nil
   }
 
   /// Trains to the end of the recipe.
@@ -209,7 +226,8 @@ package struct Trainer {
     func evaluate() throws -> BatchScore {
       images = []
       return try evaluator.score(
-        test, averages: training.averages(step: state.step), each: { images.append($0) },
+        test, averages: training.averages(step: state.step), ranks: ranks,
+        each: { images.append($0) },
         check: { try heed(seconds: seconds) })
     }
     var score = BatchScore()
@@ -238,16 +256,18 @@ package struct Trainer {
       if isDue { state.evaluationsSinceBest = isBest ? 0 : state.evaluationsSinceBest + 1 }
       try save(isBest: isBest)
     }
-    try RunEvaluation.write(
-      directory.evaluation,
-      EvaluationDetails(classNames: data.test.classNames, images: images, data: data.test),
-      score: score, step: state.step, preprocessing: recipe.preprocessing)
+    try ranks.write {
+      try RunEvaluation.write(
+        directory.evaluation,
+        EvaluationDetails(classNames: data.test.classNames, images: images, data: data.test),
+        score: score, step: state.step, preprocessing: recipe.preprocessing)
+    }
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
       weightsSHA256: training.weightsSHA256, memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), compute: training.compute,
-      metrics: try MetricsFile(path: directory.metrics).records)
-    try summary.write(directory.summary)
+      metrics: ranks.isFirst ? try MetricsFile(path: directory.metrics).records : [])
+    try ranks.write { try summary.write(directory.summary) }
     observer.finished(summary)
     return summary
   }
@@ -262,8 +282,11 @@ package struct Trainer {
   ) throws {
     let microBatches = recipe.training.microBatches
     let first = min(state.nextBatch * microBatches, loader.batchesPerEpoch)
-    let batches = loader.epoch(state.epoch, from: first)
-    let feed = StepFeed(microBatches: microBatches) { try batches.next().map(TrainingBatch.init) }
+    let batches = loader.epoch(
+      state.epoch, from: first, where: ranks.isOwn(ofStep: microBatches))
+    let feed = StepFeed(microBatches: microBatches, ranks: ranks) {
+      try batches.next().map(TrainingBatch.init)
+    }
     // A step is known by its first batch, and statistics must not begin before one that does not come.
     while try feed.nextStep() != nil {
       try recorder.beforeStep(state.step)
@@ -280,10 +303,11 @@ package struct Trainer {
         meter.closeInterval()
       }
       if isLast {
-        try request.checkStop()
+        if try ranks.any(request.isStopping) { throw RunRequest.Stop() }
       } else {
         try heed(seconds: seconds)
-        if isCheckpointDue {
+        // The first one's clock is everybody's.
+        if try ranks.any(ranks.isFirst && isCheckpointDue) {
           state.seconds = seconds()
           try saveState()
         }
@@ -295,8 +319,8 @@ package struct Trainer {
 
   /// Does what was asked for from outside, after a step or between the batches of an evaluation.
   private mutating func heed(seconds: () -> Double) throws {
-    try request.checkStop()
-    guard request.takeSave() else { return }
+    if try ranks.any(request.isStopping) { throw RunRequest.Stop() }
+    guard try ranks.any(request.takeSave()) else { return }
     state.seconds = seconds()
     try saveState()
     observer.saved(step: state.step)
@@ -310,6 +334,7 @@ package struct Trainer {
 
   /// Writes a line of metrics to every file that takes them.
   private func log(_ line: JSONLine) throws {
+    guard ranks.isFirst else { return }
     try directory.append(line)
     try events?.append(EventValue.values(of: line), step: state.step)
   }
@@ -321,7 +346,8 @@ package struct Trainer {
     guard let weights = training.averagedWeights else { return nil }
     return try Evaluator(training.compute, model: training.model, weights: weights)
       .score(
-        test, averages: training.averages(step: state.step), check: { try heed(seconds: seconds) })
+        test, averages: training.averages(step: state.step), ranks: ranks,
+        check: { try heed(seconds: seconds) })
   }
 
   var totalSteps: Int { recipe.training.epochs * stepsPerEpoch }

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Files
+import Foundation
+import MXCompute
+import MXRuntime
+import Ranks
+import Training
+
+/// The ranks that this process is one of, if `mpirun` or the like has started it.
+enum RankGroup {
+  private static let launch = Launch(ProcessInfo.processInfo.environment)
+  /// Once this process has joined, which it does before it has threads that ask.
+  private nonisolated(unsafe) static var joined: MPIRanks?
+
+  /// Joins the others; alone, where there are none.
+  ///
+  /// - Throws: `LaunchError`, `RanksError`.
+  static func join() throws -> any Ranks {
+    guard let launch else { return Alone() }
+    func refuse(_ problem: LaunchError.Problem) -> any Error {
+      // All come here; one says it.
+      launch.rank == 0
+        ? LaunchError(launch: launch, problem: problem) : ExitCode(ErrorCategory.usage.rawValue)
+    }
+    guard MPIRanks.isBuilt else { throw refuse(.isNotBuilt) }
+    let ranks = try MPIRanks()
+    joined = ranks
+    guard ranks.count == launch.count else {
+      ranks.willEnd()
+      throw refuse(.otherLibrary)
+    }
+    return ranks
+  }
+
+  /// Whether an error of this process is still to be told: the first one tells what all know.
+  static var speaks: Bool { joined.map { $0.isFirst || !$0.isEnding } ?? true }
+
+  /// Takes leave before the process ends.
+  static func leave(status: Int32) { joined?.end(status: status) }
+
+  /// As many threads as this rank has processors: those of the machine are shared with the ranks beside it.
+  static var threads: Int? {
+    guard joined != nil else { return nil }
+    let beside = Launch.ranksOfThisMachine(ProcessInfo.processInfo.environment) ?? 1
+    return min(
+      ProcessorCount.current, max(1, ProcessInfo.processInfo.activeProcessorCount / beside))
+  }
+}
+
+/// Several processes were started, and cannot find each other.
+struct LaunchError: ReportableError {
+  enum Problem { case isNotBuilt, otherLibrary }
+  let launch: Launch
+  let problem: Problem
+
+  var description: String {
+    switch problem {
+    case .isNotBuilt:
+      "\(launch.launcher) has started \(launch.count) processes, and this tetrajet was built without MPI: "
+        + "'make mpi' builds .build/mpi/release/tetrajet"
+    case .otherLibrary:
+      "\(launch.launcher) has started \(launch.count) processes that do not see each other: this tetrajet "
+        + "was built with another MPI; TETRAJET_MPI=mpich or ompi-c chooses one for 'make mpi'"
+    }
+  }
+
+  var category: ErrorCategory { .usage }
+}

@@ -1,0 +1,153 @@
+import Files
+import Foundation
+import ImageData
+import MXCompute
+import MXRuntime
+import Ranks
+import TestSupport
+import Testing
+import Training
+
+@Suite("Ranks", .serialized)
+struct RanksTests {
+  struct Broken: Error, CustomStringConvertible { let description = "no paper" }
+
+  @Test("gather what each has to say, in their order, whatever its length")
+  func gather() throws {
+    for count in 1...5 {
+      for result in ThreadRanks.run(count, { try $0.gather(Array(repeating: 7, count: $0.rank)) }) {
+        #expect(try result.get() == (0..<count).map { Array(repeating: 7, count: $0) })
+      }
+    }
+  }
+
+  @Test("hear of what one of them cannot do, and of who it is")
+  func agreement() throws {
+    let results = ThreadRanks.run(4) { ranks in
+      try ranks.agree {
+        if ranks.rank == 2 { throw FileError("read", "a.jpg", code: ENOENT) }
+        return [UInt8(ranks.rank)]
+      }
+    }
+    for (rank, result) in results.enumerated() {
+      let error = #expect(throws: (any Error).self) { try result.get() }
+      if rank == 2 {
+        #expect(error is FileError)
+      } else {
+        let failure = try #require(error as? RankFailure)
+        #expect(failure.rank == 2 && failure.category == .inputOutput)
+        #expect("\(failure)".hasPrefix("rank 2: ") && "\(failure)".contains("a.jpg"))
+      }
+    }
+    let fine = ThreadRanks.run(3) { ranks in try ranks.agree { [UInt8(ranks.rank)] } }
+    for result in fine { #expect(try result.get() == [[0], [1], [2]]) }
+  }
+
+  @Test("know their launcher by its variables")
+  func launch() {
+    #expect(Launch([:]) == nil)
+    #expect(Launch(["OMPI_COMM_WORLD_SIZE": "1"]) == nil)
+    #expect(Launch(["OMPI_COMM_WORLD_SIZE": "many"]) == nil)
+    #expect(Launch(["OMPI_COMM_WORLD_SIZE": "4"])?.count == 4)
+    #expect(Launch(["PMI_SIZE": "3"])?.launcher == "MPICH's mpirun")
+    #expect(Launch(["PMI_SIZE": "3", "PMI_RANK": "2"])?.rank == 2)
+    #expect(Launch(["SLURM_STEP_NUM_TASKS": "2"])?.launcher == "srun")
+    #expect(Launch.ranksOfThisMachine(["MPI_LOCALNRANKS": "2"]) == 2)
+    #expect(Launch.ranksOfThisMachine([:]) == nil)
+  }
+
+  /// The files of a run on the digits by so many ranks, the first `steps` of its steps only where that is given.
+  private static func train(
+    _ recipe: Recipe, ranks count: Int, in folder: String, resuming: Bool = false,
+    stopAt: Int? = nil
+  ) throws {
+    let results = ThreadRanks.run(count) { ranks in
+      let request = RunRequest()
+      struct Stopper: TrainingObserver {
+        let request: RunRequest
+        let step: Int?
+        func progressed(_ progress: RunProgress) {
+          if progress.step == step { request.stop() }
+        }
+      }
+      let observer = Stopper(request: request, step: stopAt)
+      var first: Trainer?
+      let plans = try ranks.agree {
+        guard ranks.isFirst else { return [] }
+        let trainer =
+          try resuming
+          ? Trainer(resuming: folder, on: cpu, observer: observer, request: request, ranks: ranks)
+          : Trainer(
+            recipe, on: cpu, output: folder, observer: observer, request: request, ranks: ranks)
+        first = trainer
+        return trainer.followersPlan
+      }
+      var trainer = try first ?? Trainer(following: plans[0], on: cpu, ranks: ranks)
+      try trainer.begin()
+      do { _ = try trainer.run() } catch is RunStopped where stopAt != nil {}
+    }
+    for result in results { try result.get() }
+  }
+
+  private static func recipe(_ method: Method) -> Recipe {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (method, method.linearRecipe)
+    (recipe.training.epochs, recipe.training.batchSize, recipe.training.microBatch) = (1, 96, 16)
+    (recipe.model.width, recipe.model.depth, recipe.model.heads) = (32, 2, 2)
+    (recipe.training.tensorboard, recipe.schedule.warmupEpochs) = (false, 0)
+    return recipe
+  }
+
+  @Test(
+    "however many they are, train the same weights, measure the same, and go on where others stopped",
+    arguments: [
+      Method.fp32, Method(rawValue: "tetrajet+qema")!, Method(rawValue: "tetrajet+qramping")!,
+    ])
+  func sameBits(method: Method) throws {
+    try withTemporaryFolder { folder in
+      func file(_ run: Int, _ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(run)/\(name)"))
+      }
+      /// Lines without what measures time.
+      func metrics(_ run: Int) throws -> [String] {
+        let text = String(decoding: try file(run, "metrics.jsonl"), as: UTF8.self)
+        return text.split(separator: "\n").map {
+          String($0).replacing(
+            #/"(images_per_second|loader_wait_share|[a-z_]+_seconds)": [-+.e0-9]+/#, with: "")
+        }
+      }
+      let recipe = Self.recipe(method)
+      for ranks in [1, 2, 3, 5] {
+        try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
+      }
+      for ranks in [2, 3, 5] {
+        #expect(try file(ranks, "last.safetensors") == file(1, "last.safetensors"))
+        #expect(try metrics(ranks) == metrics(1))
+        #expect(try file(ranks, "evaluation.json") == file(1, "evaluation.json"))
+      }
+      try Self.train(recipe, ranks: 4, in: "\(folder)/40", stopAt: 7)
+      try Self.train(recipe, ranks: 2, in: "\(folder)/40", resuming: true)
+      #expect(try file(40, "last.safetensors") == file(1, "last.safetensors"))
+      #expect(try file(40, "evaluation.json") == file(1, "evaluation.json"))
+    }
+  }
+
+  @Test("are no more than the micro-batches of a step")
+  func tooMany() throws {
+    try withTemporaryFolder { folder in
+      let results = ThreadRanks.run(7) { ranks in
+        _ = try Trainer(
+          Self.recipe(.fp32), on: cpu, output: "\(folder)/\(ranks.rank)", observer: Silent(),
+          ranks: ranks)
+      }
+      for result in results {
+        let error = #expect(throws: RankCountError.self) { try result.get() }
+        #expect("\(error!)".contains("7 ranks") && "\(error!)".contains("there are 6"))
+      }
+      let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(left.isEmpty)
+    }
+  }
+
+  private struct Silent: TrainingObserver {}
+}
