@@ -2,7 +2,7 @@ import CMPI
 import Synchronization
 
 /// The processes that `mpirun` started.
-package final class MPIRanks: Ranks {
+package final class MPIRanks: Ranks, Sendable {
   /// The number of this process.
   package let rank: Int
   /// How many there are.

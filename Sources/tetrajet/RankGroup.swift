@@ -4,13 +4,14 @@ import Foundation
 import MXCompute
 import MXRuntime
 import Ranks
+import Synchronization
 import Training
 
 /// The ranks that this process is one of, if `mpirun` or the like has started it.
 enum RankGroup {
   private static let launch = Launch(ProcessInfo.processInfo.environment)
-  /// Once this process has joined, which it does before it has threads that ask.
-  private nonisolated(unsafe) static var joined: MPIRanks?
+  private static let joined = Mutex<MPIRanks?>(nil)
+  private static var ranks: MPIRanks? { joined.withLock { $0 } }
 
   /// Joins the others; alone, where there are none.
   ///
@@ -24,7 +25,7 @@ enum RankGroup {
     }
     guard MPIRanks.isBuilt else { throw refuse(.isNotBuilt) }
     let ranks = try MPIRanks()
-    joined = ranks
+    joined.withLock { $0 = ranks }
     guard ranks.count == launch.count else {
       ranks.willEnd()
       throw refuse(.otherLibrary)
@@ -33,14 +34,14 @@ enum RankGroup {
   }
 
   /// Whether an error of this process is still to be told: the first one tells what all know.
-  static var speaks: Bool { joined.map { $0.isFirst || !$0.isEnding } ?? true }
+  static var speaks: Bool { ranks.map { $0.isFirst || !$0.isEnding } ?? true }
 
   /// Takes leave before the process ends.
-  static func leave(status: Int32) { joined?.end(status: status) }
+  static func leave(status: Int32) { ranks?.end(status: status) }
 
   /// As many threads as this rank has processors: those of the machine are shared with the ranks beside it.
   static var threads: Int? {
-    guard joined != nil else { return nil }
+    guard ranks != nil else { return nil }
     let beside = Launch.ranksOfThisMachine(ProcessInfo.processInfo.environment) ?? 1
     return min(
       ProcessorCount.current, max(1, ProcessInfo.processInfo.activeProcessorCount / beside))

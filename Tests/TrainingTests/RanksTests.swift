@@ -43,6 +43,48 @@ struct RanksTests {
     for result in fine { #expect(try result.get() == [[0], [1], [2]]) }
   }
 
+  /// The sum of the leaves that have come, by the definition; nil where none has.
+  private static func sum(_ leaves: [[Float]?], level: Int, index: Int) -> [Float]? {
+    if level == 0 { return index < leaves.count ? leaves[index] : nil }
+    let parts = (0..<2).map { sum(leaves, level: level - 1, index: 2 * index + $0) }
+    guard let left = parts[0], let right = parts[1] else { return parts[0] ?? parts[1] }
+    return zip(left, right).map { $0 + $1 }
+  }
+
+  @Test("add up gradients as a tree over the micro-batches' numbers, whichever have come")
+  func tree() throws {
+    var random = TestRandom(seed: 190)
+    for microBatches in [2, 3, 5, 6, 8, 11] {
+      for missing in 0..<3 {
+        let leaves: [[Float]?] = (0..<microBatches).map { number in
+          // All, a few, hardly any.
+          (number * 7 + missing) % 5 < 2 * missing ? nil : random.normals(37)
+        }
+        let expected = Self.sum(leaves, level: 4, index: 0)
+        for ranks in 1...microBatches {
+          let results = ThreadRanks.run(ranks) { ranks in
+            let gradients = AlignedBuffer<Float>(count: 37)
+            let tree = GradientTree(gradients, microBatches: microBatches, cpu, ranks: ranks)
+            // A step leaves nothing to the next.
+            for _ in 0..<2 {
+              tree.begin()
+              for number in tree.own {
+                guard let leaf = leaves[number] else { continue }
+                _ = gradients.elements.update(from: leaf)
+                tree.add(number)
+              }
+              try tree.finish()
+            }
+            return Array(gradients.elements)
+          }
+          for result in results where expected != nil {
+            #expect(try result.get() == expected, "\(ranks) of \(microBatches), \(missing)")
+          }
+        }
+      }
+    }
+  }
+
   @Test("know their launcher by its variables")
   func launch() {
     #expect(Launch([:]) == nil)

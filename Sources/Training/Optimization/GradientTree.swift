@@ -9,11 +9,11 @@ import Ranks
 /// Each rank has a run of the numbers. It adds up what lies within it, and keeps a buffer for each whole subtree there, at most
 /// two a level. Of those, every rank then gets a slice of all, adds it up, and gives the others the sum: with a power of two
 /// of ranks each sends and receives twice the gradients less its own share, which is the least that there is.
-final class GradientTree {
+package final class GradientTree {
   /// How many leaves it has.
-  let microBatches: Int
+  package let microBatches: Int
   /// Those of this rank.
-  let own: Range<Int>
+  package let own: Range<Int>
   private let gradients: AlignedBuffer<Float>
   private let compute: any TrainingCompute
   private let ranks: any Ranks
@@ -35,7 +35,7 @@ final class GradientTree {
   }
 
   /// A tree of so many leaves, which come in ascending order and whose sum is left in `gradients`.
-  init(
+  package init(
     _ gradients: AlignedBuffer<Float>, microBatches: Int, _ compute: any TrainingCompute,
     ranks: any Ranks = Alone()
   ) {
@@ -51,15 +51,15 @@ final class GradientTree {
   }
 
   /// The numbers that are a rank's.
-  static func share(of total: Int, rank: Int, count: Int) -> Range<Int> {
+  package static func share(of total: Int, rank: Int, count: Int) -> Range<Int> {
     total * rank / count..<total * (rank + 1) / count
   }
 
   /// Nothing added up yet.
-  func begin() { nodes.removeAll(keepingCapacity: true) }
+  package func begin() { nodes.removeAll(keepingCapacity: true) }
 
   /// Takes the gradients of a micro-batch.
-  func add(_ number: Int) {
+  package func add(_ number: Int) {
     settle(before: number)
     nodes.append(Node(level: 0, index: number))
     isLastInPlace = true
@@ -70,10 +70,12 @@ final class GradientTree {
   /// Leaves the sum of all ranks in the gradients.
   ///
   /// - Throws: `RanksError`.
-  func finish() throws {
+  package func finish() throws {
     settle(before: own.upperBound)
     if ranks.count == 1 {
-      if !isLastInPlace, !nodes.isEmpty { load() }
+      if !isLastInPlace, let sum = buffers.first, !nodes.isEmpty {
+        compute.copy(sum.matrix(), into: gradients.matrix())
+      }
       return
     }
     if isLastInPlace { store() }
@@ -95,9 +97,14 @@ final class GradientTree {
       if last.index.isMultiple(of: 2) {
         guard parent.leaves.upperBound <= bound else { return }
       } else if nodes.count > 1, nodes[nodes.count - 2].parent == parent {
-        if !isLastInPlace { load() }
         nodes.removeLast()
-        compute.add(buffers[nodes.count - 1].matrix(), to: gradients.matrix())
+        let (left, right) = (nodes.count - 1, nodes.count)
+        if isLastInPlace {
+          compute.add(buffers[left].matrix(), to: gradients.matrix())
+        } else {
+          // The gradients may be those of a leaf that is about to come.
+          compute.add(buffers[right].matrix(), to: buffers[left].matrix())
+        }
       }
       nodes[nodes.count - 1] = parent
     }
@@ -108,11 +115,6 @@ final class GradientTree {
     if buffers.count < nodes.count { buffers.append(AlignedBuffer(count: gradients.count)) }
     compute.copy(gradients.matrix(), into: buffers[nodes.count - 1].matrix())
     isLastInPlace = false
-  }
-
-  private func load() {
-    compute.copy(buffers[nodes.count - 1].matrix(), into: gradients.matrix())
-    isLastInPlace = true
   }
 
   // With other ranks.

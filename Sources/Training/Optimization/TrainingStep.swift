@@ -221,33 +221,19 @@ package final class TrainingStep {
     step: Int, isTrial: Bool, _ forEach: MicroBatches
   ) throws -> BatchScore {
     var score = BatchScore()
-    var scores: [UInt8] = []
     let counted = isTrial ? nil : census
-    // Of several ranks each counts its own, and then all are told.
-    let ownCensus = ranks.count > 1 && counted != nil ? QuantizerCensus() : counted
     tree.begin()
-    func computeOwn() throws {
-      try forEach { batch, number in
-        let own = try workspace.frame {
-          try computeGradients(
-            batch, number: number, step: step, isTrial: isTrial, census: ownCensus)
-        }
-        guard own.loss.isFinite else {
-          throw NonFiniteTensor(tensor: "the training loss", step: step)
-        }
-        score.add(own)
-        guard tree.microBatches > 1 else { return }
-        if ranks.count > 1 { scores += [UInt8](bytesOf: own) }
-        // A smaller one counts by its images.
-        compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
-        tree.add(number)
-      }
-    }
     if ranks.count == 1 {
-      try computeOwn()
+      var scores: [UInt8] = []
+      try computeOwn(
+        forEach, step: step, isTrial: isTrial, census: counted, &score, &scores)
     } else {
+      // Each counts its own, and then all are told.
+      let ownCensus = counted.map { _ in QuantizerCensus() }
       score = try ranks.sum {
-        try computeOwn()
+        var (own, scores) = (BatchScore(), [UInt8]())
+        try computeOwn(
+          forEach, step: step, isTrial: isTrial, census: ownCensus, &own, &scores)
         return scores
       }
       if let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
@@ -257,6 +243,29 @@ package final class TrainingStep {
       compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(score.count))
     }
     return score
+  }
+
+  /// Adds the gradients of this rank's micro-batches to the tree, and their scores to a sum; with other ranks also to a list
+  /// of bytes.
+  private func computeOwn(
+    _ forEach: MicroBatches, step: Int, isTrial: Bool, census: QuantizerCensus?,
+    _ score: inout BatchScore, _ scores: inout [UInt8]
+  ) throws {
+    try forEach { batch, number in
+      let own = try workspace.frame {
+        try computeGradients(
+          batch, number: number, step: step, isTrial: isTrial, census: census)
+      }
+      guard own.loss.isFinite else {
+        throw NonFiniteTensor(tensor: "the training loss", step: step)
+      }
+      score.add(own)
+      guard tree.microBatches > 1 else { return }
+      if ranks.count > 1 { scores += [UInt8](bytesOf: own) }
+      // A smaller one counts by its images.
+      compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
+      tree.add(number)
+    }
   }
 
   private func forEachRemedy(_ body: (any Remedy) -> Void) {

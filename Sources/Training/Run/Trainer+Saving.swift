@@ -17,6 +17,13 @@ extension Trainer {
     try saveState()
   }
 
+  /// Whether it is time for a checkpoint within an epoch.
+  var isCheckpointDue: Bool {
+    let (steps, minutes) = (recipe.checkpoints.everySteps, recipe.checkpoints.everyMinutes)
+    return steps > 0 && state.step.isMultiple(of: steps)
+      || minutes > 0 && lastSave.duration(to: .now).inSeconds >= 60 * minutes
+  }
+
   /// Saves what a resume goes on from.
   mutating func saveState() throws {
     try training.checkIsFinite(step: state.step)

@@ -326,12 +326,6 @@ package struct Trainer {
     observer.saved(step: state.step)
   }
 
-  private var isCheckpointDue: Bool {
-    let (steps, minutes) = (recipe.checkpoints.everySteps, recipe.checkpoints.everyMinutes)
-    return steps > 0 && state.step.isMultiple(of: steps)
-      || minutes > 0 && lastSave.duration(to: .now).inSeconds >= 60 * minutes
-  }
-
   /// Writes a line of metrics to every file that takes them.
   private func log(_ line: JSONLine) throws {
     guard ranks.isFirst else { return }
