@@ -14,6 +14,16 @@ package struct RankFailure: ReportableError {
 }
 
 extension Ranks {
+  /// Does what all ranks do with the same numbers: what it throws, it throws at all of them.
+  package func alike<Value>(_ body: () throws -> Value) rethrows -> Value {
+    do {
+      return try body()
+    } catch {
+      willEnd()
+      throw error
+    }
+  }
+
   /// Lets every rank say how it went: what each has to say where all could go on.
   ///
   /// - Parameter body: makes what this rank has to say.

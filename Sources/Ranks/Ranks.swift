@@ -62,6 +62,14 @@ extension Ranks {
   /// Whether this is the one that prints and writes.
   package var isFirst: Bool { rank == 0 }
 
+  /// The part of 0 ..< `total` that is a rank's.
+  package func share(of total: Int, at rank: Int) -> Range<Int> {
+    total * rank / count..<total * (rank + 1) / count
+  }
+
+  /// The part of 0 ..< `total` that is this rank's.
+  package func share(of total: Int) -> Range<Int> { share(of: total, at: rank) }
+
   /// What every rank has to say, in the order of their numbers.
   ///
   /// - Throws: `RanksError`.

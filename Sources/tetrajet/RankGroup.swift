@@ -1,11 +1,9 @@
 import ArgumentParser
 import Files
 import Foundation
-import MXCompute
 import MXRuntime
 import Ranks
 import Synchronization
-import Training
 
 /// The ranks that this process is one of, if `mpirun` or the like has started it.
 enum RankGroup {
@@ -44,7 +42,7 @@ enum RankGroup {
     guard ranks != nil else { return nil }
     let beside = Launch.ranksOfThisMachine(ProcessInfo.processInfo.environment) ?? 1
     return min(
-      ProcessorCount.current, max(1, ProcessInfo.processInfo.activeProcessorCount / beside))
+      ProcessorCount.current, max(1, ProcessInfo.processInfo.processorCount / beside))
   }
 }
 

@@ -1,11 +1,13 @@
 import Foundation
 import Ranks
+import Synchronization
 
 /// Ranks that are threads of one process.
 package final class ThreadRanks: Ranks {
   package let rank: Int
   package let count: Int
   private let mail: Mail
+  private let ending = Atomic<Bool>(false)
 
   private init(_ rank: Int, of count: Int, _ mail: Mail) {
     (self.rank, self.count, self.mail) = (rank, count, mail)
@@ -50,7 +52,10 @@ package final class ThreadRanks: Ranks {
     for receiver in 1..<count { mail.post(Array(bytes), from: 0, to: receiver) }
   }
 
-  package func willEnd() {}
+  package func willEnd() { ending.store(true, ordering: .relaxed) }
+
+  /// Whether all know that this one is going to end.
+  package var isEnding: Bool { ending.load(ordering: .relaxed) }
 
   /// Messages under way. Unchecked: `condition` guards them.
   private final class Mail: @unchecked Sendable {

@@ -39,6 +39,14 @@ struct RanksTests {
         #expect("\(failure)".hasPrefix("rank 2: ") && "\(failure)".contains("a.jpg"))
       }
     }
+    // What all find out by themselves they need not say, and what only one does is no end that others expect.
+    let ends = ThreadRanks.run(2) { ranks in
+      let before = ranks.isEnding
+      #expect(throws: Broken.self) { try ranks.alike { throw Broken() } }
+      #expect(try ranks.alike { 3 } == 3)
+      return [before, ranks.isEnding]
+    }
+    for end in ends { #expect(try end.get() == [false, true]) }
     let fine = ThreadRanks.run(3) { ranks in try ranks.agree { [UInt8(ranks.rank)] } }
     for result in fine { #expect(try result.get() == [[0], [1], [2]]) }
   }
@@ -98,7 +106,7 @@ struct RanksTests {
     #expect(Launch.ranksOfThisMachine([:]) == nil)
   }
 
-  /// The files of a run on the digits by so many ranks, the first `steps` of its steps only where that is given.
+  /// Trains on the digits by so many ranks, each a thread, and stops after a step where one is given.
   private static func train(
     _ recipe: Recipe, ranks count: Int, in folder: String, resuming: Bool = false,
     stopAt: Int? = nil

@@ -45,12 +45,12 @@ extension CPU {
         let x = matrix(numbers, in: y)
         if x.base != y.base { copy(x, into: y) }
       case .rows(let terms):
-        forRanges(y.rows, length: max(1, Self.elementsPerSlice / max(y.columns, 1))) {
+        forRows(of: y) {
           kernels.rows(terms, $0, into: y.rows($0))
         }
       case .layerNorm(let terms):
         profile.measure(.norm) {
-          forRanges(y.rows, length: max(1, Self.elementsPerSlice / max(y.columns, 1))) {
+          forRows(of: y) {
             kernels.layerNorm(terms, $0, into: y.rows($0))
           }
         }

@@ -42,17 +42,12 @@ package final class GradientTree {
     (self.gradients, self.microBatches) = (gradients, microBatches)
     (self.compute, self.ranks) = (compute, ranks)
     levels = Self.levels(microBatches: microBatches)
-    own = Self.share(of: microBatches, rank: ranks.rank, count: ranks.count)
+    own = ranks.share(of: microBatches)
   }
 
   /// The levels above the leaves, of which each may keep a buffer beside that of the gradients.
   static func levels(microBatches: Int) -> Int {
     Int.bitWidth - (microBatches - 1).leadingZeroBitCount
-  }
-
-  /// The numbers that are a rank's.
-  package static func share(of total: Int, rank: Int, count: Int) -> Range<Int> {
-    total * rank / count..<total * (rank + 1) / count
   }
 
   /// Nothing added up yet.
@@ -121,9 +116,7 @@ package final class GradientTree {
 
   private func addUpWithOthers() throws {
     let all = try nodesOfAll()
-    let slices = (0..<ranks.count).map {
-      Self.share(of: gradients.count, rank: $0, count: ranks.count)
-    }
+    let slices = (0..<ranks.count).map { ranks.share(of: gradients.count, at: $0) }
     let slice = slices[ranks.rank]
     let others = all.enumerated().filter { $0.offset != ranks.rank }.map(\.element.count)
     let need = others.reduce(0, +) * slice.count

@@ -2,19 +2,39 @@ import MXCompute
 import MXLinear
 import Ranks
 
-extension Ranks {
-  /// The sum of the scores of all ranks, in their order: those of rank 0 first.
-  ///
-  /// - Parameter body: the bytes of this rank's.
-  /// - Throws: what `body` throws, at all of them (`agree`).
-  func sum(_ body: () throws -> [UInt8]) throws -> BatchScore {
-    var total = BatchScore()
-    for bytes in try agree(body) { [BatchScore](bytes: bytes).forEach { total.add($0) } }
-    return total
+/// Scores of batches: their sum, and for other ranks each of them.
+struct ScoreList {
+  fileprivate(set) var total = BatchScore()
+  fileprivate var bytes: [UInt8] = []
+  fileprivate let isShared: Bool
+
+  /// Adds a batch's.
+  mutating func add(_ score: BatchScore) {
+    total.add(score)
+    // One process allocates nothing.
+    if isShared { bytes += [UInt8](bytesOf: score) }
   }
 }
 
 extension Ranks {
+  /// The sum of the scores that all ranks add, in their order: those of rank 0 first.
+  ///
+  /// - Throws: what `body` throws, at all of them (`agree`).
+  func sum(_ body: (inout ScoreList) throws -> Void) throws -> BatchScore {
+    var own = ScoreList(isShared: count > 1)
+    if count == 1 {
+      try body(&own)
+      return own.total
+    }
+    var total = BatchScore()
+    let all = try agree {
+      try body(&own)
+      return own.bytes
+    }
+    for score in all.flatMap({ [BatchScore](bytes: $0) }) { total.add(score) }
+    return total
+  }
+
   /// Adds what the quantizers of all ranks have lost to a census.
   ///
   /// - Throws: `RanksError`.
@@ -25,28 +45,4 @@ extension Ranks {
       }
     }
   }
-}
-
-extension [UInt8] {
-  /// The bytes of a value, for another rank of the same program.
-  init<Value: BitwiseCopyable>(bytesOf value: Value) {
-    self = Swift.withUnsafeBytes(of: value) { Array($0) }
-  }
-}
-
-extension Array where Element: BitwiseCopyable {
-  /// The values whose bytes another rank of the same program has sent.
-  init(bytes: [UInt8]) {
-    let size = MemoryLayout<Element>.stride
-    self = bytes.withUnsafeBytes { bytes in
-      (0..<bytes.count / size).map {
-        bytes.loadUnaligned(fromByteOffset: $0 * size, as: Element.self)
-      }
-    }
-  }
-}
-
-extension Int64 {
-  /// The number whose bytes another rank has sent.
-  init(bytes: [UInt8]) { self = [Int64](bytes: bytes)[0] }
 }

@@ -50,8 +50,7 @@ package final class StepFeed {
   ) {
     (self.microBatches, self.ranks) = (microBatches, ranks)
     self.source = source
-    lastNumber =
-      GradientTree.share(of: microBatches, rank: ranks.rank, count: ranks.count).upperBound - 1
+    lastNumber = ranks.share(of: microBatches).upperBound - 1
   }
 
   /// One step on one batch.
@@ -64,8 +63,8 @@ package final class StepFeed {
   package func nextStep() throws -> Int? {
     if ranks.count == 1 { return try ownNextStep() }
     if let agreed { return agreed }
-    let all = try ranks.agree { Array(bytesOf: Int64(try ownNextStep() ?? -1)) }
-    let step = all.map { Int(Int64(bytes: $0)) }.filter { $0 >= 0 }.min()
+    let all = try ranks.agree { try ownNextStep().map { [UInt8](bytesOf: $0) } ?? [] }
+    let step = all.flatMap { [Int](bytes: $0) }.min()
     agreed = .some(step)
     return step
   }

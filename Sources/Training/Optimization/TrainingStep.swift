@@ -170,7 +170,7 @@ package final class TrainingStep {
     while done < steps {
       guard let part = try feed.nextStep() else {
         // A small data set: once more.
-        guard done > 0 else { throw LoaderError.noImages }
+        try ranks.alike { if done == 0 { throw LoaderError.noImages } }
         feed = try openFeed()
         continue
       }
@@ -200,7 +200,8 @@ package final class TrainingStep {
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
-      guard norm.isFinite else {
+      try ranks.alike {
+        guard !norm.isFinite else { return }
         let name = firstNonFinite(in: gradients)
         throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
       }
@@ -220,24 +221,14 @@ package final class TrainingStep {
   private func accumulate(
     step: Int, isTrial: Bool, _ forEach: MicroBatches
   ) throws -> BatchScore {
-    var score = BatchScore()
     let counted = isTrial ? nil : census
+    // Of several ranks each counts its own, and then all are told.
+    let ownCensus = ranks.count == 1 ? counted : counted.map { _ in QuantizerCensus() }
     tree.begin()
-    if ranks.count == 1 {
-      var scores: [UInt8] = []
-      try computeOwn(
-        forEach, step: step, isTrial: isTrial, census: counted, &score, &scores)
-    } else {
-      // Each counts its own, and then all are told.
-      let ownCensus = counted.map { _ in QuantizerCensus() }
-      score = try ranks.sum {
-        var (own, scores) = (BatchScore(), [UInt8]())
-        try computeOwn(
-          forEach, step: step, isTrial: isTrial, census: ownCensus, &own, &scores)
-        return scores
-      }
-      if let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
+    let score = try ranks.sum { scores in
+      try computeOwn(forEach, step: step, isTrial: isTrial, census: ownCensus, &scores)
     }
+    if ranks.count > 1, let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
     if tree.microBatches > 1 {
       try tree.finish()
       compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(score.count))
@@ -245,11 +236,10 @@ package final class TrainingStep {
     return score
   }
 
-  /// Adds the gradients of this rank's micro-batches to the tree, and their scores to a sum; with other ranks also to a list
-  /// of bytes.
+  /// Adds the gradients of this rank's micro-batches to the tree, and their scores to a list.
   private func computeOwn(
     _ forEach: MicroBatches, step: Int, isTrial: Bool, census: QuantizerCensus?,
-    _ score: inout BatchScore, _ scores: inout [UInt8]
+    _ scores: inout ScoreList
   ) throws {
     try forEach { batch, number in
       let own = try workspace.frame {
@@ -259,9 +249,8 @@ package final class TrainingStep {
       guard own.loss.isFinite else {
         throw NonFiniteTensor(tensor: "the training loss", step: step)
       }
-      score.add(own)
+      scores.add(own)
       guard tree.microBatches > 1 else { return }
-      if ranks.count > 1 { scores += [UInt8](bytesOf: own) }
       // A smaller one counts by its images.
       compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
       tree.add(number)

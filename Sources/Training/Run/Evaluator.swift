@@ -55,24 +55,21 @@ package struct Evaluator {
     _ loader: BatchLoader, averages: AlignedBuffer<Float>?, sharedBy ranks: any Ranks,
     each: ((ImageScore) -> Void)?
   ) throws -> BatchScore {
-    let own = GradientTree.share(
-      of: loader.batchesPerEpoch, rank: ranks.rank, count: ranks.count)
+    let own = ranks.share(of: loader.batchesPerEpoch)
     var images: [UInt8] = []
-    let total = try ranks.sum {
+    let total = try ranks.sum { scores in
       let batches = loader.epoch(0, where: own.contains)
-      var scores: [UInt8] = []
       try forEachBatch(averages: averages, batches.next) { batch, logits, score in
-        scores += Array(bytesOf: score)
+        scores.add(score)
         ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach {
-          images += Array(bytesOf: $0)
+          images += [UInt8](bytesOf: $0)
         }
       }
-      return scores
     }
     if let each {
       for bytes in try ranks.gather(images) { [ImageScore](bytes: bytes).forEach(each) }
     }
-    return try checked(total)
+    return try ranks.alike { try checked(total) }
   }
 
   /// The score over batches.

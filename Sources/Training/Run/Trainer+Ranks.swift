@@ -64,7 +64,7 @@ extension Trainer {
 extension Ranks {
   /// Which micro-batches of a loader this rank computes, where a step has so many.
   func isOwn(ofStep microBatches: Int) -> (_ batch: Int) -> Bool {
-    let own = GradientTree.share(of: microBatches, rank: rank, count: count)
+    let own = share(of: microBatches)
     return { own.contains($0 % microBatches) }
   }
 

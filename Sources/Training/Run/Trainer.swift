@@ -313,7 +313,7 @@ package struct Trainer {
         }
       }
     }
-    guard meter.images > 0 else { throw LoaderError.noImages }
+    try ranks.alike { if meter.images == 0 { throw LoaderError.noImages } }
     meter.stop()
   }
 
@@ -328,9 +328,10 @@ package struct Trainer {
 
   /// Writes a line of metrics to every file that takes them.
   private func log(_ line: JSONLine) throws {
-    guard ranks.isFirst else { return }
-    try directory.append(line)
-    try events?.append(EventValue.values(of: line), step: state.step)
+    try ranks.write {
+      try directory.append(line)
+      try events?.append(EventValue.values(of: line), step: state.step)
+    }
   }
 
   /// The score of the averaged weights, where there are any.
