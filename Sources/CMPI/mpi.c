@@ -1,21 +1,28 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "CMPI.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #if defined(TJ_MPI)
 
   #include <mpi.h>
 
-/// Bytes of a message: MPI counts with an int.
-enum { LARGEST = 1 << 30 };
+/// Seconds in which a rank that waits stays awake, and the nanoseconds of a pause after them.
+static const double AWAKE = 50e-6;
+enum { PAUSE = 20000 };
 
 int tj_mpi_is_built(void) { return 1; }
 
 int tj_mpi_begin(void) {
   int provided;
-  const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+  // One thread computes while another one exchanges; never do two call MPI at once.
+  const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
   if (code != MPI_SUCCESS) return code;
+  if (provided < MPI_THREAD_SERIALIZED) return MPI_ERR_UNSUPPORTED_OPERATION;
   return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
 }
 
@@ -31,35 +38,92 @@ int tj_mpi_count(void) {
   return count;
 }
 
-static size_t part(size_t done, size_t bytes) { return bytes - done < LARGEST ? bytes - done : LARGEST; }
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
-int tj_mpi_exchange(const void *sent, size_t sent_bytes, int to, void *received, size_t received_bytes,
-                    int from) {
-  size_t out = 0, in = 0;
-  while (out < sent_bytes || in < received_bytes) {
-    MPI_Request requests[2];
-    int count = 0, code = MPI_SUCCESS;
-    const size_t in_part = part(in, received_bytes), out_part = part(out, sent_bytes);
-    if (in_part > 0)
-      code = MPI_Irecv((char *)received + in, (int)in_part, MPI_BYTE, from, 0, MPI_COMM_WORLD,
-                       &requests[count++]);
-    if (code == MPI_SUCCESS && out_part > 0)
-      code = MPI_Isend((const char *)sent + out, (int)out_part, MPI_BYTE, to, 0, MPI_COMM_WORLD,
-                       &requests[count++]);
-    if (code == MPI_SUCCESS) code = MPI_Waitall(count, requests, MPI_STATUSES_IGNORE);
+/// Waits for all requests, until the limit: awake for a moment, then by looking again and again. MPI's own waiting occupies a
+/// processor, which another rank, or the backward pass, has use for.
+static int wait_for(int count, MPI_Request *requests, double limit, int *done) {
+  const double start = seconds();
+  for (;;) {
+    const int code = MPI_Testall(count, requests, done, MPI_STATUSES_IGNORE);
+    if (code != MPI_SUCCESS || *done) return code;
+    const double waited = seconds() - start;
+    if (limit > 0 && waited > limit) return MPI_SUCCESS;
+    if (waited < AWAKE) {
+      sched_yield();
+    } else {
+      const struct timespec pause = {.tv_nsec = PAUSE};
+      nanosleep(&pause, NULL);
+    }
+  }
+}
+
+/// A message or a part of it, as often as it takes: MPI counts with an int.
+enum { LARGEST = 1 << 30 };
+
+static size_t parts(size_t bytes) { return bytes / LARGEST + (bytes % LARGEST != 0); }
+
+/// Begins to receive or to send; the requests lie behind the `count` ones that there are.
+static int begin_message(bool receives, void *bytes, size_t length, int rank, MPI_Request *requests,
+                         int *count) {
+  for (size_t done = 0; done < length; done += LARGEST) {
+    const int part = length - done < LARGEST ? (int)(length - done) : LARGEST;
+    char *start = (char *)bytes + done;
+    const int code = receives
+                         ? MPI_Irecv(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, &requests[(*count)++])
+                         : MPI_Isend(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, &requests[(*count)++]);
     if (code != MPI_SUCCESS) return code;
-    in += in_part;
-    out += out_part;
   }
   return MPI_SUCCESS;
 }
 
-int tj_mpi_broadcast(void *bytes, size_t count, int root) {
-  for (size_t done = 0; done < count;) {
-    const size_t length = part(done, count);
-    const int code = MPI_Bcast((char *)bytes + done, (int)length, MPI_BYTE, root, MPI_COMM_WORLD);
+/// Whether a run of requests, of which some may be done, is not all done.
+static bool is_open(int count, MPI_Request *requests) {
+  int done = 1;
+  return count > 0 && MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE) == MPI_SUCCESS && !done;
+}
+
+int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
+                    const size_t *received_bytes, double limit, bool *missing, bool *complete) {
+  size_t most = 0;
+  for (int rank = 0; rank < ranks; rank++) most += parts(sent_bytes[rank]) + parts(received_bytes[rank]);
+  MPI_Request *requests = calloc(most + 1, sizeof *requests);
+  int *starts = calloc((size_t)ranks + 1, sizeof *starts);
+  int code = requests && starts ? MPI_SUCCESS : MPI_ERR_NO_MEM, count = 0, done = 1;
+  for (int rank = 0; rank < ranks && code == MPI_SUCCESS; rank++) {
+    code = begin_message(true, received[rank], received_bytes[rank], rank, requests, &count);
+    starts[rank + 1] = count;
+  }
+  // Everybody begins with the next one: no one is sent to by all at once.
+  const int own = tj_mpi_rank();
+  for (int distance = 1; distance < ranks && code == MPI_SUCCESS; distance++) {
+    const int rank = (own + distance) % ranks;
+    code = begin_message(false, (void *)sent[rank], sent_bytes[rank], rank, requests, &count);
+  }
+  if (code == MPI_SUCCESS) code = wait_for(count, requests, limit, &done);
+  for (int rank = 0; rank < ranks; rank++)
+    missing[rank] =
+        code == MPI_SUCCESS && !done && is_open(starts[rank + 1] - starts[rank], requests + starts[rank]);
+  *complete = done;
+  free(requests);
+  free(starts);
+  return code;
+}
+
+int tj_mpi_broadcast(void *bytes, size_t length, int root, double limit, bool *complete) {
+  *complete = true;
+  for (size_t done = 0; done < length && *complete; done += LARGEST) {
+    const int part = length - done < LARGEST ? (int)(length - done) : LARGEST;
+    MPI_Request request;
+    int is_done = 1;
+    int code = MPI_Ibcast((char *)bytes + done, part, MPI_BYTE, root, MPI_COMM_WORLD, &request);
+    if (code == MPI_SUCCESS) code = wait_for(1, &request, limit, &is_done);
     if (code != MPI_SUCCESS) return code;
-    done += length;
+    *complete = is_done;
   }
   return MPI_SUCCESS;
 }
@@ -82,14 +146,15 @@ int tj_mpi_begin(void) { abort(); }
 int tj_mpi_rank(void) { abort(); }
 int tj_mpi_count(void) { abort(); }
 
-int tj_mpi_exchange(const void *sent, size_t sent_bytes, int to, void *received, size_t received_bytes,
-                    int from) {
-  (void)sent, (void)sent_bytes, (void)to, (void)received, (void)received_bytes, (void)from;
+int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
+                    const size_t *received_bytes, double limit, bool *missing, bool *complete) {
+  (void)ranks, (void)sent, (void)sent_bytes, (void)received, (void)received_bytes, (void)limit;
+  (void)missing, (void)complete;
   abort();
 }
 
-int tj_mpi_broadcast(void *bytes, size_t count, int root) {
-  (void)bytes, (void)count, (void)root;
+int tj_mpi_broadcast(void *bytes, size_t length, int root, double limit, bool *complete) {
+  (void)bytes, (void)length, (void)root, (void)limit, (void)complete;
   abort();
 }
 

@@ -16,6 +16,8 @@ package enum StepPart: String, CaseIterable, Sendable {
   case optimizer
   /// What calms oscillating weights.
   case remedy
+  /// Waiting for other ranks, and for gradients that are on their way to them and back.
+  case exchange
 }
 
 /// Adds up wall-clock seconds by the parts of a training step.

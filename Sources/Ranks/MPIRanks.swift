@@ -1,4 +1,5 @@
 import CMPI
+import Foundation
 import Synchronization
 
 /// The processes that `mpirun` started.
@@ -7,7 +8,18 @@ package final class MPIRanks: Ranks, Sendable {
   package let rank: Int
   /// How many there are.
   package let count: Int
-  private let ending = Atomic<Bool>(false)
+  /// How this process takes leave.
+  private enum Leave: Int, AtomicRepresentable {
+    /// Nobody expects it to.
+    case unexpected
+    /// All others do so, too.
+    case together
+    /// Some do not answer any more; whether this one says so.
+    case loudly, silently
+  }
+  private let leave = Atomic<Leave>(.unexpected)
+  /// The most seconds in which nobody is waited for any longer; 0 for ever.
+  private let limit = Atomic<Int>(0)
 
   /// Whether the command was built with MPI.
   package static var isBuilt: Bool { tj_mpi_is_built() != 0 }
@@ -21,31 +33,55 @@ package final class MPIRanks: Ranks, Sendable {
   }
 
   package func exchange(
-    _ sent: UnsafeRawBufferPointer, to receiver: Int, _ received: UnsafeMutableRawBufferPointer,
-    from sender: Int
+    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
   ) throws {
+    var missing = [Bool](repeating: false, count: count)
+    var isComplete = true
     try Self.check(
       tj_mpi_exchange(
-        sent.baseAddress, sent.count, Int32(receiver), received.baseAddress, received.count,
-        Int32(sender)))
+        Int32(count), sent.map(\.baseAddress), sent.map(\.count), received.map(\.baseAddress),
+        received.map(\.count), Double(limit.load(ordering: .relaxed)), &missing, &isComplete))
+    if !isComplete { throw silence(of: missing.indices.filter { missing[$0] }) }
   }
 
   package func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws {
-    try Self.check(tj_mpi_broadcast(bytes.baseAddress, bytes.count, 0))
+    var isComplete = true
+    try Self.check(
+      tj_mpi_broadcast(
+        bytes.baseAddress, bytes.count, 0, Double(limit.load(ordering: .relaxed)), &isComplete))
+    if !isComplete { throw silence(of: isFirst ? [] : [0]) }
   }
 
-  /// Whether all know that this one is going to end.
-  package var isEnding: Bool { ending.load(ordering: .relaxed) }
+  package func limitWaiting(to seconds: Int) { limit.store(seconds, ordering: .relaxed) }
 
-  package func willEnd() { ending.store(true, ordering: .relaxed) }
+  /// Nobody is there to be told: of those that wait, the first one says it.
+  private func silence(of ranks: [Int]) -> RankSilence {
+    let first = (0..<count).first { !ranks.contains($0) }
+    leave.store(first == rank ? .loudly : .silently, ordering: .relaxed)
+    return RankSilence(ranks: ranks, seconds: limit.load(ordering: .relaxed))
+  }
+
+  package func willEnd() { leave.store(.together, ordering: .relaxed) }
+
+  /// Whether this one says what it ends by: the first one tells what all know.
+  package var speaks: Bool {
+    switch leave.load(ordering: .relaxed) {
+    case .unexpected, .loudly: true
+    case .together: isFirst
+    case .silently: false
+    }
+  }
 
   /// Takes leave of the others before this process ends: where they know of it they do so too, else they are ended.
   package func end(status: Int32) {
-    if status == 0 || isEnding {
+    let leave = leave.load(ordering: .relaxed)
+    if leave == .together || leave == .unexpected && status == 0 {
       _ = tj_mpi_end()
-    } else {
-      tj_mpi_abort(status)
+      return
     }
+    // Whoever speaks ends all; this one only where that one cannot.
+    if leave == .silently { sleep(10) }
+    tj_mpi_abort(status)
   }
 
   private static func check(_ code: Int32) throws {

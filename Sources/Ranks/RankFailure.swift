@@ -13,6 +13,35 @@ package struct RankFailure: ReportableError {
   package var description: String { "rank \(rank): \(text)" }
 }
 
+/// The ranks cannot reach each other.
+package struct RanksError: ReportableError {
+  /// What MPI says.
+  package let description: String
+
+  /// The network, or what answers there.
+  package var category: ErrorCategory { .inputOutput }
+}
+
+/// Ranks do not answer.
+package struct RankSilence: ReportableError {
+  /// Their numbers; none where nobody knows which.
+  package let ranks: [Int]
+  /// How long they were waited for.
+  package let seconds: Int
+
+  /// Which ranks, and what to do.
+  package var description: String {
+    let names = ranks.map { "\($0)" }.joined(separator: ", ")
+    let who = ranks.isEmpty ? "a rank" : ranks.count == 1 ? "rank \(names)" : "ranks \(names)"
+    return
+      "\(who) did not answer for \(seconds) seconds; look whether the machine hangs, or wait longer: "
+      + "--set parallel.time_limit=N"
+  }
+
+  /// The machine, or the network.
+  package var category: ErrorCategory { .inputOutput }
+}
+
 extension Ranks {
   /// Does what all ranks do with the same numbers: what it throws, it throws at all of them.
   package func alike<Value>(_ body: () throws -> Value) rethrows -> Value {

@@ -3,19 +3,22 @@ import Files
 /// The processes that train one model together, each of which has all its weights: which of them this is, and what they
 /// send each other.
 ///
-/// All ranks call the same operations in the same order. What a rank alone cannot go on from, `agree` tells the others.
-package protocol Ranks {
+/// All ranks call the same operations in the same order, from one thread at a time. What a rank alone cannot go on from,
+/// `agree` tells the others.
+package protocol Ranks: Sendable {
   /// The number of this process, 0 ..< `count`.
   var rank: Int { get }
   /// How many there are.
   var count: Int { get }
 
-  /// Sends bytes to one rank, and receives from another as many as it is going to send.
+  /// Sends bytes to each rank and receives from each as many as it is going to send, all at once.
   ///
-  /// - Throws: `RanksError` where the others cannot be reached.
-  func exchange(
-    _ sent: UnsafeRawBufferPointer, to receiver: Int, _ received: UnsafeMutableRawBufferPointer,
-    from sender: Int) throws
+  /// - Parameters:
+  ///   - sent: rank by rank; nothing to this one.
+  ///   - received: the same.
+  /// - Throws: `RanksError` where the others cannot be reached, `RankSilence` where some do not answer.
+  func exchange(_ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer])
+    throws
 
   /// Replaces bytes by those of rank 0.
   ///
@@ -24,6 +27,9 @@ package protocol Ranks {
 
   /// All ranks know that this one is going to end.
   func willEnd()
+
+  /// From now on nobody is waited for longer than so many seconds; 0 for ever.
+  func limitWaiting(to seconds: Int)
 }
 
 /// One process, which nobody helps.
@@ -38,8 +44,7 @@ package struct Alone: Ranks {
 
   /// There is nobody.
   package func exchange(
-    _ sent: UnsafeRawBufferPointer, to receiver: Int, _ received: UnsafeMutableRawBufferPointer,
-    from sender: Int
+    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
   ) { preconditionFailure("an exchange with nobody") }
 
   /// Everybody has them.
@@ -47,15 +52,9 @@ package struct Alone: Ranks {
 
   /// Nobody is there to know.
   package func willEnd() {}
-}
 
-/// The ranks cannot reach each other.
-package struct RanksError: ReportableError {
-  /// What MPI says.
-  package let description: String
-
-  /// The network, or what answers there.
-  package var category: ErrorCategory { .inputOutput }
+  /// Nobody is waited for.
+  package func limitWaiting(to seconds: Int) {}
 }
 
 extension Ranks {
@@ -72,37 +71,41 @@ extension Ranks {
 
   /// What every rank has to say, in the order of their numbers.
   ///
-  /// - Throws: `RanksError`.
+  /// - Throws: as `exchange`.
   package func gather(_ own: [UInt8]) throws -> [[UInt8]] {
-    var all = [[UInt8]](repeating: [], count: count)
-    all[rank] = own
-    try forEachOther { receiver, sender in
-      let size = try withUnsafeBytes(of: UInt64(own.count)) { size in
-        var other: UInt64 = 0
-        try withUnsafeMutableBytes(of: &other) {
-          try exchange(size, to: receiver, $0, from: sender)
-        }
-        return Int(other)
-      }
-      var other = [UInt8](repeating: 0, count: size)
-      try own.withUnsafeBytes { own in
-        try other.withUnsafeMutableBytes { try exchange(own, to: receiver, $0, from: sender) }
-      }
-      all[sender] = other
-    }
-    return all
+    if count == 1 { return [own] }
+    // Every message begins with as many bytes, of which the first tell its length: what is short takes one exchange.
+    let (header, room) = (MemoryLayout<Int>.size, 248)
+    let head = [UInt8](bytesOf: own.count) + own.prefix(room)
+    let heads = try gather(
+      head + [UInt8](repeating: 0, count: header + room - head.count),
+      lengths: [Int](repeating: header + room, count: count))
+    let lengths = heads.map { [Int](bytes: Array($0.prefix(header)))[0] }
+    let beginnings = zip(heads, lengths).map { $0.dropFirst(header).prefix($1) }
+    guard lengths.contains(where: { $0 > room }) else { return beginnings.map(Array.init) }
+    let rests = try gather(
+      Array(own.dropFirst(room)), lengths: lengths.map { max(0, $0 - room) })
+    return zip(beginnings, rests).map { $0 + $1 }
   }
 
-  /// Calls `body` with whom to send to and whom to receive from, round by round until this rank has met every other.
-  package func forEachOther(_ body: (_ receiver: Int, _ sender: Int) throws -> Void) rethrows {
-    for distance in 1..<max(count, 1) {
-      try body((rank + distance) % count, (rank - distance + count) % count)
+  /// The same of messages whose lengths all know.
+  private func gather(_ own: [UInt8], lengths: [Int]) throws -> [[UInt8]] {
+    let buffers = lengths.map {
+      UnsafeMutableRawBufferPointer.allocate(byteCount: $0, alignment: 1)
     }
+    defer { buffers.forEach { $0.deallocate() } }
+    let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    try own.withUnsafeBytes { own in
+      try exchange(
+        (0..<count).map { $0 == rank ? UnsafeRawBufferPointer(nothing) : own },
+        (0..<count).map { $0 == rank ? nothing : buffers[$0] })
+    }
+    return (0..<count).map { $0 == rank ? own : Array(buffers[$0]) }
   }
 
   /// Replaces numbers by those of rank 0.
   ///
-  /// - Throws: `RanksError`.
+  /// - Throws: as `exchange`.
   package func broadcast<Value: BitwiseCopyable>(_ value: inout Value) throws {
     try withUnsafeMutableBytes(of: &value) { try broadcast($0) }
   }
@@ -110,7 +113,7 @@ extension Ranks {
   /// The text of rank 0.
   ///
   /// - Parameter text: at rank 0; what others give does not matter.
-  /// - Throws: `RanksError`.
+  /// - Throws: as `exchange`.
   package func broadcast(text: String) throws -> String {
     var bytes = Array(text.utf8)
     var size = bytes.count

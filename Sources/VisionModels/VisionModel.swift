@@ -96,25 +96,34 @@ package struct VisionModel: Sendable {
 
   /// Adds the gradients of all parameters to `gradients`.
   ///
-  /// - Parameter dlogits: [B, K].
+  /// - Parameters:
+  ///   - dlogits: [B, K].
+  ///   - done: is told of each layer whose gradients are complete, by how many lie behind it (`ParameterTable.layers`).
   /// - Throws: `NonFiniteTensor` where a gradient cannot be quantized.
   package func backward(
-    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
+    dlogits: FloatMatrix, _ saved: Saved, gradients: AlignedBuffer<Float>, _ pass: Pass,
+    done: (_ depth: Int) -> Void = { _ in }
   ) throws {
     precondition(gradients.count == parameters.count, "a gradient buffer of another model")
     try pass.scratch.scratch {
       var dx = try head.backward(dlogits, saved.head, gradients: gradients, pass)
+      var depth = 0
+      done(depth)
       for number in stages.indices.reversed() {
         let (stage, saved) = (stages[number], saved.stages[number])
         for index in stage.blocks.indices.reversed() {
           try stage.blocks[index].backward(dx, saved.blocks[index], gradients: gradients, pass)
-        }
-        if let merging = stage.merging, let saved = saved.merging {
-          dx = merging.backward(dx, saved, gradients: gradients, pass)
+          // Merging goes with the first block.
+          if index == 0, let merging = stage.merging, let saved = saved.merging {
+            dx = merging.backward(dx, saved, gradients: gradients, pass)
+          }
+          depth += 1
+          done(depth)
         }
       }
       embedding.backward(
         dx, saved.embedding, images: saved.images, gradients: gradients, pass)
+      done(depth + 1)
     }
   }
 

@@ -20,7 +20,7 @@ struct BenchCommand: ParsableCommand {
       noisy: compare runs made side by side, by ratios.
       """,
     subcommands: [
-      Products.self, Quantizers.self, Step.self, Predict.self, Loader.self,
+      Products.self, Quantizers.self, Step.self, Exchange.self, Predict.self, Loader.self,
     ])
 
   /// What benchmarks on the shapes of a model share.
@@ -56,15 +56,17 @@ struct BenchCommand: ParsableCommand {
       method: Method = .tetrajet,
       _ benchmark: (Benchmarks, (BenchmarkResult) throws -> Void) throws -> Void
     ) throws {
-      let cpu = try threading.cpu()
-      noteDebugBuild()
+      let ranks = try RankGroup.join()
+      let cpu = try CPU(threads: threading.threads ?? RankGroup.threads)
+      if ranks.isFirst { noteDebugBuild() }
       let benchmarks = try Benchmarks(
         model: model, batch: batch, method: method, engine: engine, repeats: repeats,
-        on: cpu)
-      if !json {
+        on: cpu, ranks: ranks)
+      if !json, ranks.isFirst {
         try printLine("threads \(cpu.threads), instruction set \(cpu.name)")
       }
       try benchmark(benchmarks) { result in
+        guard ranks.isFirst else { return }
         if json {
           try printLine(result.line.text)
         } else {
@@ -134,9 +136,11 @@ struct BenchCommand: ParsableCommand {
         let seconds = try benchmarks.step(
           microBatch: microBatch, recomputation: recompute, attention: attention, profile: parts,
           report)
-        if let parts { try show(benchmarks.table(of: parts, seconds: seconds)) }
+        if let parts, RankGroup.isFirst { try show(benchmarks.table(of: parts, seconds: seconds)) }
       }
-      if !common.json { try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB") }
+      if !common.json, RankGroup.isFirst {
+        try printLine("peak memory \(fixed(ProcessUsage.peakMemory, 0)) MiB")
+      }
     }
 
     private func show(_ table: [(part: String, milliseconds: Double, percent: Double)]) throws {
@@ -154,6 +158,21 @@ struct BenchCommand: ParsableCommand {
         }
       }
     }
+  }
+
+  struct Exchange: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "exchange",
+      abstract: "What ranks tell each other in a step of a model, under mpirun.",
+      discussion: """
+        An agreement, of which a step has three, and the sum of all ranks' gradients, while nothing is computed. Example:
+
+          mpirun -n 4 -hostfile hosts .build/mpi/release/tetrajet bench exchange --model deit_small_patch16_224
+        """)
+
+    @OptionGroup var common: Common
+
+    func run() throws { try common.run { try $0.exchange($1) } }
   }
 
   struct Loader: ParsableCommand {

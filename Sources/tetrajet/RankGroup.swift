@@ -32,7 +32,10 @@ enum RankGroup {
   }
 
   /// Whether an error of this process is still to be told: the first one tells what all know.
-  static var speaks: Bool { ranks.map { $0.isFirst || !$0.isEnding } ?? true }
+  static var speaks: Bool { ranks?.speaks ?? true }
+
+  /// Whether this is the process that prints.
+  static var isFirst: Bool { ranks?.isFirst ?? true }
 
   /// Takes leave before the process ends.
   static func leave(status: Int32) { ranks?.end(status: status) }

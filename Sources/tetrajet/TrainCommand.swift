@@ -99,6 +99,17 @@ struct TrainCommand: ParsableCommand {
   private func trainer(_ ranks: any Ranks) throws -> Trainer {
     guard ranks.count > 1 else { return try firstTrainer(ranks) }
     var trainer: Trainer?
+    do {
+      try prepare(&trainer, ranks)
+    } catch {
+      trainer?.abandon()
+      throw error
+    }
+    guard let trainer else { preconditionFailure("a rank without a training") }
+    return trainer
+  }
+
+  private func prepare(_ trainer: inout Trainer?, _ ranks: any Ranks) throws {
     let plans = try ranks.agree {
       guard ranks.isFirst else { return [] }
       let first = try firstTrainer(ranks)
@@ -112,9 +123,7 @@ struct TrainCommand: ParsableCommand {
         request: StopSignals.request, ranks: ranks)
       return []
     }
-    guard var trainer else { preconditionFailure("a rank without a training") }
-    try trainer.begin()
-    return trainer
+    try trainer?.begin()
   }
 
   private func cpu() throws -> CPU { try CPU(threads: threading.threads ?? RankGroup.threads) }

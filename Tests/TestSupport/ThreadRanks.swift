@@ -36,21 +36,29 @@ package final class ThreadRanks: Ranks {
   }
 
   package func exchange(
-    _ sent: UnsafeRawBufferPointer, to receiver: Int, _ received: UnsafeMutableRawBufferPointer,
-    from sender: Int
+    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
   ) {
-    if sent.count > 0 { mail.post(Array(sent), from: rank, to: receiver) }
-    if received.count > 0 {
-      let message = mail.take(from: sender, to: rank)
-      precondition(message.count == received.count, "a message of another length")
-      received.copyBytes(from: message)
+    precondition(sent.count == count && received.count == count)
+    for (other, bytes) in sent.enumerated() where bytes.count > 0 {
+      mail.post(Array(bytes), from: rank, to: other)
+    }
+    for (other, bytes) in received.enumerated() where bytes.count > 0 {
+      take(bytes, from: other)
     }
   }
 
+  private func take(_ bytes: UnsafeMutableRawBufferPointer, from sender: Int) {
+    let message = mail.take(from: sender, to: rank)
+    precondition(message.count == bytes.count, "a message of another length")
+    bytes.copyBytes(from: message)
+  }
+
   package func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {
-    guard rank == 0 else { return exchange(.init(start: nil, count: 0), to: 0, bytes, from: 0) }
+    guard rank == 0 else { return take(bytes, from: 0) }
     for receiver in 1..<count { mail.post(Array(bytes), from: 0, to: receiver) }
   }
+
+  package func limitWaiting(to seconds: Int) {}
 
   package func willEnd() { ending.store(true, ordering: .relaxed) }
 

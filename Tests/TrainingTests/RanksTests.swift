@@ -2,11 +2,13 @@ import Files
 import Foundation
 import ImageData
 import MXCompute
+import MXLinear
 import MXRuntime
 import Ranks
 import TestSupport
 import Testing
 import Training
+import VisionModels
 
 @Suite("Ranks", .serialized)
 struct RanksTests {
@@ -14,9 +16,15 @@ struct RanksTests {
 
   @Test("gather what each has to say, in their order, whatever its length")
   func gather() throws {
-    for count in 1...5 {
-      for result in ThreadRanks.run(count, { try $0.gather(Array(repeating: 7, count: $0.rank)) }) {
-        #expect(try result.get() == (0..<count).map { Array(repeating: 7, count: $0) })
+    // What does not fit into the first packet follows in a second one.
+    for length in [1, 124, 125, 1000] {
+      for count in 1...5 {
+        @Sendable func message(_ rank: Int) -> [UInt8] {
+          (0..<rank * length).map { UInt8($0 % 251) }
+        }
+        for result in ThreadRanks.run(count, { try $0.gather(message($0.rank)) }) {
+          #expect(try result.get() == (0..<count).map(message))
+        }
       }
     }
   }
@@ -72,14 +80,23 @@ struct RanksTests {
         for ranks in 1...microBatches {
           let results = ThreadRanks.run(ranks) { ranks in
             let gradients = AlignedBuffer<Float>(count: 37)
-            let tree = GradientTree(gradients, microBatches: microBatches, cpu, ranks: ranks)
+            let tree = GradientTree(
+              gradients, microBatches: microBatches, cpu, ranks: ranks,
+              chunks: [20..<37, 9..<20, 0..<9])
             // A step leaves nothing to the next.
             for _ in 0..<2 {
               tree.begin()
               for number in tree.own {
                 guard let leaf = leaves[number] else { continue }
                 _ = gradients.elements.update(from: leaf)
-                tree.add(number)
+                tree.expect(number)
+                if tree.isLast(number) { tree.beginExchange(try ranks.gather(tree.ownNodes)) }
+                // Layer by layer, as a backward pass does it.
+                for start in [30, 9, 0] { tree.take(from: start) }
+              }
+              if tree.own.last.map({ leaves[$0] == nil }) ?? true {
+                tree.close()
+                tree.beginExchange(try ranks.gather(tree.ownNodes))
               }
               try tree.finish()
             }
@@ -90,6 +107,62 @@ struct RanksTests {
           }
         }
       }
+    }
+  }
+
+  @Test("exchange a model's gradients layer by layer, in chunks that are worth a message")
+  func chunks() throws {
+    for name in ["deit_small_patch16_224", "swin_tiny_patch4_window7_224"] {
+      let table = try VisionModel(.preset(name), recipe: Method.tetrajet.linearRecipe).parameters
+      let chunks = GradientExchange.chunks(of: table)
+      #expect(chunks.first?.upperBound == table.count && chunks.last?.lowerBound == 0)
+      for (above, below) in zip(chunks, chunks.dropFirst()) {
+        #expect(above.lowerBound == below.upperBound && above.count >= 1 << 18)
+        #expect(table.layers.contains(above.lowerBound))
+      }
+      #expect(chunks.count >= 8)
+      // Every layer's tensors lie between its beginning and that of the layer behind it.
+      for entry in table.entries {
+        let depth = entry.part.layersBehind
+        #expect(entry.offset >= table.layers[depth])
+        #expect(depth == 0 || entry.range.upperBound <= table.layers[depth - 1])
+      }
+    }
+  }
+
+  @Test("all end, and tell why, where one cannot compute the gradients that the others wait for")
+  func brokenBackwardPass() throws {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (.tetrajet, Method.tetrajet.linearRecipe)
+    (recipe.training.batchSize, recipe.training.microBatch) = (8, 2)
+    recipe.model.classes = 10
+    let (whole, image) = (recipe, recipe.model.imageSize * recipe.model.imageSize)
+    let results = ThreadRanks.run(2) { ranks in
+      let training = try TrainingStep(whole, cpu, ranks: ranks)
+      // The last block's hidden units are zero, so that no logit tells how large the weights behind them are; the
+      // gradients in front of these do.
+      for entry in training.model.parameters.entries {
+        let values: Float? =
+          entry.name.hasSuffix("mlp.fc1.weight")
+          ? 0
+          : entry.name.hasSuffix("mlp.fc2.weight")
+            ? 1e38
+            : entry.name == "head.weight" ? 1e4 : nil
+        if let values { training.weights.elements[entry.range].update(repeating: values) }
+      }
+      let images = AlignedBuffer<Float>(repeating: 0.5, count: 2 * image)
+      for index in 0..<image { images[index] = Float(index % 7) }
+      var next = ranks.rank * 2
+      let feed = StepFeed(microBatches: 4, ranks: ranks) {
+        defer { next += 1 }
+        return TrainingBatch(
+          images: images.matrix(rows: 2), labels: [3, 4], mixedShare: 1, index: next)
+      }
+      _ = try training.run(feed, step: 0)
+    }
+    for result in results {
+      let error = #expect(throws: NonFiniteTensor.self) { try result.get() }
+      #expect("\(error!)".contains("fc1"), "\(error!)")
     }
   }
 
@@ -105,99 +178,4 @@ struct RanksTests {
     #expect(Launch.ranksOfThisMachine(["MPI_LOCALNRANKS": "2"]) == 2)
     #expect(Launch.ranksOfThisMachine([:]) == nil)
   }
-
-  /// Trains on the digits by so many ranks, each a thread, and stops after a step where one is given.
-  private static func train(
-    _ recipe: Recipe, ranks count: Int, in folder: String, resuming: Bool = false,
-    stopAt: Int? = nil
-  ) throws {
-    let results = ThreadRanks.run(count) { ranks in
-      let request = RunRequest()
-      struct Stopper: TrainingObserver {
-        let request: RunRequest
-        let step: Int?
-        func progressed(_ progress: RunProgress) {
-          if progress.step == step { request.stop() }
-        }
-      }
-      let observer = Stopper(request: request, step: stopAt)
-      var first: Trainer?
-      let plans = try ranks.agree {
-        guard ranks.isFirst else { return [] }
-        let trainer =
-          try resuming
-          ? Trainer(resuming: folder, on: cpu, observer: observer, request: request, ranks: ranks)
-          : Trainer(
-            recipe, on: cpu, output: folder, observer: observer, request: request, ranks: ranks)
-        first = trainer
-        return trainer.followersPlan
-      }
-      var trainer = try first ?? Trainer(following: plans[0], on: cpu, ranks: ranks)
-      try trainer.begin()
-      do { _ = try trainer.run() } catch is RunStopped where stopAt != nil {}
-    }
-    for result in results { try result.get() }
-  }
-
-  private static func recipe(_ method: Method) -> Recipe {
-    var recipe = Recipe.digits
-    (recipe.method, recipe.linear) = (method, method.linearRecipe)
-    (recipe.training.epochs, recipe.training.batchSize, recipe.training.microBatch) = (1, 96, 16)
-    (recipe.model.width, recipe.model.depth, recipe.model.heads) = (32, 2, 2)
-    (recipe.training.tensorboard, recipe.schedule.warmupEpochs) = (false, 0)
-    return recipe
-  }
-
-  @Test(
-    "however many they are, train the same weights, measure the same, and go on where others stopped",
-    arguments: [
-      Method.fp32, Method(rawValue: "tetrajet+qema")!, Method(rawValue: "tetrajet+qramping")!,
-    ])
-  func sameBits(method: Method) throws {
-    try withTemporaryFolder { folder in
-      func file(_ run: Int, _ name: String) throws -> Data {
-        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(run)/\(name)"))
-      }
-      /// Lines without what measures time.
-      func metrics(_ run: Int) throws -> [String] {
-        let text = String(decoding: try file(run, "metrics.jsonl"), as: UTF8.self)
-        return text.split(separator: "\n").map {
-          String($0).replacing(
-            #/"(images_per_second|loader_wait_share|[a-z_]+_seconds)": [-+.e0-9]+/#, with: "")
-        }
-      }
-      let recipe = Self.recipe(method)
-      for ranks in [1, 2, 3, 5] {
-        try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
-      }
-      for ranks in [2, 3, 5] {
-        #expect(try file(ranks, "last.safetensors") == file(1, "last.safetensors"))
-        #expect(try metrics(ranks) == metrics(1))
-        #expect(try file(ranks, "evaluation.json") == file(1, "evaluation.json"))
-      }
-      try Self.train(recipe, ranks: 4, in: "\(folder)/40", stopAt: 7)
-      try Self.train(recipe, ranks: 2, in: "\(folder)/40", resuming: true)
-      #expect(try file(40, "last.safetensors") == file(1, "last.safetensors"))
-      #expect(try file(40, "evaluation.json") == file(1, "evaluation.json"))
-    }
-  }
-
-  @Test("are no more than the micro-batches of a step")
-  func tooMany() throws {
-    try withTemporaryFolder { folder in
-      let results = ThreadRanks.run(7) { ranks in
-        _ = try Trainer(
-          Self.recipe(.fp32), on: cpu, output: "\(folder)/\(ranks.rank)", observer: Silent(),
-          ranks: ranks)
-      }
-      for result in results {
-        let error = #expect(throws: RankCountError.self) { try result.get() }
-        #expect("\(error!)".contains("7 ranks") && "\(error!)".contains("there are 6"))
-      }
-      let left = try FileManager.default.contentsOfDirectory(atPath: folder)
-      #expect(left.isEmpty)
-    }
-  }
-
-  private struct Silent: TrainingObserver {}
 }

@@ -3,25 +3,26 @@
 #ifndef CMPI_H
 #define CMPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /// Whether the build has MPI; without it every other function but tj_mpi_describe ends the process.
 int tj_mpi_is_built(void);
 
-/// Begins. Only the thread that called this calls the others.
+/// Begins. Any thread may call the others, one at a time.
 int tj_mpi_begin(void);
 
 /// The number of this process among the others, and how many there are.
 int tj_mpi_rank(void);
 int tj_mpi_count(void);
 
-/// Sends bytes to one rank while it receives as many as it expects from another. Both may be the same, or none: of 0 bytes
-/// nothing is sent.
-int tj_mpi_exchange(const void *sent, size_t sent_bytes, int to, void *received, size_t received_bytes,
-                    int from);
+/// Sends bytes to every rank and receives bytes from every rank, all at once; of 0 bytes nothing is sent. After `limit` seconds
+/// (0: never) it gives up: then it is not complete, and says whose bytes are missing.
+int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
+                    const size_t *received_bytes, double limit, bool *missing, bool *complete);
 
-/// The bytes of rank `root` reach all ranks.
-int tj_mpi_broadcast(void *bytes, size_t count, int root);
+/// The bytes of rank `root` reach all ranks; not complete where it gave up.
+int tj_mpi_broadcast(void *bytes, size_t length, int root, double limit, bool *complete);
 
 /// What an error code means.
 void tj_mpi_describe(int code, char *text, size_t capacity);

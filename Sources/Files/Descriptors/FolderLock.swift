@@ -21,6 +21,9 @@ package final class FolderLock: Sendable {
     case impossible(FileError)
   }
 
+  /// What the file is called.
+  package static let name = ".lock"
+
   private let handle: Int32
   private let path: String
 
@@ -34,7 +37,7 @@ package final class FolderLock: Sendable {
 
   /// Tries to lock a folder that is there, without waiting.
   package static func attempt(_ folder: String) -> Attempt {
-    let path = "\(folder)/.lock"
+    let path = "\(folder)/\(name)"
     while true {
       let handle = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
       guard handle >= 0 else { return .impossible(FileError("lock", path)) }

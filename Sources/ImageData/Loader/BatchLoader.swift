@@ -42,6 +42,16 @@ package final class BatchLoader: Sendable {
   /// Each broken image met so far, once, in the order in which they were met.
   package var skipped: [SkippedImage] { broken.withLock { $0.images } }
 
+  /// The broken images that this loader has met since the last time that this was called.
+  package func takeNews() -> [SkippedImage] { broken.withLock { $0.takeNews() } }
+
+  /// Records what loaders of the same data set have met elsewhere.
+  ///
+  /// - Throws: `LoaderError.brokenImages` where it makes too many.
+  package func record(elsewhere images: [SkippedImage]) throws {
+    try record(images, isNews: false)
+  }
+
   /// The batches of an epoch, from batch `batch` on. Work begins at once.
   ///
   /// - Parameter isWanted: whether the batch of a number is; those that are not are never made.
@@ -65,9 +75,9 @@ package final class BatchLoader: Sendable {
 
   /// Records what a batch left out. Doing so when the batch is handed out, not when the image is met,
   /// makes the order and the moment of giving up independent of the threads.
-  func record(_ images: [SkippedImage]) throws {
+  func record(_ images: [SkippedImage], isNews: Bool = true) throws {
     for image in images {
-      let (isNew, verdict) = broken.withLock { ($0.insert(image), $0.verdict) }
+      let (isNew, verdict) = broken.withLock { ($0.insert(image, isNews: isNews), $0.verdict) }
       if isNew { onSkip?(image) }
       if let verdict { throw verdict }
     }

@@ -1,6 +1,8 @@
 /// The broken images of a data set, each once, and how many are too many.
 struct BrokenImages {
   private(set) var images: [SkippedImage] = []
+  /// Those that others have not been told of.
+  private var news: [SkippedImage] = []
   private var indices: Set<Int> = []
   private let total: Int
   private let maximumShare: Double
@@ -11,10 +13,19 @@ struct BrokenImages {
   }
 
   /// Records an image; false if it was recorded before.
-  mutating func insert(_ image: SkippedImage) -> Bool {
+  ///
+  /// - Parameter isNews: whether others are to be told of it.
+  mutating func insert(_ image: SkippedImage, isNews: Bool) -> Bool {
     guard indices.insert(image.index).inserted else { return false }
     images.append(image)
+    if isNews { news.append(image) }
     return true
+  }
+
+  /// What others have not been told of yet.
+  mutating func takeNews() -> [SkippedImage] {
+    defer { news.removeAll() }
+    return news
   }
 
   /// The error to give up with, once there are too many.

@@ -9,6 +9,16 @@ package struct SkippedImage: Sendable, Equatable, CustomStringConvertible {
   /// Why it cannot be used, in one line.
   package let reason: String
 
+  /// An image that was met elsewhere, as it was told (`told`); nil where this is no such text.
+  package init?(_ told: some StringProtocol) {
+    let words = told.split(separator: "\0", omittingEmptySubsequences: false)
+    guard words.count == 3, let index = Int(words[0]) else { return nil }
+    (self.index, name, reason) = (index, String(words[1]), String(words[2]))
+  }
+
+  /// What others have to know of it.
+  package var told: String { "\(index)\0\(name)\0\(reason)" }
+
   init(index: Int, name: String, error: any Error) {
     self.index = index
     self.name = RawName.shown(name)

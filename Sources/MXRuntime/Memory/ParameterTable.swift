@@ -96,6 +96,16 @@ package struct ParameterTable: Sendable {
     return add(&self)
   }
 
+  /// Where each layer begins, from the last to the first: at place d the one that has d layers behind it.
+  package var layers: [Int] {
+    var starts: [Int] = []
+    for entry in entries.reversed() {
+      let depth = entry.part.layersBehind
+      if depth == starts.count { starts.append(entry.offset) } else { starts[depth] = entry.offset }
+    }
+    return starts
+  }
+
   /// The same places for the moving averages of the quantized tensors, which stand beside them in files as NAME.ema.
   package var averages: ParameterTable {
     var table = self

@@ -3,6 +3,7 @@ import MXCompute
 import MXFormats
 import MXLinear
 import MXRuntime
+import Ranks
 import VisionModels
 
 /// One measured line of `tetrajet bench`.
@@ -26,12 +27,15 @@ package struct Benchmarks {
   let engine: Engine
   let repeats: Int
   let cpu: CPU
+  let ranks: any Ranks
 
   /// Benchmarks at the shapes of a model preset.
   ///
+  /// - Parameter ranks: who does together what ranks share out.
   /// - Throws: `ModelError` where there is no such preset, `RecipeError` where a method's parts do not go together.
   package init(
-    model: String, batch: Int, method: Method, engine: Engine, repeats: Int, on cpu: CPU
+    model: String, batch: Int, method: Method, engine: Engine, repeats: Int, on cpu: CPU,
+    ranks: any Ranks = Alone()
   ) throws {
     try method.validate()
     name = model
@@ -41,6 +45,7 @@ package struct Benchmarks {
     self.engine = engine
     self.repeats = repeats
     self.cpu = cpu
+    self.ranks = ranks
   }
 
   /// What every line begins with.

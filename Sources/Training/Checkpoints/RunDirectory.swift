@@ -131,6 +131,17 @@ package struct RunDirectory: Sendable {
     }
   }
 
+  /// Removes what a run writes before it begins, and the folder where nothing else is in it.
+  func removeUnbegun() {
+    guard !hasCheckpoint else { return }
+    for file in [recipe, "\(path)/\(DataRecord.fileName)"] { unlink(file) }
+    let left = try? FileManager.default.contentsOfDirectory(atPath: path)
+    // The lock goes with the folder's last file, and so does the folder.
+    if left?.allSatisfy({ $0 == FolderLock.name }) ?? false {
+      try? FileManager.default.removeItem(atPath: path)
+    }
+  }
+
   /// Adds a line to the metrics.
   func append(_ line: JSONLine) throws {
     try FileDescriptor(appending: metrics).append(line.text + "\n")

@@ -5,34 +5,39 @@ import Ranks
 /// Scores of batches: their sum, and for other ranks each of them.
 struct ScoreList {
   fileprivate(set) var total = BatchScore()
-  fileprivate var bytes: [UInt8] = []
+  fileprivate var own: [BatchScore] = []
   fileprivate let isShared: Bool
+
+  init(isShared: Bool) { self.isShared = isShared }
 
   /// Adds a batch's.
   mutating func add(_ score: BatchScore) {
     total.add(score)
     // One process allocates nothing.
-    if isShared { bytes += [UInt8](bytesOf: score) }
+    if isShared { own.append(score) }
   }
 }
 
 extension Ranks {
-  /// The sum of the scores that all ranks add, in their order: those of rank 0 first.
+  /// The sum of the scores that all ranks have, in their order: those of rank 0 first; and what each has to say beside them.
   ///
-  /// - Throws: what `body` throws, at all of them (`agree`).
-  func sum(_ body: (inout ScoreList) throws -> Void) throws -> BatchScore {
-    var own = ScoreList(isShared: count > 1)
-    if count == 1 {
-      try body(&own)
-      return own.total
+  /// - Parameter failure: why this rank has none.
+  /// - Throws: as `agree`.
+  func sum(
+    _ own: ScoreList, or failure: (any Error)? = nil, beside words: [UInt8] = []
+  ) throws -> (BatchScore, [[UInt8]]) {
+    let all = try agree {
+      if let failure { throw failure }
+      return [UInt8](bytesOf: own.own.count) + own.own.flatMap { [UInt8](bytesOf: $0) } + words
     }
     var total = BatchScore()
-    let all = try agree {
-      try body(&own)
-      return own.bytes
+    let others = all.map { bytes in
+      let (header, size) = (MemoryLayout<Int>.size, MemoryLayout<BatchScore>.stride)
+      let end = header + [Int](bytes: Array(bytes.prefix(header)))[0] * size
+      [BatchScore](bytes: Array(bytes[header..<end])).forEach { total.add($0) }
+      return Array(bytes[end...])
     }
-    for score in all.flatMap({ [BatchScore](bytes: $0) }) { total.add(score) }
-    return total
+    return (total, others)
   }
 
   /// Adds what the quantizers of all ranks have lost to a census.

@@ -20,7 +20,7 @@ package struct TrainingBatch {
   }
 
   /// A batch whose images the caller keeps.
-  init(images: FloatMatrix, labels: [Int], mixedShare: Float, index: Int = 0) {
+  package init(images: FloatMatrix, labels: [Int], mixedShare: Float, index: Int = 0) {
     (self.images, self.labels, self.mixedShare, owner) = (images, labels, mixedShare, nil)
     self.index = index
   }

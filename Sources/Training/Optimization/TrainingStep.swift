@@ -47,6 +47,10 @@ package final class TrainingStep {
   private let labelSmoothing: Float
   private let recomputation: Recomputation
   private let tree: GradientTree
+  /// Where the gradients of each layer begin, from the last layer to the first.
+  private let layers: [Int]
+  /// Why this rank could not compute the gradients that the others waited for.
+  private var failure: (any Error)?
   private let ranks: any Ranks
   /// Images of a whole micro-batch.
   private let microBatchSize: Int
@@ -70,8 +74,10 @@ package final class TrainingStep {
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
     self.ranks = ranks
+    layers = model.parameters.layers
     tree = GradientTree(
-      gradients, microBatches: recipe.training.microBatches, compute, ranks: ranks)
+      gradients, microBatches: recipe.training.microBatches, compute, ranks: ranks,
+      chunks: GradientExchange.chunks(of: model.parameters))
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     learningRate = schedule.learningRate(step:)
@@ -200,6 +206,7 @@ package final class TrainingStep {
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
+      if !norm.isFinite { _ = try ranks.agree { try failure.map { throw $0 } ?? [] } }
       try ranks.alike {
         guard !norm.isFinite else { return }
         let name = firstNonFinite(in: gradients)
@@ -225,36 +232,56 @@ package final class TrainingStep {
     // Of several ranks each counts its own, and then all are told.
     let ownCensus = ranks.count == 1 ? counted : counted.map { _ in QuantizerCensus() }
     tree.begin()
-    let score = try ranks.sum { scores in
-      try computeOwn(forEach, step: step, isTrial: isTrial, census: ownCensus, &scores)
+    var scores = ScoreList(isShared: ranks.count > 1)
+    var (hasMet, total): (Bool, BatchScore?) = (false, nil)
+    do {
+      try forEach { batch, number in
+        try workspace.frame {
+          try computeGradients(
+            batch, number: number, step: step, isTrial: isTrial, census: ownCensus
+          ) { score in
+            scores.add(score)
+            // Of several, a smaller one counts by its images.
+            let share = Float(score.count) / Float(microBatchSize)
+            tree.expect(number, scaledBy: tree.microBatches > 1 ? share : 1)
+            guard tree.isLast(number) else { return }
+            hasMet = true
+            total = try meet(scores)
+          }
+        }
+        tree.take()
+      }
+      if !hasMet {
+        hasMet = true
+        tree.close()
+        total = try meet(scores)
+      }
+    } catch {
+      if !hasMet { _ = try ranks.agree { throw error } }
+      // The others wait for gradients: they get some by which all end.
+      guard total != nil, ranks.count > 1 else { throw error }
+      failure = error
+      tree.spoil()
     }
+    try profile.measure(.exchange) { try tree.finish() }
+    guard let total else { preconditionFailure("a step without a score") }
     if ranks.count > 1, let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
     if tree.microBatches > 1 {
-      try tree.finish()
-      compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(score.count))
+      compute.scale(gradients.matrix(), by: Float(microBatchSize) / Float(total.count))
     }
-    return score
+    return total
   }
 
-  /// Adds the gradients of this rank's micro-batches to the tree, and their scores to a list.
-  private func computeOwn(
-    _ forEach: MicroBatches, step: Int, isTrial: Bool, census: QuantizerCensus?,
-    _ scores: inout ScoreList
-  ) throws {
-    try forEach { batch, number in
-      let own = try workspace.frame {
-        try computeGradients(
-          batch, number: number, step: step, isTrial: isTrial, census: census)
-      }
-      guard own.loss.isFinite else {
-        throw NonFiniteTensor(tensor: "the training loss", step: step)
-      }
-      scores.add(own)
-      guard tree.microBatches > 1 else { return }
-      // A smaller one counts by its images.
-      compute.scale(gradients.matrix(), by: Float(own.count) / Float(microBatchSize))
-      tree.add(number)
+  /// The score of all ranks, each of which knows the losses of its micro-batches, and is about to know their gradients.
+  ///
+  /// - Throws: as `Ranks.agree`.
+  private func meet(_ scores: ScoreList) throws -> BatchScore {
+    if ranks.count == 1 { return scores.total }
+    let (total, nodes) = try profile.measure(.exchange) {
+      try ranks.sum(scores, beside: tree.ownNodes)
     }
+    tree.beginExchange(nodes)
+    return total
   }
 
   private func forEachRemedy(_ body: (any Remedy) -> Void) {
@@ -269,9 +296,13 @@ package final class TrainingStep {
       averages: averages, quantizer: weightQuantizer, arena: workspace.scratch)
   }
 
+  /// The gradients of a micro-batch.
+  ///
+  /// - Parameter scored: is called between the forward and the backward pass.
   private func computeGradients(
-    _ batch: TrainingBatch, number: Int, step: Int, isTrial: Bool, census: QuantizerCensus?
-  ) throws -> BatchScore {
+    _ batch: TrainingBatch, number: Int, step: Int, isTrial: Bool, census: QuantizerCensus?,
+    scored: (BatchScore) throws -> Void
+  ) throws {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
     let pass = Pass(
@@ -286,7 +317,12 @@ package final class TrainingStep {
     let targets = Targets(
       labels: batch.labels, mixedShare: batch.mixedShare, smoothing: labelSmoothing)
     let score = compute.crossEntropy(logits, targets, gradient: dlogits)
-    try model.backward(dlogits: dlogits, saved, gradients: gradients, pass)
-    return score
+    guard score.loss.isFinite else {
+      throw NonFiniteTensor(tensor: "the training loss", step: step)
+    }
+    try scored(score)
+    try model.backward(dlogits: dlogits, saved, gradients: gradients, pass) { depth in
+      if ranks.count > 1 { tree.take(from: layers[depth]) }
+    }
   }
 }

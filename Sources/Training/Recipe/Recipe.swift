@@ -86,6 +86,12 @@ package struct Recipe: Equatable, Sendable {
     package var keep = 0
   }
 
+  /// `parallel.*`: how several processes train together. Nothing of it changes what they train.
+  package struct Parallel: Equatable, Sendable {
+    /// Seconds after which a rank that does not answer ends the run; 0 for never.
+    package var timeLimit = 1800
+  }
+
   /// `optimizer.*`
   package struct Optimizer: Equatable, Sendable {
     /// The peak learning rate.
@@ -168,6 +174,8 @@ package struct Recipe: Equatable, Sendable {
   package var training = Training()
   /// How often the run is saved.
   package var checkpoints = Checkpoints()
+  /// How several processes share it out.
+  package var parallel = Parallel()
   /// AdamW.
   package var optimizer = Optimizer()
   /// The learning rate over time.

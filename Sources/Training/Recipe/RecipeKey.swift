@@ -126,6 +126,10 @@ package struct RecipeKey: Sendable {
         "checkpoint.keep", \.checkpoints.keep, 0...100_000,
         "last epochs whose weights are kept, as epoch-0001.safetensors and so on; 0 for none"),
 
+      .integer(
+        "parallel.time_limit", \.parallel.timeLimit, 0...1_000_000,
+        "seconds after which a rank that does not answer ends the run; 0 for never"),
+
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),
       .number("optimizer.beta2", \.optimizer.beta2, 0...0.999999, "decay of the second moment"),
@@ -181,7 +185,7 @@ package struct RecipeKey: Sendable {
 
   private static let withoutResult = [
     // Images are known by what they are (`RunOrigin`), not by where they lie.
-    "checkpoint.", "data.cache_megabytes", "data.path", "data.workers", "statistics.",
+    "checkpoint.", "data.cache_megabytes", "data.path", "data.workers", "parallel.", "statistics.",
     "training.log_every", "training.recompute", "training.tensorboard",
   ]
 

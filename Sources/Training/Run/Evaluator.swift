@@ -35,13 +35,15 @@ package struct Evaluator {
   ///   - ranks: who shares out the batches; all get all scores.
   ///   - averages: the moving averages that weights round by under Q-EMA; nil for none.
   ///   - each: is told of each image's score.
-  ///   - check: is called before each batch, and ends the evaluation by throwing.
+  ///   - check: is called before each batch, and ends the evaluation by throwing; equally often, and alike, at all ranks.
   /// - Throws: loader errors, also where no image could be read; `NonFiniteTensor`.
   package func score(
     _ loader: BatchLoader, averages: AlignedBuffer<Float>? = nil, ranks: any Ranks = Alone(),
     each: ((ImageScore) -> Void)? = nil, check: () throws -> Void = {}
   ) throws -> BatchScore {
-    if ranks.count > 1 { return try score(loader, averages: averages, sharedBy: ranks, each: each) }
+    if ranks.count > 1 {
+      return try score(loader, averages: averages, sharedBy: ranks, each: each, check: check)
+    }
     let batches = loader.epoch(0)
     return try score(averages: averages, each: each) {
       let batch = try batches.next()
@@ -53,19 +55,39 @@ package struct Evaluator {
   /// The same, every rank scoring a run of the batches: sums come together batch by batch, as those of one rank do.
   private func score(
     _ loader: BatchLoader, averages: AlignedBuffer<Float>?, sharedBy ranks: any Ranks,
-    each: ((ImageScore) -> Void)?
+    each: ((ImageScore) -> Void)?, check: () throws -> Void
   ) throws -> BatchScore {
-    let own = ranks.share(of: loader.batchesPerEpoch)
-    var images: [UInt8] = []
-    let total = try ranks.sum { scores in
-      let batches = loader.epoch(0, where: own.contains)
-      try forEachBatch(averages: averages, batches.next) { batch, logits, score in
+    let shares = (0..<ranks.count).map { ranks.share(of: loader.batchesPerEpoch, at: $0) }
+    var checks = shares.map(\.count).max() ?? 0
+    func checkOnce() throws {
+      guard checks > 0 else { return }
+      checks -= 1
+      do { try check() } catch { throw Checked(error: error) }
+    }
+    var (scores, images): (ScoreList, [UInt8]) = (ScoreList(isShared: true), [])
+    var failure: (any Error)?
+    do {
+      let batches = loader.epoch(0, where: shares[ranks.rank].contains)
+      try forEachBatch(averages: averages) {
+        try checkOnce()
+        return try batches.next()
+      } _: { batch, logits, score in
         scores.add(score)
         ImageScore.scores(logits, labels: batch.labels, images: batch.places).forEach {
           images += [UInt8](bytesOf: $0)
         }
       }
+    } catch let checked as Checked {
+      throw checked.error
+    } catch {
+      // The others hear of it when they are through.
+      failure = error
     }
+    while checks > 0 {
+      checks -= 1
+      try check()
+    }
+    let (total, _) = try ranks.sum(scores, or: failure)
     if let each {
       for bytes in try ranks.gather(images) { [ImageScore](bytes: bytes).forEach(each) }
     }
@@ -110,6 +132,9 @@ package struct Evaluator {
       }
     }
   }
+
+  /// What `check` has thrown, at all ranks.
+  private struct Checked: Error { let error: any Error }
 
   private func checked(_ score: BatchScore) throws -> BatchScore {
     guard score.count > 0 else { throw LoaderError.noImages }

@@ -1,4 +1,5 @@
 import Files
+import ImageData
 import MXCompute
 import MXRuntime
 import Ranks
@@ -25,6 +26,48 @@ extension Trainer {
       recipe, compute, earlierRun: nil, memoryLimit: memoryLimit, observer: Silent(),
       request: request, ranks: ranks
     ) { RunDirectory(reading: output) }
+  }
+
+  /// What is asked of a run from outside, or due by itself.
+  struct Wishes: OptionSet {
+    let rawValue: UInt8
+    static let stop = Wishes(rawValue: 1)
+    static let save = Wishes(rawValue: 2)
+    static let checkpoint = Wishes(rawValue: 4)
+  }
+
+  /// What any rank is asked for; and all know which images any of them could not read.
+  ///
+  /// - Throws: `LoaderError.brokenImages` at all of them where these are too many; as `Ranks.gather`.
+  func consult(
+    stop: Bool = false, save: Bool = false, checkpoint: Bool = false
+  ) throws -> Wishes {
+    var own: Wishes = []
+    if stop { own.insert(.stop) }
+    if save { own.insert(.save) }
+    // The first one's clock is everybody's.
+    if checkpoint, ranks.isFirst { own.insert(.checkpoint) }
+    if ranks.count == 1 { return own }
+    let loaders = [loader, test]
+    let news = loaders.map { $0.takeNews().map(\.told).joined(separator: "\n") }
+    var wishes = own
+    for (rank, bytes) in try ranks.gather([own.rawValue] + news.joined(separator: "\u{c}").utf8)
+      .enumerated() where rank != ranks.rank
+    {
+      wishes.formUnion(Wishes(rawValue: bytes[0]))
+      let texts = String(decoding: bytes.dropFirst(), as: UTF8.self)
+        .split(separator: "\u{c}", omittingEmptySubsequences: false)
+      for (loader, text) in zip(loaders, texts) {
+        let images = text.split(separator: "\n").compactMap { SkippedImage($0) }
+        try ranks.alike { try loader.record(elsewhere: images) }
+      }
+    }
+    return wishes
+  }
+
+  /// Takes back what a new run has written, where it cannot begin.
+  package func abandon() {
+    if ranks.isFirst, savedStep == nil { directory.removeUnbegun() }
   }
 
   /// What the others need to follow.
@@ -66,11 +109,6 @@ extension Ranks {
   func isOwn(ofStep microBatches: Int) -> (_ batch: Int) -> Bool {
     let own = share(of: microBatches)
     return { own.contains($0 % microBatches) }
-  }
-
-  /// Whether any rank says so.
-  func any(_ own: Bool) throws -> Bool {
-    count == 1 ? own : try gather([own ? 1 : 0]).contains([1])
   }
 
   /// Lets the first rank write, and all know whether it could.

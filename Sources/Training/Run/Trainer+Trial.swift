@@ -81,9 +81,6 @@ extension Trainer {
 
   /// Seconds of an evaluation, by its first batches.
   private func timeEvaluation(seconds: Double) throws -> Double {
-    let test = try BatchLoader(
-      dataset: data.test, preprocessing: recipe.preprocessing,
-      options: recipe.loaderOptions(training: false))
     let (workspace, encoded) = (Workspace(), Arena(chunkCount: 1 << 16))
     let clock = ContinuousClock()
     let start = clock.now

@@ -26,6 +26,8 @@ package struct Trainer {
   /// Who trains it. The first one prints and writes.
   let ranks: any Ranks
   let loader: BatchLoader
+  /// Of the test images.
+  let test: BatchLoader
   let stepsPerEpoch: Int
   private let request: RunRequest
   /// What the run is expected to take at its peak, in MiB.
@@ -155,16 +157,21 @@ package struct Trainer {
     recipe.model.classes = data.train.classNames.count
     self.recipe = recipe
     self.ranks = ranks
+    ranks.limitWaiting(to: recipe.parallel.timeLimit)
     let microBatches = recipe.training.microBatches
     guard ranks.count <= microBatches else {
       throw RankCountError(ranks: ranks.count, microBatches: microBatches)
     }
     roundingNote = try RoundingBias.check(recipe.linear, compute)
     memory = try RunMemory.admit(
-      recipe, data, compute, limit: memoryLimit, extraRemedies: extraRemedies)
+      recipe, data, compute, limit: memoryLimit, ranks: ranks.count,
+      extraRemedies: extraRemedies)
     loader = try BatchLoader(
       dataset: data.train, preprocessing: recipe.preprocessing,
       options: recipe.loaderOptions(training: true), onSkip: { observer.skipped($0) })
+    test = try BatchLoader(
+      dataset: data.test, preprocessing: recipe.preprocessing,
+      options: recipe.loaderOptions(training: false), onSkip: { observer.skipped($0) })
     stepsPerEpoch = recipe.training.stepsPerEpoch(images: data.train.count)
     training = try TrainingStep(
       recipe, compute, stepsPerEpoch: stepsPerEpoch, ranks: ranks, extraRemedies: extraRemedies)
@@ -211,10 +218,6 @@ package struct Trainer {
   }
 
   private mutating func train(seconds: () -> Double) throws -> RunSummary {
-    let test = try BatchLoader(
-      dataset: data.test, preprocessing: recipe.preprocessing,
-      options: recipe.loaderOptions(training: false), onSkip: { [observer] in observer.skipped($0) }
-    )
     observer.started(plan)
     let recorder = OscillationRecorder(
       recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
@@ -238,7 +241,7 @@ package struct Trainer {
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
-      let averaged = isDue ? try evaluateAverage(test, seconds: seconds) : nil
+      let averaged = isDue ? try evaluateAverage(seconds: seconds) : nil
       try log(metrics(score: isDue ? score : nil, averaged: averaged, recorder))
       if isDue {
         observer.evaluated(
@@ -302,28 +305,23 @@ package struct Trainer {
         try log(metrics(score: nil, recorder))
         meter.closeInterval()
       }
-      if isLast {
-        if try ranks.any(request.isStopping) { throw RunRequest.Stop() }
-      } else {
-        try heed(seconds: seconds)
-        // The first one's clock is everybody's.
-        if try ranks.any(ranks.isFirst && isCheckpointDue) {
-          state.seconds = seconds()
-          try saveState()
-        }
-      }
+      try heed(afterStep: !isLast, seconds: seconds)
     }
     try ranks.alike { if meter.images == 0 { throw LoaderError.noImages } }
     meter.stop()
   }
 
   /// Does what was asked for from outside, after a step or between the batches of an evaluation.
-  private mutating func heed(seconds: () -> Double) throws {
-    if try ranks.any(request.isStopping) { throw RunRequest.Stop() }
-    guard try ranks.any(request.takeSave()) else { return }
+  ///
+  /// - Parameter isStep: whether a step was done, after which a checkpoint may be due.
+  private mutating func heed(afterStep isStep: Bool = false, seconds: () -> Double) throws {
+    let wishes = try consult(
+      stop: request.isStopping, save: request.takeSave(), checkpoint: isStep && isCheckpointDue)
+    if wishes.contains(.stop) { throw RunRequest.Stop() }
+    guard !wishes.isEmpty else { return }
     state.seconds = seconds()
     try saveState()
-    observer.saved(step: state.step)
+    if wishes.contains(.save) { observer.saved(step: state.step) }
   }
 
   /// Writes a line of metrics to every file that takes them.
@@ -335,9 +333,7 @@ package struct Trainer {
   }
 
   /// The score of the averaged weights, where there are any.
-  private mutating func evaluateAverage(
-    _ test: BatchLoader, seconds: () -> Double
-  ) throws -> BatchScore? {
+  private mutating func evaluateAverage(seconds: () -> Double) throws -> BatchScore? {
     guard let weights = training.averagedWeights else { return nil }
     return try Evaluator(training.compute, model: training.model, weights: weights)
       .score(

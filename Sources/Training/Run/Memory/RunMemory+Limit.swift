@@ -42,11 +42,11 @@ extension RunMemory {
   /// - Throws: `RunMemoryError` and `ModelError` where it takes more; what `init` throws.
   static func admit(
     _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit?,
-    extraRemedies: (WeightQuantizer) -> [any Remedy]
+    ranks: Int = 1, extraRemedies: (WeightQuantizer) -> [any Remedy]
   ) throws -> Double {
     let limit = limit ?? .ofProcess(reserved: reserved(recipe, compute))
     let memory = try RunMemory(
-      recipe, data, compute, limit: limit, extraRemedies: extraRemedies)
+      recipe, data, compute, limit: limit, ranks: ranks, extraRemedies: extraRemedies)
     try memory.check(limit)
     return memory.mebibytes
   }

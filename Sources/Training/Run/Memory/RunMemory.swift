@@ -20,6 +20,10 @@ package struct RunMemory: Sendable {
   let model: ModelMemory
   let stepMemory: TrainingMemory
   let training, test: ImageSizes
+  /// How many processes train together.
+  let ranks: Int
+  /// The most gradients that they exchange at once.
+  let largestChunk: Int
 
   /// MiB that come on top of everything: stacks, tables, what malloc keeps of freed memory, code
   /// that is loaded when it is first called.
@@ -29,19 +33,21 @@ package struct RunMemory: Sendable {
   ///
   /// - Parameters:
   ///   - limit: what the run may take.
+  ///   - ranks: how many processes train together.
   ///   - extraRemedies: remedies beside those of the recipe's method.
   /// - Throws: `ModelError`, `RunMemoryError`, `LoaderError`.
   package init(
     _ recipe: Recipe, _ data: ImageDatasets, _ compute: any TrainingCompute, limit: MemoryLimit,
-    extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
+    ranks: Int = 1, extraRemedies: (WeightQuantizer) -> [any Remedy] = { _ in [] }
   ) throws {
-    self.recipe = recipe
+    (self.recipe, self.ranks) = (recipe, ranks)
     process = ProcessUsage.residentMemory
     training = try ImageSizes(
       data.train, recipe.preprocessing, recipe.loaderOptions(training: true))
     test = try ImageSizes(data.test, recipe.preprocessing, recipe.loaderOptions(training: false))
     let whole = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     try whole.checkMemory(limit)
+    largestChunk = GradientExchange.chunks(of: whole.parameters).map(\.count).max()!
     model = try ModelMemory(recipe.model, recipe.linear, compute, engine: recipe.engine)
     stepMemory = try TrainingMemory(
       recipe, images: min(recipe.statistics.images, data.test.count), compute,
@@ -102,7 +108,13 @@ package struct RunMemory: Sendable {
     add("the average of the weights", average)
     add(
       "sums of micro-batches",
-      GradientTree.levels(microBatches: recipe.training.microBatches) * buffer)
+      GradientTree.buffers(microBatches: recipe.training.microBatches, ranks: ranks) * buffer)
+    add(
+      "gradients of other ranks",
+      GradientExchange.bytes(
+        chunk: largestChunk, ranks: ranks,
+        sums: GradientTree.sums(
+          microBatches: recipe.training.microBatches, ranks: ranks)))
     add("activations", passes.step.kept)
     add("scratch of a step", max(passes.step.scratch, stepMemory.scratch))
     let isAveraged = moment.kind == .evaluation && average > 0

@@ -1,0 +1,234 @@
+import Files
+import Foundation
+import ImageData
+import MXCompute
+import Ranks
+import TestSupport
+import Testing
+import Training
+
+@Suite("A run of several ranks", .serialized)
+struct RankTrainingTests {
+  /// Stops a run, or asks it to, when something happens.
+  private struct Stopper: TrainingObserver {
+    let request: RunRequest
+    var step: Int?
+    var stopsAtBrokenImage = false
+    func progressed(_ progress: RunProgress) { if progress.step == step { request.stop() } }
+    func skipped(_ image: SkippedImage) { if stopsAtBrokenImage { request.stop() } }
+  }
+
+  /// What comes out of a training by so many ranks, each a thread, at each of them.
+  ///
+  /// - Parameters:
+  ///   - observer: the first rank's.
+  ///   - compute: what each computes on.
+  private static func results(
+    _ recipe: Recipe, ranks count: Int, in folder: String, resuming: Bool = false,
+    on compute: @escaping @Sendable (_ rank: Int) -> CPU = { _ in cpu },
+    observer: @escaping @Sendable (RunRequest) -> Stopper
+  ) -> [Result<RunSummary, any Error>] {
+    ThreadRanks.run(count) { ranks in
+      let (request, cpu) = (RunRequest(), compute(ranks.rank))
+      var first: Trainer?
+      let plans = try ranks.agree {
+        guard ranks.isFirst else { return [] }
+        let observer = observer(request)
+        let trainer =
+          try resuming
+          ? Trainer(resuming: folder, on: cpu, observer: observer, request: request, ranks: ranks)
+          : Trainer(
+            recipe, on: cpu, output: folder, observer: observer, request: request, ranks: ranks)
+        first = trainer
+        return trainer.followersPlan
+      }
+      var trainer = try first ?? Trainer(following: plans[0], on: cpu, ranks: ranks)
+      do {
+        try trainer.begin()
+      } catch {
+        trainer.abandon()
+        throw error
+      }
+      return try trainer.run()
+    }
+  }
+
+  private static func train(
+    _ recipe: Recipe, ranks count: Int, in folder: String, resuming: Bool = false,
+    stopAt step: Int? = nil
+  ) throws {
+    let results = results(recipe, ranks: count, in: folder, resuming: resuming) {
+      Stopper(request: $0, step: step)
+    }
+    for result in results {
+      do { _ = try result.get() } catch is RunStopped where step != nil {}
+    }
+  }
+
+  private static func recipe(_ method: Method) -> Recipe {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (method, method.linearRecipe)
+    (recipe.training.epochs, recipe.training.batchSize, recipe.training.microBatch) = (1, 96, 16)
+    (recipe.model.width, recipe.model.depth, recipe.model.heads) = (32, 2, 2)
+    (recipe.training.tensorboard, recipe.schedule.warmupEpochs) = (false, 0)
+    return recipe
+  }
+
+  @Test(
+    "however many they are, train the same weights, measure the same, and go on where others stopped",
+    arguments: [
+      Method.fp32, Method(rawValue: "tetrajet+qema")!, Method(rawValue: "tetrajet+qramping")!,
+    ])
+  func sameBits(method: Method) throws {
+    try withTemporaryFolder { folder in
+      func file(_ run: Int, _ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(run)/\(name)"))
+      }
+      /// Lines without what measures time.
+      func metrics(_ run: Int) throws -> [String] {
+        let text = String(decoding: try file(run, "metrics.jsonl"), as: UTF8.self)
+        return text.split(separator: "\n").map {
+          String($0).replacing(
+            #/"(images_per_second|loader_wait_share|[a-z_]+_seconds)": [-+.e0-9]+/#, with: "")
+        }
+      }
+      let recipe = Self.recipe(method)
+      for ranks in [1, 2, 3, 5] {
+        try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
+      }
+      for ranks in [2, 3, 5] {
+        #expect(try file(ranks, "last.safetensors") == file(1, "last.safetensors"))
+        #expect(try metrics(ranks) == metrics(1))
+        #expect(try file(ranks, "evaluation.json") == file(1, "evaluation.json"))
+      }
+      try Self.train(recipe, ranks: 4, in: "\(folder)/40", stopAt: 7)
+      try Self.train(recipe, ranks: 2, in: "\(folder)/40", resuming: true)
+      #expect(try file(40, "last.safetensors") == file(1, "last.safetensors"))
+      #expect(try file(40, "evaluation.json") == file(1, "evaluation.json"))
+    }
+  }
+
+  @Test("a model of several chunks is trained to the same bits while its gradients travel")
+  func chunks() throws {
+    try withTemporaryFolder { folder in
+      var recipe = Self.recipe(.tetrajet)
+      (recipe.model.width, recipe.model.depth, recipe.model.heads) = (160, 3, 2)
+      (recipe.training.batchSize, recipe.training.microBatch) = (256, 32)
+      for ranks in [1, 3, 4] { try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)") }
+      let one = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/1/last.safetensors"))
+      #expect(one.count > 3 * 4 << 18)
+      for ranks in [3, 4] {
+        let path = "\(folder)/\(ranks)/last.safetensors"
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == one)
+      }
+    }
+  }
+
+  /// A folder of so many images, some of which are broken: one in each class of the test images, a third of the others.
+  private static func images(in folder: String) throws {
+    for (side, count) in [("train", 18), ("test", 20)] {
+      for name in ["ants", "bees"] {
+        let path = "\(folder)/\(side)/\(name)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        for index in 0..<count {
+          let pixels = (0..<64).map { UInt8(($0 * (index + 1) + name.utf8.count) % 256) }
+          let isBroken = side == "train" ? index.isMultiple(of: 3) : index == 7
+          let image = Image(width: 8, height: 8, channels: 1, pixels: pixels)
+          try Data(isBroken ? Array("no image".utf8) : PNGEncoder.encode(image, name: "x"))
+            .write(to: URL(fileURLWithPath: "\(path)/\(index).png"))
+        }
+      }
+    }
+  }
+
+  @Test("all count the broken images of all, and too many of them end all")
+  func brokenImages() throws {
+    try withTemporaryFolder { folder in
+      try Self.images(in: "\(folder)/data")
+      var recipe = Self.recipe(.tetrajet)
+      recipe.data.path = "\(folder)/data"
+      (recipe.training.batchSize, recipe.training.microBatch) = (12, 3)
+      recipe.data.maximumBrokenShare = 0.5
+      var bytes: [Data] = []
+      for ranks in [1, 2, 4] {
+        let run = "\(folder)/\(ranks)"
+        try Self.train(recipe, ranks: ranks, in: run)
+        #expect(try RunSummary(path: "\(run)/summary.json").skippedImages == 12 + 2)
+        bytes.append(try Data(contentsOf: URL(fileURLWithPath: "\(run)/last.safetensors")))
+      }
+      #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
+      // No rank alone meets so many.
+      recipe.data.maximumBrokenShare = 0.3
+      let results = Self.results(recipe, ranks: 4, in: "\(folder)/few") { Stopper(request: $0) }
+      for result in results {
+        let error = #expect(throws: LoaderError.self) { try result.get() }
+        #expect("\(error!)".contains("11 of 36 images cannot be read"), "\(error!)")
+      }
+    }
+  }
+
+  @Test("a run stops during an evaluation that is shared out, and goes on with it")
+  func stopDuringEvaluation() throws {
+    try withTemporaryFolder { folder in
+      try Self.images(in: "\(folder)/data")
+      for name in ["ants", "bees"] {
+        for index in stride(from: 0, to: 18, by: 3) {
+          unlink("\(folder)/data/train/\(name)/\(index).png")
+        }
+      }
+      var recipe = Self.recipe(.tetrajet)
+      recipe.data.path = "\(folder)/data"
+      (recipe.training.batchSize, recipe.training.microBatch) = (12, 3)
+      recipe.data.maximumBrokenShare = 0.5
+      let results = Self.results(recipe, ranks: 2, in: "\(folder)/run") {
+        Stopper(request: $0, stopsAtBrokenImage: true)
+      }
+      for result in results {
+        let error = #expect(throws: RunStopped.self) { try result.get() }
+        #expect(error?.step == 2)
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run/last.safetensors"))
+      try Self.train(recipe, ranks: 3, in: "\(folder)/run", resuming: true)
+      try Self.train(recipe, ranks: 1, in: "\(folder)/one")
+      let runs = try ["run", "one"].map {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)/evaluation.json"))
+      }
+      #expect(runs[0] == runs[1])
+    }
+  }
+
+  @Test("a rank that would compute other bits is refused by name, and leaves no folder")
+  func otherInstructionSet() throws {
+    guard let portable = CPU.named("portable"), cpu.name != "portable" else { return }
+    try withTemporaryFolder { folder in
+      let results = Self.results(
+        Self.recipe(.tetrajet), ranks: 3, in: "\(folder)/run",
+        on: { $0 == 1 ? portable : cpu }
+      ) { Stopper(request: $0) }
+      for result in results {
+        let error = #expect(throws: RankMismatch.self) { try result.get() }
+        #expect("\(error!)".contains("rank 1 has another instruction set"))
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
+  }
+
+  @Test("are no more than the micro-batches of a step")
+  func tooMany() throws {
+    try withTemporaryFolder { folder in
+      let results = ThreadRanks.run(7) { ranks in
+        _ = try Trainer(
+          Self.recipe(.fp32), on: cpu, output: "\(folder)/\(ranks.rank)", observer: Silent(),
+          ranks: ranks)
+      }
+      for result in results {
+        let error = #expect(throws: RankCountError.self) { try result.get() }
+        #expect("\(error!)".contains("7 ranks") && "\(error!)".contains("there are 6"))
+      }
+      let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+      #expect(left.isEmpty)
+    }
+  }
+
+  private struct Silent: TrainingObserver {}
+}
