@@ -3,6 +3,7 @@
 #include "CMPI.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,9 +12,14 @@
 
   #include <mpi.h>
 
-/// Seconds in which a rank that waits stays awake, and the nanoseconds of a pause after them.
-static const double AWAKE = 50e-6;
-enum { PAUSE = 20000 };
+/// How long a rank stays awake that waits: in a hurry, or patiently, while it computes. After that it looks so often before
+/// each pause of so many nanoseconds: one pause must not hold up much of what a network brings meanwhile. (MPI's own
+/// waiting never pauses, and takes a processor that the computing has use for.)
+static const double HURRIED = 20e-3, PATIENT = 50e-6;
+enum { LOOKS = 32, PAUSE = 20000 };
+static atomic_bool is_patient;
+
+void tj_mpi_wait_patiently(bool patiently) { atomic_store(&is_patient, patiently); }
 
 int tj_mpi_is_built(void) { return 1; }
 
@@ -44,18 +50,17 @@ static double seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/// Waits for all requests, until the limit: awake for a moment, then by looking again and again. MPI's own waiting occupies a
-/// processor, which another rank, or the backward pass, has use for.
+/// Waits for all requests, until the limit.
 static int wait_for(int count, MPI_Request *requests, double limit, int *done) {
   const double start = seconds();
-  for (;;) {
+  for (long look = 1;; look++) {
     const int code = MPI_Testall(count, requests, done, MPI_STATUSES_IGNORE);
     if (code != MPI_SUCCESS || *done) return code;
     const double waited = seconds() - start;
     if (limit > 0 && waited > limit) return MPI_SUCCESS;
-    if (waited < AWAKE) {
+    if (waited < (atomic_load(&is_patient) ? PATIENT : HURRIED)) {
       sched_yield();
-    } else {
+    } else if (look % LOOKS == 0) {
       const struct timespec pause = {.tv_nsec = PAUSE};
       nanosleep(&pause, NULL);
     }
@@ -73,41 +78,40 @@ static int begin_message(bool receives, void *bytes, size_t length, int rank, MP
   for (size_t done = 0; done < length; done += LARGEST) {
     const int part = length - done < LARGEST ? (int)(length - done) : LARGEST;
     char *start = (char *)bytes + done;
-    const int code = receives
-                         ? MPI_Irecv(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, &requests[(*count)++])
-                         : MPI_Isend(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, &requests[(*count)++]);
+    MPI_Request *request = &requests[(*count)++];
+    const int code = receives ? MPI_Irecv(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, request)
+                              : MPI_Isend(start, part, MPI_BYTE, rank, 0, MPI_COMM_WORLD, request);
     if (code != MPI_SUCCESS) return code;
   }
   return MPI_SUCCESS;
 }
 
-/// Whether a run of requests, of which some may be done, is not all done.
+/// Whether one of some requests, of which all that are done may be gone, is not done.
 static bool is_open(int count, MPI_Request *requests) {
   int done = 1;
   return count > 0 && MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE) == MPI_SUCCESS && !done;
 }
 
-int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
-                    const size_t *received_bytes, double limit, bool *missing, bool *complete) {
+int tj_mpi_exchange(int sent_count, const tj_mpi_message *sent, int received_count,
+                    const tj_mpi_message *received, double limit, bool *missing, bool *complete) {
   size_t most = 0;
-  for (int rank = 0; rank < ranks; rank++) most += parts(sent_bytes[rank]) + parts(received_bytes[rank]);
+  for (int i = 0; i < sent_count; i++) most += parts(sent[i].length);
+  for (int i = 0; i < received_count; i++) most += parts(received[i].length);
   MPI_Request *requests = calloc(most + 1, sizeof *requests);
-  int *starts = calloc((size_t)ranks + 1, sizeof *starts);
-  int code = requests && starts ? MPI_SUCCESS : MPI_ERR_NO_MEM, count = 0, done = 1;
-  for (int rank = 0; rank < ranks && code == MPI_SUCCESS; rank++) {
-    code = begin_message(true, received[rank], received_bytes[rank], rank, requests, &count);
-    starts[rank + 1] = count;
+  int *starts = calloc((size_t)received_count + 1, sizeof *starts);
+  int code = requests && starts ? MPI_SUCCESS : MPI_ERR_NO_MEM, count = 0;
+  for (int i = 0; i < received_count && code == MPI_SUCCESS; i++) {
+    code = begin_message(true, received[i].bytes, received[i].length, received[i].rank, requests, &count);
+    starts[i + 1] = count;
   }
-  // Everybody begins with the next one: no one is sent to by all at once.
-  const int own = tj_mpi_rank();
-  for (int distance = 1; distance < ranks && code == MPI_SUCCESS; distance++) {
-    const int rank = (own + distance) % ranks;
-    code = begin_message(false, (void *)sent[rank], sent_bytes[rank], rank, requests, &count);
-  }
+  for (int i = 0; i < sent_count && code == MPI_SUCCESS; i++)
+    code = begin_message(false, sent[i].bytes, sent[i].length, sent[i].rank, requests, &count);
+  int done = 1;
   if (code == MPI_SUCCESS) code = wait_for(count, requests, limit, &done);
-  for (int rank = 0; rank < ranks; rank++)
-    missing[rank] =
-        code == MPI_SUCCESS && !done && is_open(starts[rank + 1] - starts[rank], requests + starts[rank]);
+  if (code == MPI_SUCCESS && !done) {
+    for (int i = 0; i < received_count; i++)
+      if (is_open(starts[i + 1] - starts[i], requests + starts[i])) missing[received[i].rank] = true;
+  }
   *complete = done;
   free(requests);
   free(starts);
@@ -143,12 +147,13 @@ int tj_mpi_end(void) { return MPI_Finalize(); }
 
 int tj_mpi_is_built(void) { return 0; }
 int tj_mpi_begin(void) { abort(); }
+void tj_mpi_wait_patiently(bool patiently) { (void)patiently; }
 int tj_mpi_rank(void) { abort(); }
 int tj_mpi_count(void) { abort(); }
 
-int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
-                    const size_t *received_bytes, double limit, bool *missing, bool *complete) {
-  (void)ranks, (void)sent, (void)sent_bytes, (void)received, (void)received_bytes, (void)limit;
+int tj_mpi_exchange(int sent_count, const tj_mpi_message *sent, int received_count,
+                    const tj_mpi_message *received, double limit, bool *missing, bool *complete) {
+  (void)sent_count, (void)sent, (void)received_count, (void)received, (void)limit;
   (void)missing, (void)complete;
   abort();
 }

@@ -33,14 +33,20 @@ package final class MPIRanks: Ranks, Sendable {
   }
 
   package func exchange(
-    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
+    _ sent: [Message<UnsafeRawBufferPointer>], _ received: [Message<UnsafeMutableRawBufferPointer>]
   ) throws {
+    func message(_ rank: Int, _ bytes: UnsafeRawBufferPointer) -> tj_mpi_message {
+      tj_mpi_message(
+        rank: Int32(rank), bytes: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+        length: bytes.count)
+    }
     var missing = [Bool](repeating: false, count: count)
     var isComplete = true
     try Self.check(
       tj_mpi_exchange(
-        Int32(count), sent.map(\.baseAddress), sent.map(\.count), received.map(\.baseAddress),
-        received.map(\.count), Double(limit.load(ordering: .relaxed)), &missing, &isComplete))
+        Int32(sent.count), sent.map { message($0.rank, $0.bytes) }, Int32(received.count),
+        received.map { message($0.rank, UnsafeRawBufferPointer($0.bytes)) },
+        Double(limit.load(ordering: .relaxed)), &missing, &isComplete))
     if !isComplete { throw silence(of: missing.indices.filter { missing[$0] }) }
   }
 
@@ -53,6 +59,8 @@ package final class MPIRanks: Ranks, Sendable {
   }
 
   package func limitWaiting(to seconds: Int) { limit.store(seconds, ordering: .relaxed) }
+
+  package func wait(patiently: Bool) { tj_mpi_wait_patiently(patiently) }
 
   /// Nobody is there to be told: of those that wait, the first one says it.
   private func silence(of ranks: [Int]) -> RankSilence {

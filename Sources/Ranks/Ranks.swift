@@ -11,14 +11,12 @@ package protocol Ranks: Sendable {
   /// How many there are.
   var count: Int { get }
 
-  /// Sends bytes to each rank and receives from each as many as it is going to send, all at once.
+  /// Sends messages to other ranks and receives those of others, all at once; between two ranks they arrive in order.
   ///
-  /// - Parameters:
-  ///   - sent: rank by rank; nothing to this one.
-  ///   - received: the same.
   /// - Throws: `RanksError` where the others cannot be reached, `RankSilence` where some do not answer.
-  func exchange(_ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer])
-    throws
+  func exchange(
+    _ sent: [Message<UnsafeRawBufferPointer>], _ received: [Message<UnsafeMutableRawBufferPointer>]
+  ) throws
 
   /// Replaces bytes by those of rank 0.
   ///
@@ -28,8 +26,22 @@ package protocol Ranks: Sendable {
   /// All ranks know that this one is going to end.
   func willEnd()
 
+  /// Whether this process has something else to do, from now on, while one of its threads waits.
+  func wait(patiently: Bool)
+
   /// From now on nobody is waited for longer than so many seconds; 0 for ever.
   func limitWaiting(to seconds: Int)
+}
+
+/// Bytes to or from a rank.
+package struct Message<Bytes> {
+  /// Which rank.
+  package let rank: Int
+  /// Where the bytes lie, or shall lie.
+  package let bytes: Bytes
+
+  /// A message; there must be as many bytes on the other side.
+  package init(_ rank: Int, _ bytes: Bytes) { (self.rank, self.bytes) = (rank, bytes) }
 }
 
 /// One process, which nobody helps.
@@ -44,7 +56,7 @@ package struct Alone: Ranks {
 
   /// There is nobody.
   package func exchange(
-    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
+    _ sent: [Message<UnsafeRawBufferPointer>], _ received: [Message<UnsafeMutableRawBufferPointer>]
   ) { preconditionFailure("an exchange with nobody") }
 
   /// Everybody has them.
@@ -54,12 +66,18 @@ package struct Alone: Ranks {
   package func willEnd() {}
 
   /// Nobody is waited for.
+  package func wait(patiently: Bool) {}
+
+  /// Nobody is waited for.
   package func limitWaiting(to seconds: Int) {}
 }
 
 extension Ranks {
   /// Whether this is the one that prints and writes.
   package var isFirst: Bool { rank == 0 }
+
+  /// All ranks but this one, the next one first: no one is sent to by all at the same time.
+  package var others: [Int] { (1..<max(count, 1)).map { (rank + $0) % count } }
 
   /// The part of 0 ..< `total` that is a rank's.
   package func share(of total: Int, at rank: Int) -> Range<Int> {
@@ -94,11 +112,8 @@ extension Ranks {
       UnsafeMutableRawBufferPointer.allocate(byteCount: $0, alignment: 1)
     }
     defer { buffers.forEach { $0.deallocate() } }
-    let nothing = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     try own.withUnsafeBytes { own in
-      try exchange(
-        (0..<count).map { $0 == rank ? UnsafeRawBufferPointer(nothing) : own },
-        (0..<count).map { $0 == rank ? nothing : buffers[$0] })
+      try exchange(others.map { Message($0, own) }, others.map { Message($0, buffers[$0]) })
     }
     return (0..<count).map { $0 == rank ? own : Array(buffers[$0]) }
   }

@@ -36,15 +36,10 @@ package final class ThreadRanks: Ranks {
   }
 
   package func exchange(
-    _ sent: [UnsafeRawBufferPointer], _ received: [UnsafeMutableRawBufferPointer]
+    _ sent: [Message<UnsafeRawBufferPointer>], _ received: [Message<UnsafeMutableRawBufferPointer>]
   ) {
-    precondition(sent.count == count && received.count == count)
-    for (other, bytes) in sent.enumerated() where bytes.count > 0 {
-      mail.post(Array(bytes), from: rank, to: other)
-    }
-    for (other, bytes) in received.enumerated() where bytes.count > 0 {
-      take(bytes, from: other)
-    }
+    for message in sent { mail.post(Array(message.bytes), from: rank, to: message.rank) }
+    for message in received { take(message.bytes, from: message.rank) }
   }
 
   private func take(_ bytes: UnsafeMutableRawBufferPointer, from sender: Int) {
@@ -57,6 +52,8 @@ package final class ThreadRanks: Ranks {
     guard rank == 0 else { return take(bytes, from: 0) }
     for receiver in 1..<count { mail.post(Array(bytes), from: 0, to: receiver) }
   }
+
+  package func wait(patiently: Bool) {}
 
   package func limitWaiting(to seconds: Int) {}
 

@@ -118,9 +118,11 @@ struct RanksTests {
       #expect(chunks.first?.upperBound == table.count && chunks.last?.lowerBound == 0)
       for (above, below) in zip(chunks, chunks.dropFirst()) {
         #expect(above.lowerBound == below.upperBound && above.count >= 1 << 18)
-        #expect(table.layers.contains(above.lowerBound))
       }
-      #expect(chunks.count >= 8)
+      #expect(chunks.allSatisfy { $0.count <= 1 << 19 })
+      // What is complete when a layer is done need not wait for the next one.
+      let starts = Set(chunks.map(\.lowerBound))
+      #expect(table.layers.filter { !starts.contains($0) }.count <= 2)
       // Every layer's tensors lie between its beginning and that of the layer behind it.
       for entry in table.entries {
         let depth = entry.part.layersBehind

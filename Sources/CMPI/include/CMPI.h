@@ -16,10 +16,20 @@ int tj_mpi_begin(void);
 int tj_mpi_rank(void);
 int tj_mpi_count(void);
 
-/// Sends bytes to every rank and receives bytes from every rank, all at once; of 0 bytes nothing is sent. After `limit` seconds
-/// (0: never) it gives up: then it is not complete, and says whose bytes are missing.
-int tj_mpi_exchange(int ranks, const void *const *sent, const size_t *sent_bytes, void *const *received,
-                    const size_t *received_bytes, double limit, bool *missing, bool *complete);
+/// Whether this process has something else to do while one of its threads waits.
+void tj_mpi_wait_patiently(bool patiently);
+
+/// Bytes to or from a rank.
+typedef struct {
+  int rank;
+  void *bytes;
+  size_t length;
+} tj_mpi_message;
+
+/// Sends and receives messages, all at once; those between two ranks arrive in the order in which they are sent. After
+/// `limit` seconds (0: never) it gives up: then it is not complete, and sets `missing` of the ranks that have not sent theirs.
+int tj_mpi_exchange(int sent_count, const tj_mpi_message *sent, int received_count,
+                    const tj_mpi_message *received, double limit, bool *missing, bool *complete);
 
 /// The bytes of rank `root` reach all ranks; not complete where it gave up.
 int tj_mpi_broadcast(void *bytes, size_t length, int root, double limit, bool *complete);
