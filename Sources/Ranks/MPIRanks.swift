@@ -18,7 +18,7 @@ package final class MPIRanks: Ranks, Sendable {
     case loudly, silently
   }
   private let leave = Atomic<Leave>(.unexpected)
-  /// The most seconds in which nobody is waited for any longer; 0 for ever.
+  /// How many seconds others are waited for; 0 for ever.
   private let limit = Atomic<Int>(0)
 
   /// Whether the command was built with MPI.
@@ -69,7 +69,10 @@ package final class MPIRanks: Ranks, Sendable {
     return RankSilence(ranks: ranks, seconds: limit.load(ordering: .relaxed))
   }
 
-  package func willEnd() { leave.store(.together, ordering: .relaxed) }
+  package func willEnd() {
+    // Of those that do not answer nobody takes leave.
+    _ = leave.compareExchange(expected: .unexpected, desired: .together, ordering: .relaxed)
+  }
 
   /// Whether this one says what it ends by: the first one tells what all know.
   package var speaks: Bool {

@@ -263,7 +263,8 @@ package final class TrainingStep {
       failure = error
       tree.spoil()
     }
-    try profile.measure(.exchange) { try tree.finish() }
+    // Of one rank it is no waiting.
+    try (ranks.count > 1 ? profile : nil).measure(.exchange) { try tree.finish() }
     guard let total else { preconditionFailure("a step without a score") }
     if ranks.count > 1, let counted, let ownCensus { try ranks.add(ownCensus, to: counted) }
     if tree.microBatches > 1 {
