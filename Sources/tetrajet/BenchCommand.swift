@@ -59,9 +59,11 @@ struct BenchCommand: ParsableCommand {
       let ranks = try RankGroup.join()
       let cpu = try CPU(threads: threading.threads ?? RankGroup.threads)
       if ranks.isFirst { noteDebugBuild() }
-      let benchmarks = try Benchmarks(
-        model: model, batch: batch, method: method, engine: engine, repeats: repeats,
-        on: cpu, ranks: ranks)
+      let benchmarks = try ranks.alike {
+        try Benchmarks(
+          model: model, batch: batch, method: method, engine: engine, repeats: repeats,
+          on: cpu, ranks: ranks)
+      }
       if !json, ranks.isFirst {
         try printLine("threads \(cpu.threads), instruction set \(cpu.name)")
       }

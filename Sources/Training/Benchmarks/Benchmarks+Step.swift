@@ -31,15 +31,17 @@ extension Benchmarks {
     )
     recipe.model.attention = attention
     if let recomputation { recipe.training.recomputation = recomputation }
-    try recipe.validate()
+    let microBatches = recipe.training.microBatches
+    try ranks.alike {
+      try recipe.validate()
+      guard ranks.count <= microBatches else {
+        throw RankCountError(ranks: ranks.count, microBatches: microBatches)
+      }
+    }
     let training = try TrainingStep(recipe, cpu, stepsPerEpoch: warmups + repeats, ranks: ranks)
     let size = recipe.training.microBatchSize
     let images = sample(size, shape.channels * shape.imageSize * shape.imageSize, seed: 1)
     let labels = (0..<size).map { $0 % shape.classes }
-    let microBatches = recipe.training.microBatches
-    guard ranks.count <= microBatches else {
-      throw RankCountError(ranks: ranks.count, microBatches: microBatches)
-    }
     let own = ranks.share(of: microBatches)
     // The same images every time: what a step takes does not depend on them.
     func endlessFeed() -> StepFeed {
