@@ -161,8 +161,8 @@ struct RankTrainingTests {
       recipe.data.maximumBrokenShare = 0.3
       let results = Self.results(recipe, ranks: 4, in: "\(folder)/few") { Stopper(request: $0) }
       for result in results {
-        let error = #expect(throws: LoaderError.self) { try result.get() }
-        #expect("\(error!)".contains("11 of 36 images cannot be read"), "\(error!)")
+        let error = try #require(throws: LoaderError.self) { try result.get() }
+        #expect("\(error)".contains("11 of 36 images cannot be read"), "\(error)")
       }
     }
   }
@@ -206,8 +206,8 @@ struct RankTrainingTests {
         on: { $0 == 1 ? portable : cpu }
       ) { Stopper(request: $0) }
       for result in results {
-        let error = #expect(throws: RankMismatch.self) { try result.get() }
-        #expect("\(error!)".contains("rank 1 has another instruction set"))
+        let error = try #require(throws: RankMismatch.self) { try result.get() }
+        #expect("\(error)".contains("rank 1 has another instruction set"))
       }
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
     }
@@ -222,8 +222,8 @@ struct RankTrainingTests {
           ranks: ranks)
       }
       for result in results {
-        let error = #expect(throws: RankCountError.self) { try result.get() }
-        #expect("\(error!)".contains("7 ranks") && "\(error!)".contains("there are 6"))
+        let error = try #require(throws: RankCountError.self) { try result.get() }
+        #expect("\(error)".contains("7 ranks") && "\(error)".contains("there are 6"))
       }
       let left = try FileManager.default.contentsOfDirectory(atPath: folder)
       #expect(left.isEmpty)
