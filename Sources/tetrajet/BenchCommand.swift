@@ -169,7 +169,7 @@ struct BenchCommand: ParsableCommand {
       discussion: """
         An agreement, of which a step has three, and the sum of all ranks' gradients, while nothing is computed. Example:
 
-          mpirun -n 4 -hostfile hosts .build/mpi/release/tetrajet bench exchange --model deit_small_patch16_224
+          mpirun -n 4 .build/mpi/release/tetrajet bench exchange --model deit_small_patch16_224
         """)
 
     @OptionGroup var common: Common

@@ -3,6 +3,7 @@ import Foundation
 import ImageData
 import MXCompute
 import Ranks
+import Synchronization
 import TestSupport
 import Testing
 import Training
@@ -15,7 +16,12 @@ struct RankTrainingTests {
     var step: Int?
     var stopsAtBrokenImage = false
     func progressed(_ progress: RunProgress) { if progress.step == step { request.stop() } }
-    func skipped(_ image: SkippedImage) { if stopsAtBrokenImage { request.stop() } }
+    var skippedCount = Counter()
+    func skipped(_ image: SkippedImage) {
+      skippedCount.value.add(1, ordering: .relaxed)
+      if stopsAtBrokenImage { request.stop() }
+    }
+    final class Counter: Sendable { let value = Atomic(0) }
   }
 
   /// What comes out of a training by so many ranks, each a thread, at each of them.
@@ -124,7 +130,7 @@ struct RankTrainingTests {
     }
   }
 
-  /// A folder of so many images, some of which are broken: one in each class of the test images, a third of the others.
+  /// A folder of so many images, some of which are broken: three of the test images, the last one among them, and a third of the others.
   private static func images(in folder: String) throws {
     for (side, count) in [("train", 18), ("test", 20)] {
       for name in ["ants", "bees"] {
@@ -132,7 +138,8 @@ struct RankTrainingTests {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         for index in 0..<count {
           let pixels = (0..<64).map { UInt8(($0 * (index + 1) + name.utf8.count) % 256) }
-          let isBroken = side == "train" ? index.isMultiple(of: 3) : index == 7
+          let isBroken =
+            side == "train" ? index.isMultiple(of: 3) : index == 9 || name == "ants" && index == 7
           let image = Image(width: 8, height: 8, channels: 1, pixels: pixels)
           try Data(isBroken ? Array("no image".utf8) : PNGEncoder.encode(image, name: "x"))
             .write(to: URL(fileURLWithPath: "\(path)/\(index).png"))
@@ -153,7 +160,7 @@ struct RankTrainingTests {
       for ranks in [1, 2, 4] {
         let run = "\(folder)/\(ranks)"
         try Self.train(recipe, ranks: ranks, in: run)
-        #expect(try RunSummary(path: "\(run)/summary.json").skippedImages == 12 + 2)
+        #expect(try RunSummary(path: "\(run)/summary.json").skippedImages == 12 + 3)
         bytes.append(try Data(contentsOf: URL(fileURLWithPath: "\(run)/last.safetensors")))
       }
       #expect(bytes[0] == bytes[1] && bytes[0] == bytes[2])
@@ -180,13 +187,16 @@ struct RankTrainingTests {
       recipe.data.path = "\(folder)/data"
       (recipe.training.batchSize, recipe.training.microBatch) = (12, 3)
       recipe.data.maximumBrokenShare = 0.5
+      let counter = Stopper.Counter()
       let results = Self.results(recipe, ranks: 2, in: "\(folder)/run") {
-        Stopper(request: $0, stopsAtBrokenImage: true)
+        Stopper(request: $0, stopsAtBrokenImage: true, skippedCount: counter)
       }
       for result in results {
         let error = #expect(throws: RunStopped.self) { try result.get() }
         #expect(error?.step == 2)
       }
+      // It did not wait for the others.
+      #expect(counter.value.load(ordering: .relaxed) == 1)
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run/last.safetensors"))
       try Self.train(recipe, ranks: 3, in: "\(folder)/run", resuming: true)
       try Self.train(recipe, ranks: 1, in: "\(folder)/one")

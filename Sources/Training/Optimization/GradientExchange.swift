@@ -30,7 +30,7 @@ package final class GradientExchange {
 
   /// The fewest numbers that are worth messages of their own, where more are to come.
   private static let leastChunk = 1 << 18
-  /// The most that travel at once: the longer a message, the longer others wait behind it.
+  /// The most that travel at once: chunks of several times as many lost a quarter of a link's rate between four hosts.
   private static let mostChunk = 1 << 19
 
   /// - Parameter chunks: what travels at once, from the end of the gradients to their beginning.
@@ -118,7 +118,7 @@ package final class GradientExchange {
     let own = slice(of: chunk ?? 0..<0, at: ranks.rank)
     var found = chunk == nil ? [] : zip(nodes[ranks.rank], sums).map { ($0, part($1, own)) }
     var free = 0
-    // One partner after the other: where many send to one at once, networks lose a third of their speed.
+    // One partner after the other: where all sent to all at once, links lost a third of their rate.
     for (receiver, sender) in zip(ranks.others, ranks.others.reversed()) {
       var (out, come): ([Numbers], [Numbers]) = ([], [])
       if let summed {

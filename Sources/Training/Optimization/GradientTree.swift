@@ -21,7 +21,7 @@ package final class GradientTree {
   private let exchange: GradientExchange?
   /// The sums of whole subtrees so far, from left to right, in as many of the buffers; the last one's lies in `gradients`
   /// where `isLastInPlace`.
-  private(set) var nodes: [Node] = []
+  private var nodes: [Node] = []
   private var buffers: [AlignedBuffer<Float>] = []
   private var isLastInPlace = false
   /// What is to be done with the gradients of the last leaf, from `open` down.

@@ -206,11 +206,15 @@ package final class TrainingStep {
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
-      if !norm.isFinite { _ = try ranks.agree { try failure.map { throw $0 } ?? [] } }
-      try ranks.alike {
-        guard !norm.isFinite else { return }
-        let name = firstNonFinite(in: gradients)
-        throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
+      if !norm.isFinite {
+        _ = try ranks.agree {
+          if let failure { throw failure }
+          return []
+        }
+        try ranks.alike {
+          let name = firstNonFinite(in: gradients)
+          throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
+        }
       }
       forEachRemedy { remedy in
         if !isTrial || remedy.takesPartInTrials {

@@ -259,6 +259,8 @@ package struct Trainer {
       if isDue { state.evaluationsSinceBest = isBest ? 0 : state.evaluationsSinceBest + 1 }
       try save(isBest: isBest)
     }
+    // What the last batches have left out the others have not heard of.
+    _ = try consult()
     try ranks.write {
       try RunEvaluation.write(
         directory.evaluation,
