@@ -17,6 +17,8 @@
 /// waiting never pauses, and takes a processor that the computing has use for.)
 static const double HURRIED = 20e-3, PATIENT = 50e-6;
 enum { LOOKS = 32, PAUSE = 20000 };
+/// What counts at most, in seconds, between two looks.
+static const double LONGEST_GAP = .5;
 static atomic_bool is_patient;
 
 void tj_mpi_wait_patiently(bool patiently) { atomic_store(&is_patient, patiently); }
@@ -52,11 +54,14 @@ static double seconds(void) {
 
 /// Waits for all requests, until the limit.
 static int wait_for(int count, MPI_Request *requests, double limit, int *done) {
-  const double start = seconds();
+  double waited = 0, last = seconds();
   for (long look = 1;; look++) {
     const int code = MPI_Testall(count, requests, done, MPI_STATUSES_IGNORE);
     if (code != MPI_SUCCESS || *done) return code;
-    const double waited = seconds() - start;
+    // A process that was itself stopped for a while did not wait: it is not the others that hang.
+    const double now = seconds();
+    waited += now - last < LONGEST_GAP ? now - last : LONGEST_GAP;
+    last = now;
     if (limit > 0 && waited > limit) return MPI_SUCCESS;
     if (waited < (atomic_load(&is_patient) ? PATIENT : HURRIED)) {
       sched_yield();
