@@ -4,7 +4,7 @@
 
 Prints Documentation/Cluster.md's tables. The model, in seconds:
 
-    exchange  = 2 (R - 1)/R · bytes / bandwidth + (chunks + 1)(R - 1) · latency
+    exchange  = 2 (R - 1)/R · bytes / bandwidth + 2 (chunks + 1)(R - 1) · latency
     step      = images of a rank / speed + optimizer + exposed + 3 · agreement
     exposed   = max(exchange - backward pass, the last chunk's exchange)
 
@@ -39,13 +39,13 @@ IMAGES, EPOCHS, BATCH = 1_281_167, 90, 1024
 OPTIMIZER_BYTES, MEMORY = 28, 100e9
 
 
-def exchange(parameters, ranks, gbit, latency):
-    """Seconds in which the gradients of so many parameters are added up."""
+def exchange(parameters, ranks, gbit, latency, payload=PAYLOAD):
+    """Seconds in which the gradients of so many parameters are added up; MPI asks before it sends a long message."""
     if ranks == 1:
         return 0.0
     chunks = math.ceil(parameters / MOST_CHUNK)
     travelled = 2 * (ranks - 1) / ranks * 4 * parameters
-    return travelled * 8 / (gbit * 1e9 * PAYLOAD) + (chunks + 1) * (ranks - 1) * latency
+    return travelled * 8 / (gbit * 1e9 * payload) + 2 * (chunks + 1) * (ranks - 1) * latency
 
 
 def exposed(parameters, last, ranks, gbit, latency, backward):

@@ -42,6 +42,11 @@ package struct RankSilence: ReportableError {
   package var category: ErrorCategory { .inputOutput }
 }
 
+extension Error {
+  /// Whether the ranks cannot talk to each other any more, not even of this.
+  package var isOfRanks: Bool { self is RanksError || self is RankSilence }
+}
+
 extension Ranks {
   /// Does what all ranks do with the same numbers: what it throws, it throws at all of them.
   package func alike<Value>(_ body: () throws -> Value) rethrows -> Value {
@@ -61,7 +66,12 @@ extension Ranks {
   package func agree(_ body: () throws -> [UInt8]) throws -> [[UInt8]] {
     if count == 1 { return [try body()] }
     let own: Result<[UInt8], any Error>
-    do { own = .success(try body()) } catch let error { own = .failure(error) }
+    do {
+      own = .success(try body())
+    } catch {
+      if error.isOfRanks { throw error }
+      own = .failure(error)
+    }
     let message: [UInt8]
     switch own {
     case .success(let bytes): message = [0] + bytes

@@ -114,13 +114,37 @@ struct RankTrainingTests {
     }
   }
 
+  @Test(
+    "train the same weights where each keeps a part of the moments, and any number goes on from them",
+    arguments: [Method(rawValue: "tetrajet+qema")!, Method(rawValue: "tetrajet+qramping")!])
+  func shardedMoments(method: Method) throws {
+    try withTemporaryFolder { folder in
+      func last(_ run: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(run)/last.safetensors"))
+      }
+      var recipe = Self.recipe(method)
+      try Self.train(recipe, ranks: 1, in: "\(folder)/whole")
+      recipe.parallel.shardMoments = true
+      try Self.train(recipe, ranks: 3, in: "\(folder)/three")
+      #expect(try last("three") == last("whole"))
+      try Self.train(recipe, ranks: 5, in: "\(folder)/several", stopAt: 4)
+      try Self.train(recipe, ranks: 2, in: "\(folder)/several", resuming: true, stopAt: 9)
+      try Self.train(recipe, ranks: 1, in: "\(folder)/several", resuming: true, stopAt: 12)
+      try Self.train(recipe, ranks: 4, in: "\(folder)/several", resuming: true)
+      #expect(try last("several") == last("whole"))
+    }
+  }
+
   @Test("a model of several chunks is trained to the same bits while its gradients travel")
   func chunks() throws {
     try withTemporaryFolder { folder in
       var recipe = Self.recipe(.tetrajet)
       (recipe.model.width, recipe.model.depth, recipe.model.heads) = (160, 3, 2)
       (recipe.training.batchSize, recipe.training.microBatch) = (256, 32)
-      for ranks in [1, 3, 4] { try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)") }
+      for ranks in [1, 3, 4] {
+        recipe.parallel.shardMoments = ranks == 3
+        try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
+      }
       let one = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/1/last.safetensors"))
       #expect(one.count > 3 * 4 << 18)
       for ranks in [3, 4] {

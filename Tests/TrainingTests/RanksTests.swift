@@ -167,6 +167,45 @@ struct RanksTests {
     #expect("\(own)".contains("fc1: the"), "\(own)")
   }
 
+  @Test(
+    "all hear of a moment that is not finite, and of a file that cannot be written, whoever keeps what"
+  )
+  func brokenShards() throws {
+    var recipe = Recipe.digits
+    recipe.model.classes = 10
+    (recipe.training.batchSize, recipe.training.microBatch) = (8, 2)
+    recipe.parallel.shardMoments = true
+    let sharded = recipe
+    for broken in 0..<3 {
+      let results = ThreadRanks.run(3) { ranks in
+        let training = try TrainingStep(sharded, cpu, ranks: ranks)
+        let shard = try #require(training.optimizer.shards).own
+        #expect(training.optimizer.v.count == shard.count && shard.count < training.weights.count)
+        try training.checkIsFinite(step: 1)
+        let error = #expect(throws: (any Error).self) {
+          try ranks.agree {
+            try training.withWholeState { throw Broken() }
+            return []
+          }
+        }
+        #expect(ranks.isFirst ? error is Broken : (error as? RankFailure)?.rank == 0)
+        if ranks.rank == broken { training.optimizer.v[shard.count - 1] = .nan }
+        let entry = training.model.parameters.entries.first {
+          $0.range.contains(shard.upperBound - 1)
+        }
+        let name = try #require(entry).name
+        let found = #expect(throws: NonFiniteTensor.self) { try training.checkIsFinite(step: 9) }
+        return (name, found)
+      }
+      let name = try results[broken].get().0
+      for result in results {
+        #expect(
+          try result.get().1
+            == NonFiniteTensor(tensor: "the second moment of \(name)", step: 9))
+      }
+    }
+  }
+
   @Test("know their launcher by its variables")
   func launch() {
     #expect(Launch([:]) == nil)

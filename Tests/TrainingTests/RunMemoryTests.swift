@@ -88,4 +88,46 @@ struct RunMemoryTests {
     #expect(abs(try #require(averaged["what qema keeps"]) - weights / 4) < 0.01)
     #expect(abs(try #require(plain["weights, gradients and moments"]) - weights) < 0.01)
   }
+
+  @Test("what ranks share out counts as far as a rank keeps it")
+  func shards() throws {
+    var recipe = Recipe.digits
+    recipe.method = Method(rawValue: "tetrajet+qramping")!
+    recipe.linear = recipe.method.linearRecipe
+    (recipe.model.classes, recipe.model.width, recipe.model.depth) = (10, 256, 3)
+    (recipe.training.batchSize, recipe.training.microBatch) = (8, 2)
+    let (whole, data) = (recipe, try ImageDatasets.open("digits"))
+    recipe.parallel.shardMoments = true
+    let sharded = recipe
+    for result in ThreadRanks.run(
+      4,
+      { ranks in
+        func taken(_ recipe: Recipe) throws -> Int {
+          let ledger = MemoryLedger()
+          return try ledger.dryRun {
+            let training = try TrainingStep(recipe, cpu.dry, ranks: ranks)
+            return withExtendedLifetime(training) { ledger.bytes }
+          }
+        }
+        return Double(try taken(whole) - taken(sharded)) / 1_048_576
+      })
+    {
+      func estimate(_ recipe: Recipe) throws -> [String: Double] {
+        let memory = try RunMemory(recipe, data, cpu, limit: .ofProcess(), ranks: 4)
+        return Dictionary(
+          uniqueKeysWithValues: memory.largestParts.map { ($0.name, $0.mebibytes) })
+      }
+      let saved = try result.get()
+      let (before, after) = (try estimate(whole), try estimate(sharded))
+      func difference(_ name: String) throws -> Double {
+        try #require(before[name]) - #require(after[name])
+      }
+      let counted =
+        try difference("weights, gradients and moments") + difference("what qramping keeps")
+      // Four buffers, of which a rank keeps a slice of an eighth of a MiB more or less than its share.
+      #expect(abs(saved - counted) < 2 * 4 / 8, "\(saved) \(counted)")
+      #expect(saved > 20)
+      #expect(try abs(difference("a trial of qramping") - counted) < 0.01)
+    }
+  }
 }

@@ -32,6 +32,15 @@ package struct OutgoingTensor {
     }
   }
 
+  /// A single-precision tensor whose values are made when they are asked for, which may be more than once.
+  package static func floats(
+    _ name: String, shape: [Int], _ values: @escaping () throws -> [Float]
+  ) -> OutgoingTensor {
+    OutgoingTensor(name, .f32, shape, count: shape.reduce(1, *)) {
+      try values().withUnsafeBytes($0)
+    }
+  }
+
   /// A tensor of any type as it lies in another file.
   package static func copy(_ entry: TensorEntry, of file: SafetensorsFile) -> OutgoingTensor {
     OutgoingTensor(entry.name, entry.type, entry.shape, count: entry.count) { write in

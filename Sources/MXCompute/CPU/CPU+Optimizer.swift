@@ -18,19 +18,20 @@ extension CPU {
       let slice = slices[index]
       if slice.rate == 0 { return }
       let (start, count) = (slice.range.lowerBound, slice.range.count)
+      let place = start - state.start
       var own = coefficients
       own.learningRate *= slice.rate
       if !slice.decays { own.weightDecay = 0 }
       if slice.ramps, let ramping = state.ramping {
         kernels.rampingAdamW(
-          own, period: ramping.periods.base + start, sum: ramping.sum.base + start,
-          count: ramping.count.base + start, gradient: state.gradients.base + start,
-          weight: state.weights.base + start, m: state.m.base + start, v: state.v.base + start,
+          own, period: ramping.periods.base + start, sum: ramping.sum.base + place,
+          count: ramping.count.base + place, gradient: state.gradients.base + start,
+          weight: state.weights.base + start, m: state.m.base + place, v: state.v.base + place,
           count)
       } else {
         kernels.adamW(
           own, gradient: state.gradients.base + start, weight: state.weights.base + start,
-          m: state.m.base + start, v: state.v.base + start, count)
+          m: state.m.base + place, v: state.v.base + place, count)
       }
     }
   }

@@ -62,6 +62,8 @@ package struct AdamWState {
   package let weights, gradients: AlignedBuffer<Float>
   /// The first and second moments.
   package let m, v: AlignedBuffer<Float>
+  /// Which weight m, v and the sum and number below begin with: not the first one where they are a part of all.
+  package var start = 0
   /// Under Q-Ramping (the paper's Algorithm 2): how many gradients each weight adds up before it takes one step on their
   /// mean with the learning rate times their number; and the sum and the number of those it waits with.
   package var ramping:

@@ -17,15 +17,16 @@ extension Reference {
     for slice in slices where slice.rate != 0 {
       let rate = coefficients.learningRate * slice.rate
       let decay = slice.decays ? rate * coefficients.weightDecay : 0
-      for place in slice.range {
-        var gradient = state.gradients[place] * coefficients.gradientScale
+      for index in slice.range {
+        let place = index - state.start
+        var gradient = state.gradients[index] * coefficients.gradientScale
         var steps: Float = 1
-        state.weights[place] -= state.weights[place] * decay
+        state.weights[index] -= state.weights[index] * decay
         if slice.ramps, let ramping = state.ramping {
           ramping.sum[place] += gradient
           ramping.count[place] += 1
           steps = ramping.count[place]
-          guard steps >= ramping.periods[place] else { continue }
+          guard steps >= ramping.periods[index] else { continue }
           gradient = ramping.sum[place] / steps
           (ramping.sum[place], ramping.count[place]) = (0, 0)
         }
@@ -33,7 +34,7 @@ extension Reference {
         let second =
           state.v[place] * coefficients.beta2 + gradient * gradient * (1 - coefficients.beta2)
         let root = second.squareRoot() * coefficients.correction2 + coefficients.epsilon
-        state.weights[place] -= first * coefficients.correction1 / root * (steps * rate)
+        state.weights[index] -= first * coefficients.correction1 / root * (steps * rate)
         (state.m[place], state.v[place]) = (first, second)
       }
     }

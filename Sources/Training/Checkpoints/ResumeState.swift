@@ -23,17 +23,15 @@ struct ResumeState: BitwiseCopyable {
   /// What the running epoch has added up so far.
   var sums = Meter.Sums()
 
-  /// Writes the state beside that of a training.
+  /// Writes the state beside that of a training, within `TrainingStep.withWholeState`.
   ///
   /// - Parameter place: how the finished file takes its place (`writeSafetensors`).
   func write(
     _ path: String, _ training: TrainingStep, _ origin: RunOrigin,
     place: @escaping (_ finished: String) throws -> Void
   ) throws {
-    let table = training.model.parameters
     try writeSafetensors(
-      path,
-      tensors: training.state.flatMap { table.tensors(of: $0.buffer, prefix: "\($0.name).") },
+      path, tensors: training.state.flatMap(training.tensors),
       metadata: [
         "epoch": "\(epoch)", "step": "\(step)", "next_batch": "\(nextBatch)",
         "best_top1": "\(bestTop1)", "evaluations_since_best": "\(evaluationsSinceBest)",
@@ -45,13 +43,19 @@ struct ResumeState: BitwiseCopyable {
       ].merging(origin.metadata) { $1 }, checksum: true, place: place)
   }
 
-  /// Reads a state and fills that of a training of the same shape and method.
+  /// Reads a state and fills that of a training of the same shape and method, but for shards, which
+  /// `TrainingStep.spreadShards` fills.
   ///
   /// - Throws: `FileError`, `SafetensorsError`.
   static func read(_ file: SafetensorsFile, into training: TrainingStep) throws -> ResumeState {
     let table = training.model.parameters
-    for (name, buffer) in training.state {
-      try table.load(from: file, into: buffer, prefix: "\(name).")
+    for kept in training.state {
+      let prefix = "\(kept.name)."
+      if kept.shard == nil {
+        try table.load(from: file, into: kept.buffer, prefix: prefix)
+      } else {
+        try table.check(file, prefix: prefix)
+      }
     }
     func value<Value>(
       _ key: String, _ expected: String, _ read: (String) -> Value?

@@ -3,10 +3,10 @@ import MXRuntime
 
 /// Copies of a training's buffers, to go back to.
 struct Snapshot {
-  private let buffers: [(name: String, buffer: AlignedBuffer<Float>)]
+  private let buffers: [StateBuffer]
   private let copies: [AlignedBuffer<Float>]
 
-  init(_ state: [(name: String, buffer: AlignedBuffer<Float>)]) {
+  init(_ state: [StateBuffer]) {
     buffers = state
     copies = state.map { $0.buffer.copy() }
   }
@@ -16,7 +16,7 @@ struct Snapshot {
   }
 
   /// Whether a state has the same buffers with the same bits: none has come, gone or been exchanged meanwhile.
-  func isRestored(in state: [(name: String, buffer: AlignedBuffer<Float>)]) -> Bool {
+  func isRestored(in state: [StateBuffer]) -> Bool {
     state.map(\.name) == buffers.map(\.name)
       && zip(state, copies).allSatisfy { current, copy in
         memcmp(current.buffer.base, copy.base, copy.count * MemoryLayout<Float>.stride) == 0

@@ -51,7 +51,7 @@ package final class TrainingStep {
   private let layers: [Int]
   /// Why this rank could not compute the gradients that the others waited for.
   private var failure: (any Error)?
-  private let ranks: any Ranks
+  let ranks: any Ranks
   /// Images of a whole micro-batch.
   private let microBatchSize: Int
   private let stepsPerEpoch, totalSteps: Int
@@ -70,7 +70,8 @@ package final class TrainingStep {
     self.compute = compute
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     // `RunMemory` estimates all that a run takes; whoever steps without one is kept from the worst.
-    try model.checkMemory(.ofProcess())
+    let shards = recipe.parallel.shardMoments && ranks.count > 1
+    try model.checkMemory(.ofProcess(), momentsOver: shards ? ranks.count : 1)
     weights = AlignedBuffer(count: model.parameters.count)
     gradients = AlignedBuffer(count: model.parameters.count)
     self.ranks = ranks
@@ -91,7 +92,8 @@ package final class TrainingStep {
       + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
     let fineTuning = recipe.fineTuning
     optimizer = AdamW(
-      model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil }
+      model.parameters, recipe.optimizer, ramps: remedies.contains { $0.updatePeriods != nil },
+      sharedOutOver: shards ? ranks : nil
     ) { entry in
       if fineTuning.freezesPatchEmbedding, entry.part.role == .patches { return 0 }
       return pow(fineTuning.layerDecay, Float(entry.part.layersBehind))
@@ -102,16 +104,6 @@ package final class TrainingStep {
     self.stepsPerEpoch = stepsPerEpoch
     totalSteps = recipe.training.epochs * stepsPerEpoch
     model.initialize(weights, seed: seed, by: compute)
-  }
-
-  /// Everything that a step changes and the next one reads, by name; buffers in the layout of the weights. Random
-  /// numbers need no state: they are functions of the step.
-  package var state: [(name: String, buffer: AlignedBuffer<Float>)] {
-    var state = [("weight", weights), ("m", optimizer.m), ("v", optimizer.v)]
-    if let waiting = optimizer.waiting {
-      state += [("waiting.sum", waiting.sum), ("waiting.count", waiting.count)]
-    }
-    return state.map { (name: $0.0, buffer: $0.1) } + remedies.flatMap(\.state)
   }
 
   /// The moving averages that Q2 rounds by once `step` steps are done; nil for none. Whoever evaluates or deploys the
@@ -206,7 +198,9 @@ package final class TrainingStep {
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
-      if !norm.isFinite {
+      if norm.isFinite, let shards = optimizer.shards {
+        try profile.measure(.exchange) { try shards.gather(weights) }
+      } else if !norm.isFinite {
         _ = try ranks.agree {
           if let failure { throw failure }
           return []

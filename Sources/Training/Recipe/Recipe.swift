@@ -90,6 +90,8 @@ package struct Recipe: Equatable, Sendable {
   package struct Parallel: Equatable, Sendable {
     /// Seconds after which a rank that does not answer ends the run; 0 for never.
     package var timeLimit = 1800
+    /// Whether each rank keeps the moments of a part of the weights, and updates only these.
+    package var shardMoments = false
   }
 
   /// `optimizer.*`

@@ -129,6 +129,9 @@ package struct RecipeKey: Sendable {
       .integer(
         "parallel.time_limit", \.parallel.timeLimit, 0...1_000_000,
         "seconds after which a rank that does not answer ends the run; 0 for never"),
+      .boolean(
+        "parallel.shard_moments", \.parallel.shardMoments,
+        "whether each of several ranks keeps and updates only a part of the optimizer's state"),
 
       .number("optimizer.learning_rate", \.optimizer.learningRate, 0...100, "peak learning rate"),
       .number("optimizer.beta1", \.optimizer.beta1, 0...0.999999, "decay of the first moment"),

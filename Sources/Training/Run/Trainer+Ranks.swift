@@ -96,9 +96,11 @@ extension Trainer {
         throw RankMismatch(rank: rank, what: own[place].0)
       }
     }
-    for (_, buffer) in training.state {
-      try ranks.broadcast(UnsafeMutableRawBufferPointer(buffer.elements))
+    for kept in training.state where kept.shard == nil {
+      try ranks.broadcast(UnsafeMutableRawBufferPointer(kept.buffer.elements))
     }
+    try training.spreadShards(of: resumed)
+    resumed = nil
     try ranks.broadcast(&state)
     if !ranks.isFirst { resumeMeter() }
   }

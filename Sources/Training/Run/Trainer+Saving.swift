@@ -4,7 +4,7 @@ import Ranks
 extension Trainer {
   /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
   mutating func save(isBest: Bool) throws {
-    try ranks.alike { try training.checkIsFinite(step: state.step) }
+    try training.checkIsFinite(step: state.step)
     try writeCheckpoint(directory.last, training.weights)
     if recipe.checkpoints.keep > 0 {
       try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
@@ -26,10 +26,13 @@ extension Trainer {
 
   /// Saves what a resume goes on from.
   mutating func saveState() throws {
-    try ranks.alike { try training.checkIsFinite(step: state.step) }
+    try training.checkIsFinite(step: state.step)
     state.sums = meter.sums
-    try ranks.write {
-      try state.write(directory.resume, training, origin, place: directory.placeResume)
+    _ = try ranks.agree {
+      try training.withWholeState {
+        try state.write(directory.resume, training, origin, place: directory.placeResume)
+      }
+      return []
     }
     (lastSave, savedStep) = (.now, state.step)
   }

@@ -35,6 +35,8 @@ package struct Trainer {
   /// What the check of stochastic rounding has found; nil where nothing rounds so.
   let roundingNote: String?
   var state: ResumeState
+  /// The first rank's, from which `begin` fills what each rank keeps a part of.
+  var resumed: SafetensorsFile?
   /// Of the running epoch.
   private(set) var meter: Meter
   var lastSave = ContinuousClock.now
@@ -125,6 +127,7 @@ package struct Trainer {
     let changes = origin.changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
     state = try ResumeState.read(file, into: training)
+    if ranks.count > 1 { resumed = file }
     guard state.nextBatch <= stepsPerEpoch else {
       throw file.error(
         .metadata(

@@ -119,9 +119,10 @@ extension RunMemory {
 }
 
 extension VisionModel {
+  /// - Parameter ranks: how many share the moments out.
   /// - Throws: `RunMemoryError` where weights, gradients and moments alone take more than there is.
-  func checkMemory(_ limit: MemoryLimit) throws {
-    let needed = 16 * Double(parameters.count) / 1_048_576
+  func checkMemory(_ limit: MemoryLimit, momentsOver ranks: Int) throws {
+    let needed = (8 + 8 / Double(ranks)) * Double(parameters.count) / 1_048_576
     guard needed > limit.mebibytes else { return }
     throw RunMemoryError(
       needed: needed, isLeast: true, parts: [("weights, gradients and moments", needed)],

@@ -46,7 +46,7 @@ package struct RunMemory: Sendable {
       data.train, recipe.preprocessing, recipe.loaderOptions(training: true))
     test = try ImageSizes(data.test, recipe.preprocessing, recipe.loaderOptions(training: false))
     let whole = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    try whole.checkMemory(limit)
+    try whole.checkMemory(limit, momentsOver: recipe.parallel.shardMoments ? ranks : 1)
     largestChunk = GradientExchange.chunks(of: whole.parameters).map(\.count).max()!
     model = try ModelMemory(recipe.model, recipe.linear, compute, engine: recipe.engine)
     stepMemory = try TrainingMemory(
@@ -97,14 +97,17 @@ package struct RunMemory: Sendable {
     func add(_ name: String, _ bytes: Int) {
       if bytes > 0 { parts.append((name, Double(bytes) / 1_048_576)) }
     }
+    // What others keep of a buffer that is shared out.
+    let elsewhere = recipe.parallel.shardMoments ? AdamW.bytesElsewhere(of: buffer, ranks) : 0
+    let waiting = recipe.method.remedies.contains(.qramping) ? 2 * elsewhere : 0
     // What is less than a buffer are the optimizer's sums.
     let own = stepMemory.state - model.state - average
     let kept = own < buffer ? 0 : own
     let names = recipe.method.remedies.map(\.rawValue)
-    add("weights, gradients and moments", model.state + own - kept)
+    add("weights, gradients and moments", model.state - 2 * elsewhere + own - kept)
     add(
       names.isEmpty
-        ? "what remedies keep" : "what \(names.joined(separator: " and ")) keeps", kept)
+        ? "what remedies keep" : "what \(names.joined(separator: " and ")) keeps", kept - waiting)
     add("the average of the weights", average)
     add(
       "sums of micro-batches",
@@ -122,7 +125,9 @@ package struct RunMemory: Sendable {
     add(
       "statistics of oscillation",
       stepMemory.statistics + (moment.hasWindow ? stepMemory.window : 0))
-    if moment.kind == .trial { add("a trial of qramping", stepMemory.trial) }
+    if moment.kind == .trial {
+      add("a trial of qramping", stepMemory.trial - 2 * elsewhere - waiting)
+    }
     let loaders = images(recipe, at: moment)
     add("batches of images", loaders.batches)
     add("decoded images", loaders.cache)
