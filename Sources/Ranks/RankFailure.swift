@@ -29,6 +29,9 @@ package struct RankSilence: ReportableError {
   /// How long they were waited for.
   package let seconds: Int
 
+  /// Such ranks.
+  package init(ranks: [Int], seconds: Int) { (self.ranks, self.seconds) = (ranks, seconds) }
+
   /// Which ranks, and what to do.
   package var description: String {
     let names = ranks.map { "\($0)" }.joined(separator: ", ")

@@ -60,6 +60,25 @@ struct RanksTests {
   }
 
   /// The sum of the leaves that have come, by the definition; nil where none has.
+  @Test("do not try to agree on it where they cannot reach each other")
+  func silence() throws {
+    struct Unreachable: Ranks {
+      var rank: Int { 0 }
+      var count: Int { 2 }
+      func exchange(
+        _ sent: [Message<UnsafeRawBufferPointer>],
+        _ received: [Message<UnsafeMutableRawBufferPointer>]
+      ) throws { throw Broken() }
+      func broadcast(_ bytes: UnsafeMutableRawBufferPointer) throws { throw Broken() }
+      func willEnd() {}
+      func wait(patiently: Bool) {}
+      func limitWaiting(to seconds: Int) {}
+    }
+    #expect(throws: RankSilence.self) {
+      try Unreachable().agree { throw RankSilence(ranks: [1], seconds: 3) }
+    }
+  }
+
   private static func sum(_ leaves: [[Float]?], level: Int, index: Int) -> [Float]? {
     if level == 0 { return index < leaves.count ? leaves[index] : nil }
     let parts = (0..<2).map { sum(leaves, level: level - 1, index: 2 * index + $0) }

@@ -133,7 +133,8 @@ package final class GradientTree {
       }, nodes.map { [Node](bytes: $0) })
   }
 
-  /// The gradients of the last micro-batch will not come: those of no rank shall be finite.
+  /// The gradients of the last micro-batch will not come: those of no rank shall be finite. (Those of the bias of the layer
+  /// that failed are not anyway; a layer without one has only this.)
   func spoil() { gradients[0] = .nan }
 
   /// Leaves the sum of all ranks in the gradients.
