@@ -71,7 +71,8 @@ let package = Package(
       name: "MXCompute", dependencies: ["MXFormats", "CMXKernels", "MXRuntime"]),
     .target(name: "MXFormats"),
     .target(name: "MXRuntime", dependencies: ["CParallelFor"]),
-    .target(name: "Files"),
+    .target(name: "Files", dependencies: ["CSHA256"]),
+    .target(name: "CSHA256"),
     .target(name: "Ranks", dependencies: ["CMPI", "Files"]),
     .target(
       name: "CMPI",

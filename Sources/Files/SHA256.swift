@@ -1,4 +1,6 @@
-/// SHA-256 (FIPS 180-4) of bytes as they come.
+import CSHA256
+
+/// SHA-256 (FIPS 180-4) of bytes as they come, by the processor's own instructions where it has them.
 ///
 /// Written here although libraries have it: swift-crypto brings BoringSSL, which takes two cores two minutes to build and would
 /// nearly double the time to a newcomer's first run; and what is asked of it here is that a file be what was written, not
@@ -14,9 +16,15 @@ package struct SHA256: Sendable {
   /// The bytes that do not fill a block yet.
   private var rest: [UInt8] = []
   private var length: UInt64 = 0
+  private let usesInstructions: Bool
+  private static let hasInstructions = tj_sha256_is_there()
 
   /// The hash of nothing yet.
-  package init() {}
+  ///
+  /// - Parameter usesInstructions: whether those of the processor are used that are made for it.
+  package init(usesInstructions: Bool = true) {
+    self.usesInstructions = usesInstructions && Self.hasInstructions
+  }
 
   /// Adds bytes behind those that came before.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -63,6 +71,17 @@ package struct SHA256: Sendable {
 
   /// Takes whole blocks in.
   private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
+    guard usesInstructions else { return compressPlainly(blocks) }
+    withUnsafeMutableBytes(of: &state) { state in
+      tj_sha256_blocks(
+        state.assumingMemoryBound(to: UInt32.self).baseAddress,
+        blocks.assumingMemoryBound(to: UInt8.self).baseAddress, blocks.count / Self.blockSize,
+        Self.constants)
+    }
+  }
+
+  /// The same as the standard says it.
+  private mutating func compressPlainly(_ blocks: UnsafeRawBufferPointer) {
     withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
       var (h0, h1, h2, h3, h4, h5, h6, h7) = state
       Self.constants.withUnsafeBufferPointer { k in

@@ -90,8 +90,9 @@ package final class MPIRanks: Ranks, Sendable {
       _ = tj_mpi_end()
       return
     }
-    // Whoever speaks ends all; this one only where that one cannot.
-    if leave == .silently { sleep(10) }
+    // Whoever speaks ends all, once the launcher has passed on what it said (MPICH's ends without looking whether there is
+    // more to come); this one only where that one cannot.
+    sleep(leave == .silently ? 10 : 1)
     tj_mpi_abort(status)
   }
 
