@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md), and every one that is used is declared here:
-// tetrajet → Reports → Training → {ImageData, EventFiles, Exchange, Oscillation} → VisionModels → MXLinear →
+// tetrajet → Reports → {Statistics, Training}; Training → {ImageData, EventFiles, Exchange, Oscillation} → VisionModels → MXLinear →
 // MXCompute → {MXFormats, CMXKernels, MXRuntime};
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 
@@ -34,7 +34,8 @@ let package = Package(
     .executableTarget(
       name: "tetrajet",
       dependencies: [
-        "Reports", "Training", "ImageData", "Exchange", "Ranks", "Oscillation", "VisionModels",
+        "Reports", "Statistics", "Training", "ImageData", "Exchange", "Ranks", "Oscillation",
+        "VisionModels",
         "MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
@@ -42,8 +43,9 @@ let package = Package(
     .target(
       name: "Reports",
       dependencies: [
-        "Training", "Oscillation", "VisionModels", "MXCompute", "MXFormats", "Files",
+        "Statistics", "Training", "Oscillation", "VisionModels", "MXCompute", "MXFormats", "Files",
       ]),
+    .target(name: "Statistics"),
     .target(
       name: "Training",
       dependencies: [
@@ -115,6 +117,7 @@ let package = Package(
       ],
       path: "Tests/StepAllocations"),
     .testTarget(name: "MXFormatsTests", dependencies: ["MXFormats", "TestSupport"]),
+    .testTarget(name: "StatisticsTests", dependencies: ["Statistics"]),
     .testTarget(name: "MXRuntimeTests", dependencies: ["MXRuntime", "Files", "TestSupport"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"]),
     .testTarget(

@@ -33,6 +33,12 @@ struct ReportCommand: ParsableCommand {
     help: "The layer whose confidence is drawn, as in blocks.3.mlp.fc1. (default: the least sure)")
   var layer: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The recipe that differences over equal seeds are taken to, as for compare.",
+      valueName: "recipe"))
+  var baseline: String?
+
   @OptionGroup var outputs: OutputOption
 
   private var chosenEpochs: [Double] {
@@ -51,7 +57,7 @@ struct ReportCommand: ParsableCommand {
     let target = try outputs.file(output, inputs: runs.flatMap(RunDirectory.files(of:)))
     let records = try runs.map(RunRecord.init(path:))
     var options = ReportPage.Options()
-    (options.epochs, options.layer) = (try chosenEpochs, layer)
+    (options.epochs, options.layer, options.baseline) = (try chosenEpochs, layer, baseline)
     try target.write(text: ReportPage(records, title: title, options: options).html)
     writeNotes(records, RunGroup.grouped(records))
     writeError("runs on the page: \(records.count); \(output)\n")

@@ -110,6 +110,69 @@ struct RunRecordTests {
   }
 
   @Test(
+    "differences from a baseline are taken over equal seeds, and called better only where their interval says so"
+  )
+  func differences() throws {
+    try withTemporaryFolder { folder in
+      let all =
+        try runs("tetrajet", [50, 52, 51], in: folder) + runs("fp32", [54, 56.2, 55.1], in: folder)
+        + runs("tetrajet+qema", [52.1, 54.0, 53.1, 90], in: folder)
+        + runs("microscaling", [50.5, 51.5, 51], in: folder)
+      let groups = RunGroup.grouped(all)
+      let found = try Differences.all(groups, from: "tetrajet")
+      #expect(found.map(\.label) == ["fp32", "tetrajet+qema", "microscaling"])
+      let top1 = found.compactMap { $0.measures.first { $0.metric == .evalTop1 } }
+      #expect(top1.map(\.difference.estimate.count) == [3, 3, 3])
+      #expect(top1.map(\.isBetter) == [true, true, nil])
+      #expect(top1[0].gapClosed == nil)
+      // (2.1 + 2.0 + 2.1) of (4 + 4.2 + 4.1).
+      #expect(abs(try #require(top1[1].gapClosed).share - 6.2 / 12.3) < 1e-12)
+      // Losses are all 1: a difference of nothing is none.
+      #expect(found[0].measures.first { $0.metric == .evalLoss }?.isBetter == nil)
+      let worse = try Differences.all(groups, from: "fp32")
+      #expect(worse.map(\.label) == ["tetrajet", "tetrajet+qema", "microscaling"])
+      #expect(worse.map { $0.measures[0].isBetter } == [false, false, false])
+
+      let table = try #require(DifferencesTable(found, baseline: "tetrajet"))
+      let text = table.text(width: nil)
+      #expect(text.contains("+4.10 ± 0.25 ▲") && text.contains("0.250"), "\(text)")
+      #expect(text.contains("50 (") && text.contains("needed: seeds"), "\(text)")
+      for width in [40, 60, 80] {
+        let lines = table.text(width: width).split(separator: "\n")
+        #expect(lines.allSatisfy { $0.count <= width }, "\(width): \(lines)")
+      }
+      #expect(DifferencesTable([], baseline: "tetrajet") == nil)
+      #expect(
+        found[1].json.text.hasPrefix("{\"eval_top1\": {\"mean\": 2.0666666"),
+        "\(found[1].json.text)")
+      var options = ReportPage.Options()
+      options.baseline = "tetrajet"
+      let page = try ReportPage(all, title: "x", options: options).html
+      #expect(page.contains("<h2>Seed by seed</h2>") && page.contains("<td>+4.10 ± 0.25 ▲</td>"))
+    }
+  }
+
+  @Test("a baseline that no recipe is called, or that several could be, is refused by name")
+  func unknownBaseline() throws {
+    try withTemporaryFolder { folder in
+      let groups = RunGroup.grouped(
+        try runs("fp32", [50], in: folder)
+          + runs("fp32", [30], extra: "training:\n  batch_size: 7\n", in: folder))
+      for (name, expected) in [
+        ("int4", "no recipe is called 'int4'; there are: 'fp32', 'fp32, training.batch_size=7'")
+      ] {
+        let error = try #require(throws: BaselineError.self) {
+          try Differences.all(groups, from: name)
+        }
+        #expect("\(error)" == expected)
+      }
+      // A label comes before a method.
+      #expect(
+        try Differences.all(groups, from: "fp32").map(\.label) == ["fp32, training.batch_size=7"])
+    }
+  }
+
+  @Test(
     "keys that change no result, and how the path of the images was typed, do not keep runs apart",
     arguments: [
       "training:\n  tensorboard: true\n", "data:\n  path: ~/cats/\n", "training:\n  epochs: 60\n",

@@ -8,6 +8,7 @@ package struct ReportPage {
   private let groups: [RunGroup]
   private let title: String
   private let options: Options
+  private let differences: DifferencesSection?
 
   /// What a reader may choose.
   package struct Options: Sendable {
@@ -16,6 +17,8 @@ package struct ReportPage {
     /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of
     /// the first recipe.
     package var layer: String?
+    /// The recipe that differences are taken to, as for `Differences.all`; nil for none.
+    package var baseline: String?
 
     /// The defaults.
     package init() {}
@@ -23,11 +26,15 @@ package struct ReportPage {
 
   /// A page on runs.
   ///
-  /// - Throws: `LayerChoiceError` where no run has the layer.
+  /// - Throws: `LayerChoiceError` where no run has the layer; `BaselineError`.
   package init(_ runs: [RunRecord], title: String, options: Options = Options()) throws {
     groups = RunGroup.grouped(runs)
     self.title = title
     self.options = options
+    let groups = groups
+    differences = try options.baseline.flatMap {
+      DifferencesTable(try Differences.all(groups, from: $0), baseline: $0)
+    }.map(DifferencesSection.init)
     guard let layer = options.layer else { return }
     let names = groups.flatMap(\.windows).flatMap { $0.layers.map(\.shortName) }
     guard names.contains(MetricsRecord.Layer.shortName(layer)) else {
@@ -40,6 +47,7 @@ package struct ReportPage {
   package var html: String {
     let body = [
       header, section("Side by side", comparison, note: Self.comparisonNote),
+      section("Seed by seed", differences?.html ?? "", note: differences?.note ?? ""),
       section("Training", curves(Self.trainingCharts)),
       section("Oscillation", curves(Self.oscillationCharts), note: Self.oscillationNote),
       section("Oscillating weights", trajectories, note: Self.trajectoryNote),

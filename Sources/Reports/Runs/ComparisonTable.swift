@@ -1,4 +1,5 @@
 import Files
+import Statistics
 
 /// A comparison as text: in one line a row where there is room for that, else in several.
 package struct ComparisonTable {
@@ -50,8 +51,7 @@ package struct ComparisonTable {
     return [table, marks, folders(width: width)].filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
-  /// Deviations stand below their means, labels take as many lines as they need, and where even that is too wide the last
-  /// columns are left out.
+  /// Deviations stand below their means.
   private func narrow(width: Int) -> String {
     let body = rows.map { row -> [[String]] in
       Self.lines(row).enumerated().map { column, lines in
@@ -59,21 +59,8 @@ package struct ComparisonTable {
         return marked.enumerated().map { $0 == 0 ? $1 : "±\($1)" }
       }
     }
-    let all = [Self.narrowHeader] + body
-    var columns = all[0].count
-    func room() -> Int {
-      width - TextTable(all.map { Array($0[1..<columns]) }).width - TextTable.gap
-    }
-    while room() < Self.narrowestLabel, columns > 2 { columns -= 1 }
-    let labelWidth = max(Self.narrowestLabel, room())
-    let table = TextTable(
-      all.map { [wrapped($0[0][0], width: labelWidth)] + $0[1..<columns] }
-    ).text(rulesRows: true)
-    let left = Self.header[columns...].joined(separator: ", ")
-    return left.isEmpty ? table : table + "\n(no room for \(left))"
+    return TextTable.text([Self.narrowHeader] + body, names: Self.header, width: width)
   }
-
-  private static let narrowestLabel = 12
 
   private var marks: String {
     guard rows.count > 1 else { return "" }

@@ -1,6 +1,7 @@
 import MXCompute
 import MXFormats
 import Oscillation
+import Statistics
 import Training
 
 /// Runs whose recipes differ in nothing but the seed.

@@ -31,6 +31,25 @@ struct TextTable {
     return lines.joined(separator: "\n")
   }
 
+  /// A table for little room: what stands in the first column takes as many lines as it needs, and where even that is too wide
+  /// the last columns are left out, and named below.
+  ///
+  /// - Parameters:
+  ///   - rows: the first one has the columns' headings.
+  ///   - names: what columns that are left out are called.
+  static func text(_ rows: [[[String]]], names: [String], width: Int) -> String {
+    let narrowest = 12
+    var columns = names.count
+    func room() -> Int { width - TextTable(rows.map { Array($0[1..<columns]) }).width - gap }
+    while room() < narrowest, columns > 2 { columns -= 1 }
+    let table = TextTable(
+      rows.map { [wrapped($0[0][0], width: max(narrowest, room()))] + $0[1..<columns] }
+    ).text(rulesRows: true)
+    let left = names[columns...].joined(separator: ", ")
+    let note = left.isEmpty ? [] : wrapped("(no room for \(left))", width: width)
+    return ([table] + note).joined(separator: "\n")
+  }
+
   private func lines(_ row: [[String]]) -> [String] {
     (0..<(row.map(\.count).max() ?? 0)).map { index in
       let cells = row.enumerated().map { column, lines in

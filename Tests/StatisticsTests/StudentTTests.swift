@@ -1,5 +1,5 @@
 import Foundation
-import Reports
+import Statistics
 import Testing
 
 @Suite("Student's t")

@@ -69,7 +69,7 @@ private func betaFraction(_ x: Double, _ a: Double, _ b: Double) -> Double {
 }
 
 /// log Γ(x) of x > 0. (The function that every C library has by the same name in Swift is `lgamma_r`.)
-private func logGamma(_ x: Double) -> Double {
+func logGamma(_ x: Double) -> Double {
   var sign: Int32 = 0
   return lgamma_r(x, &sign)
 }
