@@ -27,7 +27,8 @@ struct Tetrajet: ParsableCommand {
     version: "tetrajet \(Version.current)",
     subcommands: [
       DemoCommand.self, TrainCommand.self, EvalCommand.self, PredictCommand.self,
-      CompareCommand.self, ReportCommand.self, DataCommand.self, AugmentCommand.self,
+      SweepCommand.self, CompareCommand.self, ReportCommand.self, DataCommand.self,
+      AugmentCommand.self,
       KeysCommand.self, ModelsCommand.self, QuantizeCommand.self, ExportCommand.self,
       VerifyCommand.self,
       TraceCommand.self, BenchCommand.self, ManualCommand.self,

@@ -24,12 +24,14 @@ package struct ChildProcess: ~Copyable, Sendable {
 
   /// Starts a program with standard streams, working folder and group of this process.
   ///
+  /// - Parameter log: a file that its output and its messages are appended to, instead.
   /// - Parameters:
   ///   - program: the path of its file.
   ///   - environment: what it finds there, beside what names the lifeline.
   /// - Throws: `FileError` where it cannot be started.
   package init(
-    _ program: String, _ arguments: [String], environment: [String: String], lifeline: Lifeline
+    _ program: String, _ arguments: [String], environment: [String: String], lifeline: Lifeline,
+    log: String? = nil
   ) throws {
     let environment = environment.merging([Lifeline.variable: "\(lifeline.farEnd)"]) { $1 }
     var arguments: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) }
@@ -49,8 +51,20 @@ package struct ChildProcess: ~Copyable, Sendable {
     sigemptyset(&nothing)
     posix_spawnattr_setsigmask(&attributes, &nothing)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    #if canImport(Darwin)
+      var actions: posix_spawn_file_actions_t?
+    #else
+      var actions = posix_spawn_file_actions_t()
+    #endif
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if let log {
+      posix_spawn_file_actions_addopen(
+        &actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o666)
+      posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    }
     var id: pid_t = 0
-    let code = posix_spawn(&id, program, nil, &attributes, arguments, variables)
+    let code = posix_spawn(&id, program, &actions, &attributes, arguments, variables)
     guard code == 0 else { throw FileError("run", program, code: code) }
     self.id = id
   }

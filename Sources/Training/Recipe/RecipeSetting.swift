@@ -91,6 +91,19 @@ package struct RecipeSetting: Sendable {
     }
   }
 
+  /// The settings of a part of another document, which outrank those of files.
+  ///
+  /// - Throws: as above.
+  static func overrides(
+    in mapping: Node.Mapping, _ document: RecipeDocument
+  ) throws -> [RecipeSetting] {
+    try flatten(mapping, "", document, false).map {
+      RecipeSetting(
+        key: $0.key, words: $0.words, location: $0.location, isOverride: true,
+        isDefault: $0.isDefault)
+    }
+  }
+
   /// - Parameter prefix: the section with a dot behind it.
   private static func flatten(
     _ mapping: Node.Mapping, _ prefix: String, _ document: RecipeDocument, _ allowsUnknown: Bool

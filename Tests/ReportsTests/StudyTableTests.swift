@@ -1,0 +1,88 @@
+import Files
+import Foundation
+import Reports
+import TestSupport
+import Testing
+
+@Suite("A study's table")
+struct StudyTableTests {
+  /// A finished run of a seed.
+  private func run(_ folder: String, seed: Int, top1: Double) throws -> RunRecord {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try writeFileAtomically("\(folder)/recipe.yaml", text: "method: fp32\nseed: \(seed)\n")
+    try writeFileAtomically(
+      "\(folder)/summary.json",
+      text: """
+        {"method": "fp32", "engine": "packed", "eval_top1": \(top1), "eval_top5": 99, "eval_loss": 0.5, "best_top1": \(top1), \
+        "images_per_second": 1, "peak_memory_mb": 2, "seconds": 3, "parameters": 4, "seed": \(seed), "epochs": 1, \
+        "steps": 1, "skipped_images": 0, "skipped_names": [], "threads": 1, "isa": "avx2"}
+        """)
+    let record = try RunRecord(path: folder)
+    try #require(record.summary != nil)
+    return record
+  }
+
+  private func table(_ folder: String) throws -> StudyTable {
+    let base = try [50.0, 52, 51].enumerated().map {
+      try run("\(folder)/b\($0)", seed: $0, top1: $1)
+    }
+    let other = try [54.0, 56.2, 55.1].enumerated().map {
+      try run("\(folder)/o\($0)", seed: $0, top1: $1)
+    }
+    return StudyTable(
+      [("base|line", base), ("a_b, \"100 %\"", other), ("nothing yet", [])],
+      columns: [.top1, .peakMemory], baseline: "base|line")
+  }
+
+  @Test("says the same as Markdown, LaTeX, comma-separated values and JSON, each in its own signs")
+  func layouts() throws {
+    try withTemporaryFolder { folder in
+      let table = try table(folder)
+      #expect(
+        table.markdown.hasPrefix(
+          """
+          |  | n | top-1 % | peak MiB | Δ top-1 % |
+          | --- | ---: | ---: | ---: | ---: |
+          | base\\|line | 3 | 51.00 ± 1.00 | 2 ± 0 | – |
+          | a_b, "100 %" | 3 | 55.10 ± 1.10 | 2 ± 0 | **+4.10 ± 0.25** |
+          | nothing yet | 0 | – | – | – |
+
+          """), "\(table.markdown)")
+      #expect(
+        table.latex.contains(
+          "a\\_b, \"100 \\%\" & 3 & 55.10 $\\pm$ 1.10 & 2 $\\pm$ 0 & \\textbf{+4.10 $\\pm$ 0.25} \\\\\n"
+        ),
+        "\(table.latex)")
+      #expect(table.latex.contains("\\begin{tabular}{lrrrr}\n\\toprule\n"))
+      let lines = table.csv.split(separator: "\n", omittingEmptySubsequences: false)
+      #expect(
+        lines[0].hasPrefix("name,n,eval_top1_mean,eval_top1_sd,eval_top1_ci95,peak_memory_mb_mean"))
+      #expect(lines[2].hasPrefix("\"a_b, \"\"100 %\"\"\",3,55.1"), "\(lines[2])")
+      #expect(lines[3] == "nothing yet,0,,,,,,,,,,")
+      struct Content: Decodable {
+        struct Measure: Decodable { let mean: Double, sd: Double?, interval: [Double]?, n: Int? }
+        struct Row: Decodable {
+          let name: String, n: Int, eval_top1: Measure?, difference: [String: Measure]?
+        }
+        let rows: [Row]
+      }
+      let json = try parseJSON(table.json.text.utf8, as: Content.self)
+      #expect(json.rows.map(\.name) == ["base|line", "a_b, \"100 %\"", "nothing yet"])
+      #expect(json.rows.map(\.n) == [3, 3, 0])
+      #expect(json.rows[0].difference == nil && json.rows[2].eval_top1 == nil)
+      let difference = try #require(json.rows[1].difference?["eval_top1"])
+      #expect(abs(difference.mean - 4.1) < 1e-9 && difference.n == 3)
+      let interval = try #require(difference.interval)
+      #expect(abs(interval[0] + interval[1] - 8.2) < 1e-9 && interval[0] < 4)
+    }
+  }
+
+  @Test("fits a terminal", arguments: [40, 60, 80, 200])
+  func widths(width: Int) throws {
+    try withTemporaryFolder { folder in
+      let text = try table(folder).text(width: width)
+      #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(text)")
+      #expect(text.contains("51.00") && text.contains("base|line"))
+    }
+  }
+}
