@@ -64,6 +64,7 @@ struct SweepCommand: ParsableCommand {
   }
 
   func run() throws {
+    noteDebugBuild()
     let columns = try chosenColumns
     let grid = try StudyGrid(path: grid)
     let settings =

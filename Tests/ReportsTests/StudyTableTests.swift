@@ -29,8 +29,11 @@ struct StudyTableTests {
     let other = try [54.0, 56.2, 55.1].enumerated().map {
       try run("\(folder)/o\($0)", seed: $0, top1: $1)
     }
+    let close = try [50.5, 51.5, 51].enumerated().map {
+      try run("\(folder)/c\($0)", seed: $0, top1: $1)
+    }
     return StudyTable(
-      [("base|line", base), ("a_b, \"100 %\"", other), ("nothing yet", [])],
+      [("base|line", base), ("a_b, \"100 %\"", other), ("close", close), ("nothing yet", [])],
       columns: [.top1, .peakMemory], baseline: "base|line")
   }
 
@@ -45,6 +48,7 @@ struct StudyTableTests {
           | --- | ---: | ---: | ---: | ---: |
           | base\\|line | 3 | 51.00 ± 1.00 | 2 ± 0 | – |
           | a_b, "100 %" | 3 | 55.10 ± 1.10 | 2 ± 0 | **+4.10 ± 0.25** |
+          | close | 3 | 51.00 ± 0.50 | 2 ± 0 | 0.00 ± 1.24 |
           | nothing yet | 0 | – | – | – |
 
           """), "\(table.markdown)")
@@ -58,7 +62,7 @@ struct StudyTableTests {
       #expect(
         lines[0].hasPrefix("name,n,eval_top1_mean,eval_top1_sd,eval_top1_ci95,peak_memory_mb_mean"))
       #expect(lines[2].hasPrefix("\"a_b, \"\"100 %\"\"\",3,55.1"), "\(lines[2])")
-      #expect(lines[3] == "nothing yet,0,,,,,,,,,,")
+      #expect(lines[4] == "nothing yet,0,,,,,,,,,,")
       struct Content: Decodable {
         struct Measure: Decodable { let mean: Double, sd: Double?, interval: [Double]?, n: Int? }
         struct Row: Decodable {
@@ -67,9 +71,9 @@ struct StudyTableTests {
         let rows: [Row]
       }
       let json = try parseJSON(table.json.text.utf8, as: Content.self)
-      #expect(json.rows.map(\.name) == ["base|line", "a_b, \"100 %\"", "nothing yet"])
-      #expect(json.rows.map(\.n) == [3, 3, 0])
-      #expect(json.rows[0].difference == nil && json.rows[2].eval_top1 == nil)
+      #expect(json.rows.map(\.name) == ["base|line", "a_b, \"100 %\"", "close", "nothing yet"])
+      #expect(json.rows.map(\.n) == [3, 3, 3, 0])
+      #expect(json.rows[0].difference == nil && json.rows[3].eval_top1 == nil)
       let difference = try #require(json.rows[1].difference?["eval_top1"])
       #expect(abs(difference.mean - 4.1) < 1e-9 && difference.n == 3)
       let interval = try #require(difference.interval)

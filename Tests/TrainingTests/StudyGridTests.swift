@@ -43,7 +43,7 @@ struct StudyGridTests {
     #expect(found.allSatisfy { $0.recipe.training.epochs == 7 })
     #expect(found.allSatisfy { $0.recipe.optimizer.learningRate == 0.5 })
     #expect(found[2].recipe.values["quantizers.q2.format"] == "e3m0")
-    #expect(found[0].recipe.values["quantizers.q2.format"] == "mxfp4")
+    #expect(found[0].recipe.values["quantizers.q2.format"] == "e2m1")
     #expect(found[0].folder == "first-training.batch-size-16-3")
     #expect(Set(found.map(\.folder)).count == 6)
   }

@@ -50,7 +50,7 @@ struct SweepCommandTests {
   func killed() throws {
     try withTemporaryFolder { folder in
       let (grid, study) = ("\(folder)/grid.yaml", "\(folder)/study")
-      try writeFileAtomically(grid, text: Self.grid)
+      try writeFileAtomically(grid, text: Self.grid.replacing("epochs: 2", with: "epochs: 8"))
       func hash(_ folder: String, _ run: String) throws -> String {
         var hash = SHA256()
         hash.update(try readFile("\(folder)/runs/\(run)/last.safetensors"))
@@ -73,6 +73,9 @@ struct SweepCommandTests {
       }
       let last = try tetrajet("sweep", grid, "-o", study, "--jobs", "2")
       #expect(last.status == 0, "\(last.errors)")
+      for run in ["full-0", "4-bits-0"] {
+        #expect(text("\(study)/logs/\(run).log").contains("resumed at step"))
+      }
       for run in ["full-0", "full-1", "4-bits-0", "4-bits-1"] {
         #expect(try hash(study, run) == hash("\(folder)/whole", run))
       }
@@ -82,6 +85,20 @@ struct SweepCommandTests {
         #expect(try tetrajet("sweep", grid, "-o", study, "--columns", columns).status == 0)
       }
       #expect(tables(study) == tables("\(folder)/whole"))
+    }
+  }
+
+  @Test("two cannot train in one folder at once")
+  func locked() throws {
+    try withTemporaryFolder { folder in
+      try writeFileAtomically("\(folder)/grid.yaml", text: Self.grid)
+      guard case .held(let lock) = FolderLock.attempt(folder) else {
+        throw FileError("lock", folder)
+      }
+      let found = try tetrajet("sweep", "\(folder)/grid.yaml", "-o", folder)
+      #expect(found.status == 64 && found.errors.contains("is in use by process"), "\(found)")
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/table.md"))
+      withExtendedLifetime(lock) {}
     }
   }
 
