@@ -2,8 +2,9 @@
 import PackageDescription
 
 // Arrows point one way (see the map in README.md), and every one that is used is declared here:
-// tetrajet → Reports → {Statistics, Training}; Training → {ImageData, EventFiles, Exchange, Oscillation} → VisionModels → MXLinear →
-// MXCompute → {MXFormats, CMXKernels, MXRuntime};
+// tetrajet → Reports → {Statistics, Training};
+// Training → {ImageData, EventFiles, Exchange, Oscillation} → VisionModels → MXLinear → MXCompute →
+// {MXFormats, CMXKernels, MXRuntime};
 // Files lies under all above MXLinear. What is no product speaks to the rest of the package only (`package`).
 
 // Warnings are errors where the project itself is checked, not where somebody builds it with a newer
@@ -35,8 +36,7 @@ let package = Package(
       name: "tetrajet",
       dependencies: [
         "Reports", "Statistics", "Training", "ImageData", "Exchange", "Ranks", "Oscillation",
-        "VisionModels",
-        "MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files",
+        "VisionModels", "MXLinear", "MXCompute", "MXFormats", "MXRuntime", "Files",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),

@@ -12,18 +12,19 @@ struct SweepCommand: ParsableCommand {
     discussion: """
       GRID.yaml says what is trained:
 
-        base: cifar10_small.yaml          # a recipe, by its path from the grid's folder
-        set: {training: {epochs: 20}}     # keys of all runs
-        rows:                             # named rows of the table ...
+        base: cifar10_small.yaml       # a recipe, by its path from this file
+        set: {training.epochs: 20}     # keys of all runs
+        rows:                          # rows of the table, by name
           - {name: TetraJet, method: tetrajet}
           - {name: floor, method: tetrajet, quantizers.q1.scale: floor}
-        axes:                             # ... and keys of which every value is tried
+        axes:                          # keys of which all values are tried
           seed: 0...2
-        baseline: TetraJet                # differences are taken to this row, seed by seed
-        except: []                        # combinations of values that are left out
+        baseline: TetraJet             # differences are taken to this row
+        except:                        # combinations that are left out
+          - {quantizers.q1.scale: floor, seed: 2}
 
-      Each run is a process of its own in OUTPUT/runs; what it prints is in OUTPUT/logs. A sweep that was stopped or killed \\
-      goes on where it was, to the bit: give the same command again. Tables are OUTPUT/table.md, .csv, .tex and .json, written \\
+      Each run is a process of its own in OUTPUT/runs; what it prints is in OUTPUT/logs. A sweep that was stopped or killed \
+      goes on where it was, to the bit: give the same command again. Tables are OUTPUT/table.md, .csv, .tex and .json, written \
       after every run. A run that fails does not stop the others.
       """)
 
@@ -129,12 +130,10 @@ struct SweepCommand: ParsableCommand {
   private static func table(
     _ runs: [StudyGrid.Run], _ folder: StudyFolder, _ columns: [StudyColumn], _ baseline: String?
   ) throws -> StudyTable {
-    var names: [String] = []
-    for run in runs where !names.contains(run.row) { names.append(run.row) }
-    return StudyTable(
-      try names.map { name in
-        let own = runs.filter { $0.row == name && folder.state($0) == .finished }
-        return (name, try own.map { try RunRecord(path: folder.folder($0)) })
+    StudyTable(
+      try runs.rows.map { name, runs in
+        let finished = runs.filter { folder.state($0) == .finished }
+        return (name, try finished.map { try RunRecord(path: folder.folder($0)) })
       }, columns: columns, baseline: baseline)
   }
 }

@@ -31,17 +31,16 @@ struct SweepEstimate {
     let temporary = try TemporaryFolder("tetrajet-sweep")
     let lifeline = try Lifeline()
     StopSignals.install(passingOnTo: lifeline)
-    var names: [String] = []
-    for run in runs where !names.contains(run.row) { names.append(run.row) }
-    var (seconds, bytes, memory) = (0.0, 0.0, 0.0)
-    for name in names {
-      let own = runs.filter { $0.row == name }
+    let rows = runs.rows
+    var (count, seconds, bytes, memory) = (0, 0.0, 0.0, 0.0)
+    for (name, own) in rows {
       let open = own.filter { folder.state($0) != .finished }
       let seeds = own.map { "\($0.recipe.seed)" }.joined(separator: ", ")
       guard let first = open.first else {
-        try printLine(oneLine("\(name): \(seeds.isEmpty ? "" : "seeds \(seeds), ")all finished"))
+        try printLine(oneLine("\(name): seeds \(seeds), all finished"))
         continue
       }
+      count += open.count
       let trial = try tryOut(first, in: temporary.path, lifeline)
       seconds += trial.seconds * Double(open.count)
       bytes += Self.bytesAParameter * Double(trial.parameters) * Double(open.count)
@@ -51,12 +50,10 @@ struct SweepEstimate {
           "\(name): seeds \(seeds); \(counted(open.count, "run")) to train, "
             + "\(duration(trial.seconds)) each, \(fixed(trial.estimated_memory_mb, 0)) MiB"))
     }
-    let open = runs.filter { folder.state($0) != .finished }
+    let wait = seconds / Double(max(1, min(jobs, count)))
     try printLine(
-      "\(counted(runs.count, "run")) in \(counted(names.count, "row")), \(open.count) to train: about "
-        + "\(duration(seconds / Double(max(1, min(jobs, open.count)))))"
-        + (seconds >= 3600
-          ? " (\(fixed(seconds / 3600 / Double(max(1, min(jobs, open.count))), 1)) hours)" : "")
+      "\(counted(runs.count, "run")) in \(counted(rows.count, "row")), \(count) to train: about "
+        + duration(wait) + (wait >= 3600 ? " (\(fixed(wait / 3600, 1)) hours)" : "")
         + ", \(fixed(bytes / 1e9, 2)) GB, up to \(fixed(memory * Double(jobs), 0)) MiB of memory")
   }
 

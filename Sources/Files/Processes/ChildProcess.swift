@@ -24,10 +24,10 @@ package struct ChildProcess: ~Copyable, Sendable {
 
   /// Starts a program with standard streams, working folder and group of this process.
   ///
-  /// - Parameter log: a file that its output and its messages are appended to, instead.
   /// - Parameters:
   ///   - program: the path of its file.
   ///   - environment: what it finds there, beside what names the lifeline.
+  ///   - log: a file that its output and its messages are appended to; nil for this process's streams.
   /// - Throws: `FileError` where it cannot be started.
   package init(
     _ program: String, _ arguments: [String], environment: [String: String], lifeline: Lifeline,

@@ -49,10 +49,7 @@ package struct Differences: Sendable {
     // Of several such recipes nobody could say which one is meant.
     let target = fullPrecision.count == 1 ? fullPrecision[0] : nil
     func bySeed(_ metric: Metric, _ group: RunGroup) -> [Int: Double] {
-      Dictionary(
-        group.counted.compactMap { run in
-          run.seed.flatMap { seed in value(metric, of: run).map { (seed, $0) } }
-        }, uniquingKeysWith: { first, _ in first })
+      group.counted.bySeed { value(metric, of: $0) }
     }
     return groups.filter { $0.label != base.label }.map { group in
       Differences(
@@ -80,19 +77,15 @@ package struct Differences: Sendable {
     return sameMethod[0]
   }
 
-  /// For programs: an object for each metric, with its mean, half its interval and so on.
+  /// That of a metric.
+  func measure(_ metric: Metric) -> Measure? { measures.first { $0.metric == metric } }
+
+  /// For programs: an object for each metric.
   package var json: JSONLine {
     var line = JSONLine()
     for measure in measures {
-      let (difference, estimate) = (measure.difference, measure.difference.estimate)
-      var own = JSONLine()
-      own.add("mean", estimate.mean)
-      own.add("n", estimate.count)
-      if let half = estimate.halfInterval {
-        own.add("interval", [estimate.mean - half, estimate.mean + half])
-      }
-      own.add("sign_flip_p", difference.signFlipProbability)
-      if let needed = difference.pairsNeeded() { own.add("seeds_needed", needed) }
+      var own = measure.difference.json
+      if let needed = measure.difference.pairsNeeded() { own.add("seeds_needed", needed) }
       if let gap = measure.gapClosed {
         own.add("gap_closed", gap.share)
         if let interval = gap.interval {

@@ -12,7 +12,7 @@ package struct DifferencesTable {
   package init?(_ rows: [Differences], baseline: String) {
     if rows.isEmpty { return nil }
     (self.rows, self.baseline) = (rows, baseline)
-    hasGap = rows.contains { $0.measures.first?.gapClosed?.interval != nil }
+    hasGap = rows.contains { $0.measure(.evalTop1)?.gapClosed?.interval != nil }
   }
 
   /// The columns' names.
@@ -52,9 +52,9 @@ package struct DifferencesTable {
 
   private func cells(_ row: Differences) -> [[String]] {
     let measures = Differences.metrics.map { metric, digits in
-      cell(row.measures.first { $0.metric == metric }, digits: digits)
+      row.measure(metric).map { cell($0, digits: digits) } ?? ["-"]
     }
-    let top1 = row.measures.first { $0.metric == .evalTop1 }?.difference
+    let top1 = row.measure(.evalTop1)?.difference
     let tests = [
       [top1.map { fixed($0.signFlipProbability, 3) } ?? "-"],
       [top1?.pairsNeeded().map { $0 > 999 ? ">999" : "\($0)" } ?? "-"],
@@ -65,17 +65,16 @@ package struct DifferencesTable {
 
   private func gap(_ row: Differences) -> [String] {
     // Without an interval the share may be anything.
-    guard let gap = row.measures.first?.gapClosed, let interval = gap.interval else { return ["-"] }
+    guard let gap = row.measure(.evalTop1)?.gapClosed, let interval = gap.interval else {
+      return ["-"]
+    }
     let bounds = [interval.lowerBound, interval.upperBound].map { fixed(100 * $0, 0) }
     return [fixed(100 * gap.share, 0), "(\(bounds.joined(separator: " to ")))"]
   }
 
-  private func cell(_ measure: Differences.Measure?, digits: Int) -> [String] {
-    guard let measure else { return ["-"] }
-    let estimate = measure.difference.estimate
-    let mean = (estimate.mean > 0 ? "+" : "") + fixed(estimate.mean, digits)
-    guard let half = estimate.halfInterval else { return [mean] }
+  private func cell(_ measure: Differences.Measure, digits: Int) -> [String] {
+    let lines = measure.difference.lines(digits)
     let mark = measure.isBetter.map { $0 ? " ▲" : " ▼" } ?? ""
-    return [mean, "± \(fixed(half, digits))\(mark)"]
+    return lines.prefix(1) + lines.dropFirst().map { "± \($0)\(mark)" }
   }
 }

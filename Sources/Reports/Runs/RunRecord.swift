@@ -130,3 +130,12 @@ package struct RunRecord: Sendable {
       .map { Double($0.step) / Double($0.epoch + 1) }
   }
 }
+
+extension [RunRecord] {
+  /// A number of each run by its seed; runs without one are left out, and of a seed that is there twice the second.
+  func bySeed(_ value: (RunRecord) -> Double?) -> [Int: Double] {
+    Dictionary(
+      compactMap { run in run.seed.flatMap { seed in value(run).map { (seed, $0) } } },
+      uniquingKeysWith: { first, _ in first })
+  }
+}

@@ -22,12 +22,6 @@ package struct StudyTable: Sendable {
     _ rows: [(name: String, runs: [RunRecord])], columns: [StudyColumn] = StudyColumn.usual,
     baseline: String? = nil
   ) {
-    func bySeed(_ column: StudyColumn, _ runs: [RunRecord]) -> [Int: Double] {
-      Dictionary(
-        runs.compactMap { run in
-          run.seed.flatMap { seed in column.value(of: run).map { (seed, $0) } }
-        }, uniquingKeysWith: { first, _ in first })
-    }
     let base = rows.first { $0.name == baseline }
     (self.columns, self.baseline) = (columns, base?.name)
     self.rows = rows.map { name, runs in
@@ -38,7 +32,7 @@ package struct StudyTable: Sendable {
         measures[column] = Estimate(finished.compactMap(column.value))
         if let base, base.name != name, column.isQuality {
           differences[column] = PairedDifference(
-            bySeed(column, finished), minus: bySeed(column, base.runs))
+            finished.bySeed(column.value), minus: base.runs.bySeed(column.value))
         }
       }
       return Row(
@@ -53,27 +47,36 @@ package struct StudyTable: Sendable {
     ["", "n"] + columns.map(\.heading) + compared.map { "Δ \($0.heading)" }
   }
 
-  /// - Parameter emphasized: how what an interval carries is shown.
-  private func cells(_ row: Row, emphasized: (String) -> String) -> [String] {
-    columns.map { column in
-      let (factor, digits) = column.format
-      return row.measures[column]?.text(digits, times: factor) ?? "–"
-    }
-      + compared.map { column in
-        guard let difference = row.differences[column] else { return "–" }
+  private struct Cell {
+    /// A text, or a mean and what stands behind its ±.
+    let parts: [String]
+    /// Whether it is a difference whose interval leaves out zero.
+    var isSeparate = false
+
+    var text: String { parts.joined(separator: " ± ") }
+  }
+
+  /// What stands under the header.
+  private func cells(_ row: Row) -> [Cell] {
+    [Cell(parts: [oneLine(row.name)]), Cell(parts: ["\(row.seeds)"])]
+      + columns.map { column in
         let (factor, digits) = column.format
-        let estimate = difference.estimate
-        let text =
-          (estimate.mean > 0 ? "+" : "") + fixed(factor * estimate.mean, digits)
-          + (estimate.halfInterval.map { " ± \(fixed(factor * $0, digits))" } ?? "")
-        return difference.isSeparate ? emphasized(text) : text
+        return Cell(parts: row.measures[column]?.lines(digits, times: factor) ?? ["–"])
+      }
+      + compared.map { column in
+        let (factor, digits) = column.format
+        let difference = row.differences[column]
+        return Cell(
+          parts: difference?.lines(digits, times: factor) ?? ["–"],
+          isSeparate: difference?.isSeparate ?? false)
       }
   }
 
-  private var note: String {
+  /// - Parameter mark: how what an interval carries is shown.
+  private func note(mark: String) -> String {
     "Mean ± standard deviation over n seeds."
       + (baseline.map {
-        " Δ: less \(oneLine($0)) over equal seeds, mean ± half of its 95 % interval; in bold where that leaves out zero."
+        " Δ: less \(oneLine($0)) over equal seeds, mean ± half of its 95 % interval; \(mark) where that leaves out zero."
       } ?? "")
   }
 
@@ -91,34 +94,31 @@ package struct StudyTable: Sendable {
 
   /// As lines for a terminal of a width; nil where there is none.
   package func text(width: Int?) -> String {
-    let head = ["row", "n"] + header.dropFirst(2)
-    let cells = rows.map { row in
-      ([row.name, "\(row.seeds)"] + self.cells(row) { "\($0) *" }).map { oneLine($0) }
+    let head = ["row"] + header.dropFirst()
+    func table(_ lines: (Cell) -> [String]) -> [[[String]]] {
+      [head.map { [$0] }] + rows.map { cells($0).map(lines) }
     }
-    let wide = TextTable(([head] + cells).map { $0.map { [$0] } })
-    // Else spreads stand below means.
-    let lines = ([head] + cells).map { row in
-      row.enumerated().map { column, cell -> [String] in
-        guard column > 0, let place = cell.range(of: " ± ") else { return [cell] }
-        return [String(cell[..<place.lowerBound]), "±" + cell[place.upperBound...]]
-      }
-    }
+    let wide = TextTable(table { [$0.text + ($0.isSeparate ? " *" : "")] })
     let isWide = width.map { wide.width <= $0 } ?? true
-    let table =
-      isWide ? wide.text() : TextTable.text(lines, names: head, width: width ?? 0)
-    let note = note.replacing("in bold where", with: "* where")
-    return ([table, ""] + wrapped(note, width: width ?? .max)).joined(separator: "\n")
+    // Else spreads stand below means.
+    let narrow = table { cell in
+      cell.parts.prefix(1)
+        + cell.parts.dropFirst().map { "±\($0)" + (cell.isSeparate ? " *" : "") }
+    }
+    let text = isWide ? wide.text() : TextTable.text(narrow, names: head, width: width ?? 0)
+    return ([text, ""] + wrapped(note(mark: "*"), width: width ?? .max))
+      .joined(separator: "\n")
   }
 
   /// As Markdown.
   package var markdown: String {
     func line(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |\n" }
-    func escaped(_ text: String) -> String { oneLine(text).replacing("|", with: "\\|") }
+    func shown(_ cell: Cell) -> String {
+      let text = cell.text.replacing("|", with: "\\|")
+      return cell.isSeparate ? "**\(text)**" : text
+    }
     return line(header) + line(header.indices.map { $0 == 0 ? "---" : "---:" })
-      + rows.map { row in
-        line(
-          [escaped(row.name), "\(row.seeds)"] + cells(row) { "**\($0)**" })
-      }.joined() + "\n\(note)\n"
+      + rows.map { line(cells($0).map(shown)) }.joined() + "\n\(note(mark: "in bold"))\n"
   }
 
   /// As LaTeX, for the package booktabs.
@@ -130,22 +130,18 @@ package struct StudyTable: Sendable {
         "<": "$<$",
       ]
       return String(
-        oneLine(text).flatMap { sign in
+        text.flatMap { sign in
           signs[sign] ?? ("&%$#_{}".contains(sign) ? "\\\(sign)" : String(sign))
         })
     }
+    func shown(_ cell: Cell) -> String {
+      cell.isSeparate ? "\\textbf{\(escaped(cell.text))}" : escaped(cell.text)
+    }
     func line(_ cells: [String]) -> String { cells.joined(separator: " & ") + " \\\\\n" }
     return
-      "% \(note)\n\\begin{tabular}{l\(String(repeating: "r", count: header.count - 1))}\n\\toprule\n"
+      "% \(note(mark: "in bold"))\n\\begin{tabular}{l\(String(repeating: "r", count: header.count - 1))}\n\\toprule\n"
       + line(header.map(escaped)) + "\\midrule\n"
-      + rows.map { row in
-        line(
-          ([row.name, "\(row.seeds)"]).map(escaped)
-            + cells(row) { "\u{1}\($0)" }.map { cell in
-              cell.hasPrefix("\u{1}")
-                ? "\\textbf{\(escaped(String(cell.dropFirst())))}" : escaped(cell)
-            })
-      }.joined() + "\\bottomrule\n\\end{tabular}\n"
+      + rows.map { line(cells($0).map(shown)) }.joined() + "\\bottomrule\n\\end{tabular}\n"
   }
 
   /// As comma-separated values, in the units of metrics.jsonl.
@@ -183,15 +179,6 @@ package struct StudyTable: Sendable {
 
   /// As JSON: `rows`, each with `name`, `n`, and for each measure `mean`, `sd` and `interval`; `difference` by measure.
   package var json: JSONLine {
-    func object(_ estimate: Estimate) -> JSONLine {
-      var line = JSONLine()
-      line.add("mean", estimate.mean)
-      if let deviation = estimate.deviation { line.add("sd", deviation) }
-      if let half = estimate.halfInterval {
-        line.add("interval", [estimate.mean - half, estimate.mean + half])
-      }
-      return line
-    }
     var table = JSONLine()
     if let baseline { table.add("baseline", baseline) }
     table.add(
@@ -201,15 +188,11 @@ package struct StudyTable: Sendable {
         line.add("name", row.name)
         line.add("n", row.seeds)
         for column in columns {
-          if let estimate = row.measures[column] { line.add(column.rawValue, object(estimate)) }
+          if let estimate = row.measures[column] { line.add(column.rawValue, estimate.json) }
         }
         var difference = JSONLine()
         for column in compared {
-          guard let found = row.differences[column] else { continue }
-          var own = object(found.estimate)
-          own.add("n", found.estimate.count)
-          own.add("sign_flip_p", found.signFlipProbability)
-          difference.add(column.rawValue, own)
+          if let found = row.differences[column] { difference.add(column.rawValue, found.json) }
         }
         if !row.differences.isEmpty { line.add("difference", difference) }
         return line

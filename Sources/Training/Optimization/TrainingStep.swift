@@ -198,9 +198,7 @@ package final class TrainingStep {
           gradients: gradients,
           periods: isTrial ? nil : remedies.lazy.compactMap(\.updatePeriods).first, by: compute)
       }
-      if norm.isFinite, let shards = optimizer.shards {
-        try profile.measure(.exchange) { try shards.gather(weights) }
-      } else if !norm.isFinite {
+      if !norm.isFinite {
         _ = try ranks.agree {
           if let failure { throw failure }
           return []
@@ -209,6 +207,9 @@ package final class TrainingStep {
           let name = firstNonFinite(in: gradients)
           throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
         }
+      }
+      if let shards = optimizer.shards {
+        try profile.measure(.exchange) { try shards.gather(weights) }
       }
       forEachRemedy { remedy in
         if !isTrial || remedy.takesPartInTrials {

@@ -52,7 +52,7 @@ package struct StudyGrid: Sendable {
     let document = try RecipeDocument(text, path: path)
     guard case .mapping(let sections)? = document.root else {
       throw GridError(
-        location: path, problem: "there is nothing but a recipe's keys of rows and axes to train by"
+        location: path, problem: "there is nothing to train by; it needs 'rows:' or 'axes:'"
       )
     }
     var (base, baseline): (String?, String?)
@@ -292,6 +292,15 @@ package struct StudyGrid: Sendable {
       .first { !taken.contains($0) }!
     taken.insert(free)
     return free
+  }
+}
+
+extension [StudyGrid.Run] {
+  /// The runs of each row, in the rows' order.
+  package var rows: [(name: String, runs: [StudyGrid.Run])] {
+    var names: [String] = []
+    for run in self where !names.contains(run.row) { names.append(run.row) }
+    return names.map { name in (name, filter { $0.row == name }) }
   }
 }
 

@@ -76,6 +76,19 @@ extension Trial {
           gradientScale: 0.8))
     }
     note("AdamW", weights, m, v, sum, waited)
+    // The moments of the last slices alone.
+    let place = ranges[1].lowerBound
+    let own = (0..<4).map { buffer(count - place, seed: UInt64(58 + $0)) }
+    for index in 0..<count - place { own[1][index] = own[1][index].magnitude }
+    var part = AdamWState(weights: weights, gradients: state.gradients, m: own[0], v: own[1])
+    (part.start, part.ramping) = (place, (periods, own[2], own[3]))
+    let last = AdamWSlice(ranges[2], decays: true, ramps: true, rate: 1)
+    compute.adamW(
+      part, [slices[1], last],
+      AdamWCoefficients(
+        learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05, step: 4,
+        gradientScale: 0.8))
+    note("AdamW of a part", weights, own[0], own[1], own[2], own[3])
     let sums = AlignedBuffer<Double>(count: 3)
     let total = compute.sumOfSquares(weights, slices, sums: sums)
     note("sums of squares", Array(sums.elements) + [total])
