@@ -24,7 +24,8 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "The seed of everything random.")
   var seed = 0
 
-  @Option(help: "Keep the run folders here. (default: they are removed)")
+  @Option(
+    help: "Keep the runs here; given again, it goes on with them. (default: they are removed)")
   var output: String?
 
   @Flag(help: "Print one JSON object a line and method: its summary, and its folder if it is kept.")
@@ -34,26 +35,33 @@ struct DemoCommand: ParsableCommand {
 
   func run() throws {
     noteDebugBuild()
-    let lifeline = try Lifeline()
-    StopSignals.install(passingOnTo: lifeline)
-    StopSignals.begin()
+    try RankGroup.refuse(command: "demo")
     let temporary = try output == nil ? TemporaryFolder("tetrajet-demo") : nil
-    let folder = temporary?.path ?? output!
     defer { withExtendedLifetime(temporary) {} }
+    let methods = Method.allCases.map(\.rawValue)
+    let grid = try StudyGrid(
+      yaml: """
+        set: {data.path: digits, training.evaluate_every: 10}
+        axes: {method: [\(methods.joined(separator: ", "))]}
+        """, path: "demo")
+    let study = Study(
+      try grid.runs(
+        settings: epochs.map { [RecipeSetting("training.epochs", "\($0)", flag: "--epochs")] }
+          ?? [],
+        seeds: [RecipeSetting("seed", "\(seed)", flag: "--seed")]),
+      in: StudyFolder(output ?? "\(temporary!.path)/study"), columns: StudyColumn.usual,
+      threads: threading.count)
+    try study.folder.check(study.runs)
+    let failures = try study.train(
+      greeting: "digits, by every method",
+      farewell: output == nil
+        ? "nothing is kept" : "what is done is kept, and the same command goes on")
+    if let first = failures.first { throw ExitCode(first.status) }
     var rows: [[String]] = []
-    var progress = DemoProgress(
-      methods: Method.allCases.count, epochs: epochs ?? Recipe.digits.training.epochs)
-    writeError("\(progress.announcement)\n")
-    for method in Method.allCases {
-      let run = "\(folder)/\(method.rawValue)"
-      writeError("\n\(progress.heading(method))\n")
-      let start = ContinuousClock.now
-      try train(method, into: run, lifeline)
-      progress.finished(seconds: start.duration(to: .now).inSeconds)
-      let summary = try RunSummary(path: RunDirectory.summary(of: run))
-      if json {
-        try printLine(summary.line(output: output == nil ? nil : run).text)
-      }
+    for run in study.runs {
+      let folder = study.folder.folder(run)
+      let summary = try RunSummary(path: RunDirectory.summary(of: folder))
+      if json { try printLine(summary.line(output: output == nil ? nil : folder).text) }
       rows.append([
         summary.method, fixed(summary.evalTop1, 2), fixed(summary.evalLoss, 4),
         summary.rateOfChangeQuantizedWeight.map { fixed(1000 * $0, 2) } ?? "-",
@@ -63,7 +71,7 @@ struct DemoCommand: ParsableCommand {
       ])
     }
     if !json { try show(rows) }
-    if let output { writeError("The runs are in \(output).\n") }
+    if let output { writeError("The runs are in \(output)/runs.\n") }
     if !json { showNextStep() }
   }
 
@@ -89,25 +97,5 @@ struct DemoCommand: ParsableCommand {
         \(command) train --data FOLDER --output runs/first  trains on it
 
       """)
-  }
-
-  private func train(_ method: Method, into run: String, _ lifeline: Lifeline) throws {
-    let child = try ChildProcess(
-      Bundle.main.executablePath!,
-      [
-        "train", "--data", "digits", "--method", method.rawValue, "--seed", "\(seed)", "--output",
-        run, "--threads", "\(threading.count)", "--set", "training.evaluate_every=10",
-      ] + (epochs.map { ["--epochs", "\($0)"] } ?? []),
-      environment: ProcessInfo.processInfo.environment, lifeline: lifeline)
-    let ending = child.wait()
-    if StopSignals.request.isStopping { throw ExitCode(StopSignals.status) }
-    switch ending {
-    case .exited(0): break
-    // The child has said what is wrong.
-    case .exited(let status): throw ExitCode(status)
-    case .killed(let signal):
-      writeError("tetrajet: the training by \(method.rawValue) was killed by signal \(signal)\n")
-      throw ExitCode(128 + signal)
-    }
   }
 }

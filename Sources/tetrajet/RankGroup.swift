@@ -16,19 +16,27 @@ enum RankGroup {
   /// - Throws: `LaunchError`, `RanksError`.
   static func join() throws -> any Ranks {
     guard let launch else { return Alone() }
-    func refuse(_ problem: LaunchError.Problem) -> any Error {
-      // All come here; one says it.
-      launch.rank == 0
-        ? LaunchError(launch: launch, problem: problem) : ExitCode(ErrorCategory.usage.rawValue)
-    }
-    guard MPIRanks.isBuilt else { throw refuse(.isNotBuilt) }
+    guard MPIRanks.isBuilt else { throw refusal(launch, .isNotBuilt) }
     let ranks = try MPIRanks()
     joined.withLock { $0 = ranks }
     guard ranks.count == launch.count else {
       ranks.willEnd()
-      throw refuse(.otherLibrary)
+      throw refusal(launch, .otherLibrary)
     }
     return ranks
+  }
+
+  /// Refuses to be one of several that would each do the same.
+  ///
+  /// - Throws: `LaunchError`.
+  static func refuse(command: String) throws {
+    if let launch { throw refusal(launch, .startsItsOwn(command)) }
+  }
+
+  /// All come here; one says it.
+  private static func refusal(_ launch: Launch, _ problem: LaunchError.Problem) -> any Error {
+    launch.rank == 0
+      ? LaunchError(launch: launch, problem: problem) : ExitCode(ErrorCategory.usage.rawValue)
   }
 
   /// Whether an error of this process is still to be told: the first one tells what all know.
@@ -51,7 +59,7 @@ enum RankGroup {
 
 /// Several processes were started, and cannot find each other.
 struct LaunchError: ReportableError {
-  enum Problem { case isNotBuilt, otherLibrary }
+  enum Problem { case isNotBuilt, otherLibrary, startsItsOwn(_ command: String) }
   let launch: Launch
   let problem: Problem
 
@@ -63,6 +71,9 @@ struct LaunchError: ReportableError {
     case .otherLibrary:
       "\(launch.launcher) has started \(launch.count) processes that do not see each other: this tetrajet "
         + "was built with another MPI; TETRAJET_MPI=mpich or ompi-c chooses one for 'make mpi'"
+    case .startsItsOwn(let command):
+      "\(launch.launcher) has started \(launch.count) processes, and '\(command)' starts those of its runs itself: "
+        + "give the command alone"
     }
   }
 

@@ -31,28 +31,35 @@ struct StatusPart {
   }
 }
 
-/// The line of a terminal that is drawn over and over while something lasts; there is one in a process.
+/// The line of a terminal that is drawn over and over while something lasts, perhaps with others above it; there is one in a process.
 ///
-/// It always ends before the last column, and the cursor stands at its beginning: where a terminal becomes narrower and breaks
-/// the line in two, clearing from the cursor on takes both away. All messages go through here, so that none is ever
-/// appended to the line.
+/// Lines always end before the last column, and the cursor stands at the beginning of the first: where a terminal becomes narrower
+/// and breaks a line in two, clearing from the cursor on takes both away. All messages go through here, so that none is
+/// ever appended to the line.
 enum StatusLine {
-  private static let parts = Mutex<[StatusPart]>([])
+  private struct Content {
+    var parts: [StatusPart] = []
+    var above: [String] = []
+  }
+
+  private static let content = Mutex(Content())
   /// Whether it stands on the screen; written under the lock only.
   private static let isVisible = Atomic<Bool>(false)
 
   /// Draws the line, in place of what it was; the terminal must be one that can redraw.
-  static func draw(_ parts: [StatusPart]) {
+  ///
+  /// - Parameter above: lines that stand above it, the first ones of them where the terminal has fewer rows.
+  static func draw(_ parts: [StatusPart], above: [String] = []) {
     _ = watch
-    Self.parts.withLock { current in
-      current = parts
-      show(parts)
+    content.withLock { content in
+      content = Content(parts: parts, above: above)
+      show(content)
     }
   }
 
   /// Does what writes text for people, after taking the line away.
   static func without<Result>(_ body: () -> Result) -> Result {
-    parts.withLock { _ in
+    content.withLock { _ in
       leave()
       isVisible.store(false, ordering: .relaxed)
       return body()
@@ -83,15 +90,20 @@ enum StatusLine {
   }
 
   private static func redraw() {
-    parts.withLock { parts in
-      if isVisible.load(ordering: .relaxed) { show(parts) }
+    content.withLock { content in
+      if isVisible.load(ordering: .relaxed) { show(content) }
     }
   }
 
   /// A terminal that was hung up shows nothing, and is asked again with the next line.
-  private static func show(_ parts: [StatusPart]) {
-    let line = fitted(parts, columns: TerminalSize.columns - 1)
-    isVisible.store(writeWhole("\(clearing)\(line)\r", to: STDERR_FILENO), ordering: .relaxed)
+  private static func show(_ content: Content) {
+    let columns = TerminalSize.columns - 1
+    let above = content.above.prefix(max(0, TerminalSize.rows - 2))
+    let lines =
+      above.map { String($0.prefix(columns: columns)) } + [fitted(content.parts, columns: columns)]
+    let up = above.isEmpty ? "" : "\u{1B}[\(above.count)A"
+    let text = "\(clearing)\(lines.joined(separator: "\n"))\r\(up)"
+    isVisible.store(writeWhole(text, to: STDERR_FILENO), ordering: .relaxed)
   }
 
   private static let clearing: StaticString = "\r\u{1B}[J"

@@ -44,6 +44,11 @@ struct SweepCommand: ParsableCommand {
   var data: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Seeds instead of the grid's, as in 0...4 or 0,1,7.", valueName: "numbers"))
+  var seeds: String?
+
+  @Option(
     help: ArgumentHelp("Set a recipe key of all runs. May be repeated.", valueName: "key=value"))
   var set: [String] = []
 
@@ -66,41 +71,27 @@ struct SweepCommand: ParsableCommand {
 
   func run() throws {
     noteDebugBuild()
-    let columns = try chosenColumns
+    try RankGroup.refuse(command: "sweep")
+    let chosen = try chosenColumns
     let grid = try StudyGrid(path: grid)
+    let columns = chosen ?? grid.columns ?? StudyColumn.usual
     let settings =
       (data.map { [RecipeSetting("data.path", $0, flag: "--data")] } ?? [])
       + (try set.map { try RecipeSetting(assignment: $0) })
-    let runs = try grid.runs(base: base, settings: settings)
+    let runs = try grid.runs(
+      base: base, settings: settings, seeds: try seeds.map(StudyGrid.seeds))
     let folder = StudyFolder(output)
     try folder.check(runs)
     if dryRun { return try SweepEstimate(runs, in: folder, jobs: jobs, threads: threads).show() }
-    let lifeline = try Lifeline()
-    StopSignals.install(passingOnTo: lifeline)
-    StopSignals.begin()
-    let lock = try folder.prepare(runs)
-    defer { withExtendedLifetime(lock) {} }
-    let waiting = runs.filter { folder.state($0) != .finished }
-    writeError(
-      "\(counted(runs.count, "run")), \(runs.count - waiting.count) of them finished; "
-        + "\(counted(jobs, "run")) at a time on \(counted(threads, "thread")) each; tables in \(output)\n"
-    )
-    let baseline = grid.baseline
-    @Sendable func writeTables() throws {
-      try Self.table(runs, folder, columns, baseline).write { folder.table($0) }
-    }
-    let failures = try SweepRunner(
-      waiting, finished: runs.count - waiting.count, in: folder, jobs: min(jobs, runs.count),
-      threads: threads, lifeline: lifeline, onFinish: writeTables
-    ).run()
-    if StopSignals.request.isStopping {
-      writeError("stopped; what is done is kept, and the same command goes on\n")
-      throw ExitCode(StopSignals.status)
-    }
-    try writeTables()
-    try printLine(
-      Self.table(runs, folder, columns, baseline)
-        .text(width: TerminalSize.columns(of: STDOUT_FILENO)))
+    let study = Study(runs, in: folder, columns: columns, jobs: jobs, threads: threads)
+    let failures = try study.train(
+      greeting: "tables in \(output)",
+      farewell: "what is done is kept, and the same command goes on")
+    let table = try study.writeTable()
+    try study.writePage(
+      title: URL(fileURLWithPath: self.grid).deletingPathExtension().lastPathComponent,
+      grid.figures)
+    try printLine(table.text(width: TerminalSize.columns(of: STDOUT_FILENO)))
     guard let first = failures.first else { return }
     writeError("\(counted(failures.count, "run")) of \(runs.count) failed:\n")
     for failure in failures {
@@ -112,28 +103,15 @@ struct SweepCommand: ParsableCommand {
   /// Of each run.
   private var threads: Int { max(1, threading.count / jobs) }
 
-  private var chosenColumns: [StudyColumn] {
+  private var chosenColumns: [StudyColumn]? {
     get throws {
-      guard let columns else { return StudyColumn.usual }
-      return try columns.split(separator: ",").map { word in
-        let name = word.trimmingCharacters(in: .whitespaces)
-        guard let column = StudyColumn(rawValue: name) else {
-          let nearest = nearestName(to: name, among: StudyColumn.allCases.map(\.rawValue))
-          throw ValidationError(
-            "--columns has '\(name)'\(nearest.map { "; did you mean '\($0)'?" } ?? "; see --help")")
+      try columns?.split(separator: ",").map { word in
+        do {
+          return try StudyColumn(named: word.trimmingCharacters(in: .whitespaces))
+        } catch {
+          throw ValidationError("--columns: \(error)")
         }
-        return column
       }
     }
-  }
-
-  private static func table(
-    _ runs: [StudyGrid.Run], _ folder: StudyFolder, _ columns: [StudyColumn], _ baseline: String?
-  ) throws -> StudyTable {
-    StudyTable(
-      try runs.rows.map { name, runs in
-        let finished = runs.filter { folder.state($0) == .finished }
-        return (name, try finished.map { try RunRecord(path: folder.folder($0)) })
-      }, columns: columns, baseline: baseline)
   }
 }

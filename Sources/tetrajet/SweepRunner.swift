@@ -15,7 +15,9 @@ final class SweepRunner: Sendable {
 
   private struct State {
     var waiting: ArraySlice<StudyGrid.Run>
-    var running: [String] = []
+    var running: [StudyGrid.Run] = []
+    /// The table of what is finished.
+    var table: [String]
     var done = 0
     /// Of the runs that were trained here.
     var seconds: [Double] = []
@@ -25,22 +27,23 @@ final class SweepRunner: Sendable {
   private let folder: StudyFolder
   private let jobs, threads, total: Int
   private let lifeline: Lifeline
-  private let onFinish: @Sendable () throws -> Void
+  private let onFinish: @Sendable () throws -> [String]
   private let state: Mutex<State>
 
   /// - Parameters:
   ///   - runs: those that are not finished.
   ///   - finished: how many others are.
   ///   - threads: of each.
-  ///   - onFinish: is called after each run, by one thread at a time.
+  ///   - table: of the finished ones, in lines.
+  ///   - onFinish: is called after each run, by one thread at a time, for the table that there is then.
   init(
     _ runs: [StudyGrid.Run], finished: Int, in folder: StudyFolder, jobs: Int, threads: Int,
-    lifeline: Lifeline, onFinish: @escaping @Sendable () throws -> Void
+    lifeline: Lifeline, table: [String], onFinish: @escaping @Sendable () throws -> [String]
   ) {
     (self.folder, self.jobs, self.threads, self.lifeline) = (folder, jobs, threads, lifeline)
     self.onFinish = onFinish
     total = runs.count + finished
-    state = Mutex(State(waiting: runs[...], done: finished))
+    state = Mutex(State(waiting: runs[...], table: table, done: finished))
   }
 
   /// Trains them all, whatever becomes of single ones.
@@ -62,7 +65,7 @@ final class SweepRunner: Sendable {
         group.leave()
       }
     }
-    group.wait()
+    while group.wait(timeout: .now() + 2) == .timedOut { state.withLock { draw($0) } }
     if let error = problem.withLock({ $0 }) { throw error }
     return state.withLock { $0.failures }
   }
@@ -71,7 +74,7 @@ final class SweepRunner: Sendable {
     if StopSignals.request.isStopping { return nil }
     return state.withLock { state in
       guard let run = state.waiting.popFirst() else { return nil }
-      state.running.append(run.folder)
+      state.running.append(run)
       draw(state)
       return run
     }
@@ -94,14 +97,14 @@ final class SweepRunner: Sendable {
     let ending = child.wait()
     let seconds = start.duration(to: .now).inSeconds
     try state.withLock { state in
-      state.running.removeAll { $0 == run.folder }
+      state.running.removeAll { $0.folder == run.folder }
       if StopSignals.request.isStopping { return }
       switch ending {
       case .exited(0):
         state.done += 1
         state.seconds.append(seconds)
         say(run, seconds, state)
-        try onFinish()
+        state.table = try onFinish()
       case .exited(let status):
         let text = folder.complaint(run) ?? "it ended with \(status)"
         fail(run, status, text, &state)
@@ -147,14 +150,20 @@ final class SweepRunner: Sendable {
     return duration(mean * Double(others) / Double(min(jobs, others)))
   }
 
-  /// One line of a terminal, while they run.
+  /// The table and a line below it on a terminal, while they run.
   private func draw(_ state: State) {
     guard Terminal.canRedraw, !state.running.isEmpty else { return }
     StatusLine.draw(
       [
         .text("\(state.done) of \(total)", rank: 4),
         .bar(Double(state.done) / Double(total), rank: 3),
-        .text(state.running.joined(separator: ", "), rank: 1),
-      ] + (left(state).map { [.text("about \($0) left", rank: 2)] } ?? []))
+      ] + (left(state).map { [.text("about \($0) left", rank: 2)] } ?? []),
+      above: state.table + [state.running.map(place).joined(separator: ", ")])
+  }
+
+  /// A run, and how far it is.
+  private func place(_ run: StudyGrid.Run) -> String {
+    let epochs = run.recipe.training.epochs
+    return run.folder + (folder.epoch(run).map { " \($0)/\(epochs)" } ?? "")
   }
 }

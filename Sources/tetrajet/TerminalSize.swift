@@ -1,16 +1,25 @@
 import Foundation
 import Synchronization
 
-/// How wide a terminal is, and when that changes.
+/// How large a terminal is, and when that changes.
 enum TerminalSize {
   /// The columns of standard error's now; 80 where the terminal does not know, or is gone.
   static var columns: Int { columns(of: STDERR_FILENO) ?? 80 }
 
+  /// The rows of standard error's now; 24 where the terminal does not know, or is gone.
+  static var rows: Int { size(of: STDERR_FILENO).map { Int($0.ws_row) } ?? 24 }
+
   /// The columns of the terminal that a stream is; nil where it is none, or does not know.
   static func columns(of handle: Int32) -> Int? {
+    size(of: handle).map { Int($0.ws_col) }
+  }
+
+  private static func size(of handle: Int32) -> winsize? {
     var size = winsize()
-    guard ioctl(handle, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-    return Int(size.ws_col)
+    guard ioctl(handle, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+      return nil
+    }
+    return size
   }
 
   /// Calls `body`, on a thread of its own, whenever the size changes; to be called once.

@@ -76,22 +76,22 @@ struct MeasureTests {
     var values = [Float](repeating: 1, count: 34)
     values[0] = 6
     window.begin(buffer(values), averages: nil)
-    #expect(window.steps == 0 && window.rates.weight == 0)
+    #expect(window.sums.steps == 0 && window.rates.weight == 0)
     values[1] = 1.3  // 1 → 1.5
     values[32] = 2  // The second group's scale doubles; nothing else becomes another number.
     window.add(buffer(values), averages: nil)
-    #expect(window.steps == 1 && window.flips == 2 && window.scaleFlips == 1)
+    #expect(window.sums.steps == 1 && window.sums.flips == 2 && window.sums.scaleFlips == 1)
     let squares = 36.0 + 33
     #expect(abs(window.rates.weight - ((0.09 + 1) / squares).squareRoot()) < 1e-6)
     #expect(abs(window.rates.quantized - ((0.25 + 1) / squares).squareRoot()) < 1e-6)
     values[1] = 1
     window.add(buffer(values), averages: nil)
-    #expect(window.flips == 3 && window.scaleFlips == 1)
+    #expect(window.sums.flips == 3 && window.sums.scaleFlips == 1)
     #expect(abs(window.ratio(5 + 1) - 1 / 0.6) < 1e-5)
     #expect(window.ratio(5 + 2) == 0)
     // Begun again, it forgets.
     window.begin(buffer(values), averages: nil)
-    #expect(window.ratio(5 + 1) == 0 && window.flips == 0)
+    #expect(window.ratio(5 + 1) == 0 && window.sums.flips == 0)
   }
 
   @Test(
@@ -188,7 +188,7 @@ struct MeasureTests {
       window.add(buffer(values), averages: nil)
       trajectories.add(buffer(values))
     }
-    #expect(window.scaleFlips > 4)
+    #expect(window.sums.scaleFlips > 4)
     let paths = trajectories.liveliest(64)
     #expect(paths[0].column == 40 && paths[0].codeFlips == 1)
     // Those of the first group change their quantized values or codes at every step, and flip by themselves at none.

@@ -32,9 +32,17 @@ struct StudyTableTests {
     let close = try [50.5, 51.5, 51].enumerated().map {
       try run("\(folder)/c\($0)", seed: $0, top1: $1)
     }
+    func source(_ name: String, _ runs: [RunRecord], published: Double? = nil) -> StudyTable.Source
+    {
+      StudyTable.Source(
+        name, runs, baseline: "base|line",
+        published: published.map { [.init(column: .top1, base: nil, value: $0)] } ?? [])
+    }
     return StudyTable(
-      [("base|line", base), ("a_b, \"100 %\"", other), ("close", close), ("nothing yet", [])],
-      columns: [.top1, .peakMemory], baseline: "base|line")
+      [
+        source("base|line", base, published: 49.5), source("a_b, \"100 %\"", other),
+        source("close", close), source("nothing yet", [], published: 61),
+      ], columns: [.top1, .peakMemory])
   }
 
   @Test("says the same as Markdown, LaTeX, comma-separated values and JSON, each in its own signs")
@@ -44,35 +52,37 @@ struct StudyTableTests {
       #expect(
         table.markdown.hasPrefix(
           """
-          |  | n | top-1 % | peak MiB | Δ top-1 % |
-          | --- | ---: | ---: | ---: | ---: |
-          | base\\|line | 3 | 51.00 ± 1.00 | 2 ± 0 | – |
-          | a_b, "100 %" | 3 | 55.10 ± 1.10 | 2 ± 0 | **+4.10 ± 0.25** |
-          | close | 3 | 51.00 ± 0.50 | 2 ± 0 | 0.00 ± 1.24 |
-          | nothing yet | 0 | – | – | – |
+          |  | n | top-1 % | peak MiB | Δ top-1 % | published top-1 % |
+          | --- | ---: | ---: | ---: | ---: | ---: |
+          | base\\|line | 3 | 51.00 ± 1.00 | 2 ± 0 | – | 49.50 |
+          | a_b, "100 %" | 3 | 55.10 ± 1.10 | 2 ± 0 | **+4.10 ± 0.25** | – |
+          | close | 3 | 51.00 ± 0.50 | 2 ± 0 | 0.00 ± 1.24 | – |
+          | nothing yet | 0 | – | – | – | 61.00 |
 
           """), "\(table.markdown)")
       #expect(
         table.latex.contains(
-          "a\\_b, \"100 \\%\" & 3 & 55.10 $\\pm$ 1.10 & 2 $\\pm$ 0 & \\textbf{+4.10 $\\pm$ 0.25} \\\\\n"
+          "a\\_b, \"100 \\%\" & 3 & 55.10 $\\pm$ 1.10 & 2 $\\pm$ 0 & \\textbf{+4.10 $\\pm$ 0.25} & -- \\\\\n"
         ),
         "\(table.latex)")
-      #expect(table.latex.contains("\\begin{tabular}{lrrrr}\n\\toprule\n"))
+      #expect(table.latex.contains("\\begin{tabular}{lrrrrr}\n\\toprule\n"))
       let lines = table.csv.split(separator: "\n", omittingEmptySubsequences: false)
       #expect(
         lines[0].hasPrefix("name,n,eval_top1_mean,eval_top1_sd,eval_top1_ci95,peak_memory_mb_mean"))
       #expect(lines[2].hasPrefix("\"a_b, \"\"100 %\"\"\",3,55.1"), "\(lines[2])")
-      #expect(lines[4] == "nothing yet,0,,,,,,,,,,")
+      #expect(lines[4] == "nothing yet,0,,,,,,,,,,,61.0")
       struct Content: Decodable {
         struct Measure: Decodable { let mean: Double, sd: Double?, interval: [Double]?, n: Int? }
         struct Row: Decodable {
           let name: String, n: Int, eval_top1: Measure?, difference: [String: Measure]?
+          let published: [String: Double]?
         }
         let rows: [Row]
       }
       let json = try parseJSON(table.json.text.utf8, as: Content.self)
       #expect(json.rows.map(\.name) == ["base|line", "a_b, \"100 %\"", "close", "nothing yet"])
       #expect(json.rows.map(\.n) == [3, 3, 3, 0])
+      #expect(json.rows[3].published == ["eval_top1": 61] && json.rows[1].published == nil)
       #expect(json.rows[0].difference == nil && json.rows[3].eval_top1 == nil)
       let difference = try #require(json.rows[1].difference?["eval_top1"])
       #expect(abs(difference.mean - 4.1) < 1e-9 && difference.n == 3)

@@ -110,6 +110,7 @@ struct RankTrainingTests {
       try Self.train(recipe, ranks: 4, in: "\(folder)/40", stopAt: 7)
       try Self.train(recipe, ranks: 2, in: "\(folder)/40", resuming: true)
       #expect(try file(40, "last.safetensors") == file(1, "last.safetensors"))
+      #expect(try metrics(40) == metrics(1))
       #expect(try file(40, "evaluation.json") == file(1, "evaluation.json"))
     }
   }

@@ -187,6 +187,8 @@ struct RecipeTests {
       .appendingPathComponent("../../Recipes").standardized.path
     let files = try FileManager.default.contentsOfDirectory(atPath: folder)
     #expect(files.contains("cifar10.yaml") && files.count >= 34)
-    for file in files { _ = try Recipe(settings: RecipeSetting.read("\(folder)/\(file)")) }
+    for file in files where file.hasSuffix(".yaml") {
+      _ = try Recipe(settings: RecipeSetting.read("\(folder)/\(file)"))
+    }
   }
 }

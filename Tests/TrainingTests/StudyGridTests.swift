@@ -1,18 +1,26 @@
 import Files
+import Foundation
 import TestSupport
 import Testing
 import Training
 
 @Suite("A study's grid")
 struct StudyGridTests {
+  private func withGrid<Result>(
+    _ text: String, _ body: (StudyGrid, _ folder: String) throws -> Result
+  ) throws -> Result {
+    try withTemporaryFolder { folder in
+      try writeFileAtomically("\(folder)/base.yaml", text: "training:\n  epochs: 7\n")
+      try writeFileAtomically("\(folder)/other.yaml", text: "training:\n  epochs: 8\n")
+      try writeFileAtomically("\(folder)/g.yaml", text: text)
+      return try body(StudyGrid(path: "\(folder)/g.yaml"), folder)
+    }
+  }
+
   private func runs(
     _ text: String, settings: [RecipeSetting] = []
   ) throws -> [StudyGrid.Run] {
-    try withTemporaryFolder { folder in
-      try writeFileAtomically("\(folder)/base.yaml", text: "training:\n  epochs: 7\n")
-      try writeFileAtomically("\(folder)/g.yaml", text: text)
-      return try StudyGrid(path: "\(folder)/g.yaml").runs(settings: settings)
-    }
+    try withGrid(text) { grid, _ in try grid.runs(settings: settings) }
   }
 
   @Test("rows and axes are combined, seed by seed, and names say what differs")
@@ -46,6 +54,93 @@ struct StudyGridTests {
     #expect(found[0].recipe.values["quantizers.q2.format"] == "e2m1")
     #expect(found[0].folder == "first-training.batch-size-16-3")
     #expect(Set(found.map(\.folder)).count == 6)
+  }
+
+  @Test("several bases have all rows each, and what is said of one of them holds for it alone")
+  func bases() throws {
+    let text = """
+      rows:
+        - {name: a, method: tetrajet, published: {eval_top1: {T: 50, S: 60}, eval_top5: {S: 80}}}
+        - {name: b, method: tetrajet+qema, for: {S: {qema.beta: 0.5}}}
+        - {name: c, method: fp32}
+      base: {T: base.yaml, S: other.yaml}
+      except:
+        - {row: c, base: S}
+      baseline: a
+      columns: [eval_top5, train_loss]
+      figures: {epochs: [1, 2.5], layer: blocks.0.mlp.fc1}
+      """
+    try withGrid(text) { grid, folder in
+      let found = try grid.runs()
+      #expect(found.map(\.row) == ["T, a", "T, b", "T, c", "S, a", "S, b"])
+      #expect(found.map(\.recipe.training.epochs) == [7, 7, 7, 8, 8])
+      #expect(found.map(\.baseline) == ["T, a", "T, a", "T, a", "S, a", "S, a"])
+      #expect(found.map(\.recipe.remedies.qema.beta)[1] == 0.98)
+      #expect(found.map(\.recipe.remedies.qema.beta)[4] == 0.5)
+      func published(_ column: StudyColumn, _ base: String?, _ value: Double) -> StudyGrid.Published
+      {
+        StudyGrid.Published(column: column, base: base, value: value)
+      }
+      #expect(found[0].published == [published(.top1, nil, 50)])
+      #expect(found[3].published == [published(.top1, nil, 60), published(.top5, nil, 80)])
+      #expect(grid.columns == [.top5, .trainLoss])
+      #expect(grid.figures.epochs == [1, 2.5] && grid.figures.layer == "blocks.0.mlp.fc1")
+      // Another base stands for all of them: what was published is then of others.
+      let other = try grid.runs(base: "\(folder)/other.yaml")
+      #expect(other.map(\.row) == ["a", "b", "c"] && other[1].recipe.remedies.qema.beta == 0.98)
+      #expect(
+        other[0].published == [
+          published(.top1, "T", 50), published(.top1, "S", 60), published(.top5, "S", 80),
+        ])
+    }
+    let one = try runs("base: {T: base.yaml}\nrows:\n  - {name: a, published: {eval_loss: 1}}\n")
+    #expect(one.map(\.row) == ["a"] && one[0].published.map(\.base) == [nil])
+  }
+
+  @Test(
+    "the paper's tables and figures are grids, of its models and of any other",
+    arguments: (1...10).map { "table\($0)" } + (2...6).map { "figure\($0)" })
+  func paper(name: String) throws {
+    let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Recipes").standardized.path
+    let grid = try StudyGrid(path: "\(recipes)/paper/\(name).yaml")
+    let runs = try grid.runs(seeds: StudyGrid.seeds("0"))
+    #expect(
+      runs.allSatisfy {
+        $0.recipe.training.epochs == 90 && $0.published.allSatisfy { $0.base == nil }
+      })
+    let small = try grid.runs(
+      base: "\(recipes)/cifar10_small.yaml", seeds: StudyGrid.seeds("0"))
+    #expect(small.allSatisfy { $0.recipe.training.epochs == 40 })
+    #expect(Set(small.map(\.row)).count == small.count && small.count <= runs.count)
+    // Where a recipe says what to expect, the grid's numbers are the same.
+    for run in runs where name == "table2" {
+      let model = run.row.prefix { $0 != "," }
+      let file = [
+        "DeiT-T": "deit_tiny", "DeiT-S": "deit_small", "DeiT-B": "deit_base", "Swin-T": "swin_tiny",
+        "Swin-S": "swin_small",
+      ][String(model)]
+      let method = run.recipe.method.rawValue.replacing("tetrajet+", with: "")
+      let path = "\(recipes)/\(try #require(file))_imagenet_\(method).yaml"
+      let text = String(decoding: try readFile(path), as: UTF8.self)
+      let value = try #require(run.published.first?.value)
+      #expect(text.contains("# Expected top-1: \(String(format: "%.2f", value)) %"), "\(run.row)")
+      let own = try Recipe(settings: RecipeSetting.read(path))
+      #expect(own.yaml == run.recipe.yaml, "\(run.row)")
+    }
+  }
+
+  @Test("seeds of the command line take the place of the grid's")
+  func seeds() throws {
+    try withGrid("axes: {seed: 0...2, method: [fp32, tetrajet]}\n") { grid, _ in
+      let range = try grid.runs(seeds: StudyGrid.seeds("4...5"))
+      #expect(range.map(\.recipe.seed) == [4, 4, 5, 5])
+      let list = try grid.runs(seeds: StudyGrid.seeds("7,1"))
+      #expect(list.map(\.recipe.seed) == [7, 7, 1, 1])
+    }
+    for text in ["", "a", "1,,2", "3...1", "-1", "1...2...3"] {
+      #expect(throws: GridError.self) { try StudyGrid.seeds(text) }
+    }
   }
 
   @Test("the command line outranks what all runs have, and rows add to it")
@@ -86,6 +181,20 @@ struct StudyGridTests {
       ("axes: {method: [fp32]}\nexcept:\n  - {method: fp32}\n", "no run is left"),
       ("axes: {seed: &x [1], method: *x}\n", "aliases"),
       ("base: nowhere.yaml\naxes: {seed: [1]}\n", "nowhere.yaml"),
+      ("base: {}\nrows:\n  - {name: a}\n", "base names no recipe"),
+      ("base: [base.yaml]\nrows:\n  - {name: a}\n", "base must be a word"),
+      (
+        "base: {T: base.yaml}\nrows:\n  - {name: a, for: {S: {seed: 1}}}\n",
+        "no base is called 'S'"
+      ),
+      (
+        "rows:\n  - {name: a, published: {eval_top: 1}}\n",
+        "g.yaml:2: not a grid: no column is called 'eval_top'; did you mean 'eval_top1'?"
+      ),
+      ("rows:\n  - {name: a, published: {eval_top1: high}}\n", "there must be a number"),
+      ("rows:\n  - {name: a}\ncolumns: eval_top1\n", "columns must be a list"),
+      ("rows:\n  - {name: a}\nfigures: {layers: a}\n", "figures take epochs"),
+      ("rows:\n  - {name: a}\nexcept:\n  - {row: b}\n", "the exception leaves nothing out"),
     ])
   func faults(text: String, expected: String) throws {
     let error = try #require(throws: (any Error).self) { try runs(text) }

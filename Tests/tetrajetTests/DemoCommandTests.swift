@@ -13,7 +13,7 @@ struct DemoCommandTests {
     let hasBegun = wait(for: process) {
       demoFolders(folder).contains {
         $0.hasPrefix("tetrajet-demo-\(process.processIdentifier)-")
-          && lines("\(folder)/\($0)/fp32/metrics.jsonl") > 0
+          && lines("\(folder)/\($0)/study/runs/fp32-0/metrics.jsonl") > 0
       }
     }
     try #require(hasBegun)
@@ -46,7 +46,7 @@ struct DemoCommandTests {
       #expect(process.terminationReason == .exit && process.terminationStatus == 128 + signal)
       #expect(demoFolders(folder).isEmpty)
       let errors = text("\(folder)/errors")
-      #expect(errors.contains("stopped after step") && !errors.contains("--resume"), "\(errors)")
+      #expect(errors.hasSuffix("\nstopped; nothing is kept\n"), "\(errors)")
     }
   }
 
@@ -59,7 +59,7 @@ struct DemoCommandTests {
         kill(-process.processIdentifier, SIGINT)
         process.waitUntilExit()
         #expect(process.terminationStatus == 130 && demoFolders(folder).isEmpty)
-        #expect(text("\(folder)/errors").contains("which is saved"))
+        #expect(text("\(folder)/errors").contains("\nstopped; nothing is kept\n"))
         #expect(kill(-process.processIdentifier, 0) == -1 && errno == ESRCH)
       }
     }
@@ -72,8 +72,9 @@ struct DemoCommandTests {
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       let left = try #require(demoFolders(folder).first)
-      #expect(eventually { text("\(folder)/errors").contains("which is saved") })
-      #expect(eventually { !isLocked("\(folder)/\(left)/fp32") })
+      let log = "\(folder)/\(left)/study/logs/fp32-0.log"
+      #expect(eventually { text(log).contains("which is saved") })
+      #expect(eventually { !isLocked("\(folder)/\(left)/study/runs/fp32-0") })
       // A running demo keeps its own.
       let other = try running(folder)
       #expect(!demoFolders(folder).contains(left) && demoFolders(folder).count == 1)

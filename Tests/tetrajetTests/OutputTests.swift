@@ -27,6 +27,11 @@ struct OutputTests {
     }
   }
 
+  /// A demo's folder for a method.
+  private static func folder(_ method: Any?) -> String {
+    "\(method as? String ?? "none")-0".replacing("+", with: "-")
+  }
+
   @Test("demo prints a table, or with --json one summary a method")
   func demo() throws {
     try withTemporaryFolder { folder in
@@ -35,7 +40,9 @@ struct OutputTests {
       let lines = try result.output.split(separator: "\n").map(Self.object)
       #expect(lines.compactMap { $0["method"] as? String } == Method.allCases.map(\.rawValue))
       #expect(
-        lines.allSatisfy { $0["output"] as? String == "\(folder)/\($0["method"]!)" })
+        lines.allSatisfy {
+          $0["output"] as? String == "\(folder)/runs/\(Self.folder($0["method"]))"
+        })
       let table = try tetrajet("demo", "--epochs", "1")
       #expect(table.output.hasPrefix("Digits, "), "\(table.output)")
       #expect(table.output.split(separator: "\n").count == 3 + Method.allCases.count)
@@ -43,15 +50,17 @@ struct OutputTests {
     }
   }
 
-  @Test("demo says how long it will take, which method of how many runs, and what to do next")
+  @Test(
+    "demo says which method of how many has run, how long the others will take, and what to do next"
+  )
   func demoProgress() throws {
     let lines = try tetrajet("demo", "--epochs", "1").errors.split(separator: "\n").map(String.init)
     let count = Method.allCases.count
-    #expect(lines[0].hasPrefix("\(count) methods train") && lines[0].contains("less than a minute"))
+    #expect(lines[0].hasPrefix("\(count) runs, 0 of them finished"))
     for (index, method) in Method.allCases.enumerated() {
-      let heading = try #require(lines.first { $0.hasPrefix("\(index + 1) of \(count): ") })
-      #expect(heading.hasPrefix("\(index + 1) of \(count): \(method.rawValue)"))
-      #expect(heading.contains(" left in all") == (index > 0), "\(heading)")
+      let line = try #require(lines.first { $0.hasPrefix("\(index + 1) of \(count): ") })
+      #expect(line.contains(": \(Self.folder(method.rawValue)), top-1 "), "\(line)")
+      #expect(line.hasSuffix(" left") == (index + 1 < count), "\(line)")
     }
     let next = try #require(lines.last)
     #expect(next.contains("\(commandURL.path) train --data FOLDER --output "), "\(lines)")

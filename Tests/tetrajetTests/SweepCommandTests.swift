@@ -124,7 +124,7 @@ struct SweepCommandTests {
     "what cannot be trained is one line before anything is",
     arguments: [
       (["grid.yaml", "-o", "s", "--set", "data.path=/nowhere"], Int32(74), "cannot read /nowhere"),
-      (["grid.yaml", "-o", "s", "--columns", "top"], 64, "--columns has 'top'"),
+      (["grid.yaml", "-o", "s", "--columns", "top"], 64, "--columns: no column is called 'top'"),
       (["grid.yaml", "-o", "s", "--jobs", "0"], 64, "--jobs is 0"),
       (["nothing.yaml", "-o", "s"], 74, "nothing.yaml"),
       (["grid.yaml", "-o", "grid.yaml"], 74, "grid.yaml"),

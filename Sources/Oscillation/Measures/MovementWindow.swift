@@ -14,13 +14,8 @@ package final class MovementWindow {
   package let quantized: AlignedBuffer<Float>
   /// Their scales' E8M0 bytes, in the order of `WeightQuantizer.quantize`.
   package var currentScales: AlignedBuffer<UInt8> { scalesBefore }
-  /// The steps so far.
-  package private(set) var steps = 0
-  /// Changes of quantized values, and of scales, so far.
-  package private(set) var flips = 0, scaleFlips = 0
-
-  /// Of r(W) and r(W_Q): tensor by tensor and averaged, and of all weights as one vector.
-  private var rateSums = Rates(), wholeRateSums = Rates()
+  /// What it has added up so far, beside `track`.
+  package private(set) var sums = Sums()
   private var scales, scalesBefore: AlignedBuffer<UInt8>
   /// What one step moves in each of the quantizer's slices.
   private let movements: AlignedBuffer<WeightMovement>
@@ -41,17 +36,17 @@ package final class MovementWindow {
 
   /// Starts from the weights of now.
   ///
-  /// - Parameter keepsPaths: whether the sums go on, as after a resume.
+  /// - Parameter sums: of a window that was open when a run was interrupted, and goes on with them and the paths that
+  ///   `track` has.
   package func begin(
-    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, keepsPaths: Bool = false
+    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, continuing sums: Sums? = nil
   ) {
     compute.copy(weights.matrix(), into: track.weightBefore.matrix())
     quantizer.quantize(
       weights, averages: averages, into: track.quantizedBefore.matrix(), scales: scalesBefore,
       by: compute, arena: arena)
-    (steps, flips, scaleFlips) = (0, 0, 0)
-    (rateSums, wholeRateSums) = (Rates(), Rates())
-    guard !keepsPaths else { return }
+    self.sums = sums ?? Sums()
+    guard sums == nil else { return }
     compute.fill(track.weightPath.matrix(), with: 0)
     compute.fill(track.quantizedPath.matrix(), with: 0)
   }
@@ -67,14 +62,27 @@ package final class MovementWindow {
     for slices in quantizer.slicesOfEntries {
       var tensor = WeightMovement()
       for slice in slices { tensor += movements[slice] }
-      rateSums.add(tensor, share: 1 / Double(quantizer.entries.count))
+      sums.rates.add(tensor, share: 1 / Double(quantizer.entries.count))
       whole += tensor
     }
-    wholeRateSums.add(whole, share: 1)
-    steps += 1
-    flips += whole.flips
-    scaleFlips += compute.countDifferences(scales, scalesBefore)
+    sums.wholeRates.add(whole, share: 1)
+    sums.steps += 1
+    sums.flips += whole.flips
+    sums.scaleFlips += compute.countDifferences(scales, scalesBefore)
     swap(&scales, &scalesBefore)
+  }
+
+  /// Sums over the steps of a window.
+  package struct Sums: Sendable, Equatable {
+    /// The steps.
+    package var steps = 0
+    /// Changes of quantized values, and of scales.
+    package var flips = 0, scaleFlips = 0
+    /// r(W) and r(W_Q): tensor by tensor and averaged, and of all weights as one vector.
+    package var rates = Rates(), wholeRates = Rates()
+
+    /// No step.
+    package init() {}
   }
 
   /// ‖Δx‖/‖x‖ from the sums of squares; 0 where nothing moved.
@@ -85,7 +93,10 @@ package final class MovementWindow {
   /// Rates of change of the weights and of their quantized values.
   package struct Rates: Sendable, Equatable {
     /// r(W) = ‖W_t − W_{t−1}‖ / ‖W_{t−1}‖, and r(W_Q).
-    package internal(set) var weight = 0.0, quantized = 0.0
+    package var weight = 0.0, quantized = 0.0
+
+    /// None.
+    package init() {}
 
     fileprivate mutating func add(_ movement: WeightMovement, share: Double) {
       weight += share * MovementWindow.rate(movement.change, movement.magnitude)
@@ -94,15 +105,17 @@ package final class MovementWindow {
     }
 
     fileprivate func mean(_ steps: Int) -> Rates {
-      let steps = Double(max(steps, 1))
-      return Rates(weight: weight / steps, quantized: quantized / steps)
+      var mean = self
+      mean.weight /= Double(max(steps, 1))
+      mean.quantized /= Double(max(steps, 1))
+      return mean
     }
   }
 
   /// The rates of each tensor, averaged over the tensors (the paper's Appendix A) and the steps.
-  package var rates: Rates { rateSums.mean(steps) }
+  package var rates: Rates { sums.rates.mean(sums.steps) }
   /// The rates of all quantized weights as one vector, averaged over the steps.
-  package var wholeRates: Rates { wholeRateSums.mean(steps) }
+  package var wholeRates: Rates { sums.wholeRates.mean(sums.steps) }
 
   /// R_w of the weight at a place of the flat buffer.
   package func ratio(_ place: Int) -> Float { track.ratio(place) }

@@ -16,9 +16,9 @@ package struct OscillationStatistics: Sendable {
   /// The statistics of a window that has seen at least one step.
   package init(_ window: MovementWindow) {
     (rates, wholeRates) = (window.rates, window.wholeRates)
-    let steps = Double(max(window.steps, 1))
-    flipsPerStep = Double(window.flips) / steps
-    scaleFlipsPerStep = Double(window.scaleFlips) / steps
+    let steps = Double(max(window.sums.steps, 1))
+    flipsPerStep = Double(window.sums.flips) / steps
+    scaleFlipsPerStep = Double(window.sums.scaleFlips) / steps
     let (entries, count) = (window.quantizer.entries, window.quantizer.weightCount)
     let above = window.countRatios(above: Self.oscillatingRatio)
     layerShares = zip(entries, above).map { entry, above in

@@ -25,34 +25,57 @@ package final class Trajectories {
 
   private let window: MovementWindow
   private let locations: [WeightQuantizer.Location]
-  private var paths: [Path]
+  /// What was seen so far: step by step and weight by weight, w, w_Q, the scale's exponent and the code; NaN where w_Q was no number.
+  package private(set) var record: [Float]
 
   /// Watches up to `candidates` weights of a window.
-  package init(_ window: MovementWindow, candidates: Int = 1024) {
+  ///
+  /// - Parameter record: of a window that goes on.
+  package init(_ window: MovementWindow, candidates: Int = 1024, continuing record: [Float] = []) {
     self.window = window
+    self.record = record
     let count = window.quantizer.weightCount
     let watched = min(candidates, count)
     locations = (0..<watched).map { window.quantizer.location($0 * count / watched) }
-    paths = locations.map { Path(name: $0.name, row: $0.row, column: $0.column) }
   }
+
+  /// How many numbers a step adds to the record.
+  package var numbersAStep: Int { 4 * locations.count }
 
   /// Takes the weights of now into account, once the window has.
   package func add(_ weights: AlignedBuffer<Float>) {
     let elements = window.quantizer.recipe.format.elements
-    for (index, location) in locations.enumerated() {
+    for location in locations {
       let value = window.quantized[location.place]
       let scale = E8M0(byte: window.currentScales[location.scale])
-      guard value.isFinite, !scale.isNaN else { continue }
+      guard value.isFinite, !scale.isNaN else {
+        record += repeatElement(.nan, count: 4)
+        continue
+      }
       let magnitude = elements.magnitudeCode(of: value.magnitude * scale.reciprocal, .nearestEven)
-      paths[index].latent.append(weights[location.place])
-      paths[index].quantized.append(value)
-      paths[index].scaleExponent.append(scale.exponent)
-      paths[index].code.append(Int(magnitude) + (value.sign == .minus ? 8 : 0))
+      let code = magnitude + (value.sign == .minus ? 8 : 0)
+      record += [weights[location.place], value, Float(scale.exponent), Float(code)]
+    }
+  }
+
+  /// The paths of all that are watched.
+  private var paths: [Path] {
+    locations.enumerated().map { index, location in
+      var path = Path(name: location.name, row: location.row, column: location.column)
+      for start in stride(from: 4 * index, to: record.count, by: numbersAStep)
+      where !record[start].isNaN {
+        path.latent.append(record[start])
+        path.quantized.append(record[start + 1])
+        path.scaleExponent.append(Int(record[start + 2]))
+        path.code.append(Int(record[start + 3]))
+      }
+      return path
     }
   }
 
   /// The `count` paths with the most flips of the code; of equal ones the first.
   package func liveliest(_ count: Int) -> [Path] {
+    let paths = paths
     let ranked = paths.enumerated().map { (flips: $1.codeFlips, offset: $0) }
       .sorted { ($1.flips, $0.offset) < ($0.flips, $1.offset) }
     return ranked.prefix(count).map { paths[$0.offset] }

@@ -39,7 +39,9 @@ package final class OsciReset: Remedy {
   package func beforeUpdate(_ training: TrainingView) {
     guard let place = place(training) else { return }
     if place == 0 || !isFollowing {
-      window.begin(training.weights, averages: training.averages, keepsPaths: place > 0)
+      window.begin(
+        training.weights, averages: training.averages,
+        continuing: place > 0 ? MovementWindow.Sums() : nil)
       isFollowing = true
     }
   }

@@ -1,50 +1,94 @@
 import Files
 import Statistics
+import Training
 
-/// A study's table: a row a recipe, means over its seeds, and differences from a baseline over equal seeds.
+/// A study's table: a row a recipe, means over its seeds, differences from a baseline over equal seeds, and what was published.
 package struct StudyTable: Sendable {
+  /// What a row is made of.
+  package struct Source: Sendable {
+    let name: String
+    let runs: [RunRecord]
+    let baseline: String?
+    let published: [StudyGrid.Published]
+
+    /// - Parameters:
+    ///   - name: the row's.
+    ///   - runs: its runs; unfinished ones do not count.
+    ///   - baseline: the name of the row that differences are taken to; nil for none.
+    ///   - published: what somebody else measured.
+    package init(
+      _ name: String, _ runs: [RunRecord], baseline: String? = nil,
+      published: [StudyGrid.Published] = []
+    ) {
+      (self.name, self.runs) = (name, runs)
+      (self.baseline, self.published) = (baseline, published)
+    }
+  }
+
   struct Row: Sendable {
     let name: String
+    let published: [StudyGrid.Published]
     /// Of finished runs.
     let seeds: Int
     let measures: [StudyColumn: Estimate]
     let differences: [StudyColumn: PairedDifference]
   }
 
+  /// A column of what was published: of what, and of which base; nil where that goes without saying.
+  private struct PublishedColumn: Equatable {
+    let column: StudyColumn
+    let base: String?
+
+    var heading: String {
+      ["published", base, column.heading].compactMap(\.self).joined(separator: " ")
+    }
+
+    func value(of row: Row) -> Double? {
+      row.published.first { $0.column == column && $0.base == base }?.value
+    }
+  }
+
   let rows: [Row]
   let columns: [StudyColumn]
-  let baseline: String?
+  /// The rows that differences are taken to.
+  let baselines: [String]
+  private let published: [PublishedColumn]
 
-  /// The table of some rows' runs, in their order; unfinished runs do not count.
-  ///
-  /// - Parameter baseline: the name of a row; nil for no differences.
-  package init(
-    _ rows: [(name: String, runs: [RunRecord])], columns: [StudyColumn] = StudyColumn.usual,
-    baseline: String? = nil
-  ) {
-    let base = rows.first { $0.name == baseline }
-    (self.columns, self.baseline) = (columns, base?.name)
-    self.rows = rows.map { name, runs in
-      let finished = runs.filter { $0.summary != nil }
+  /// The table of some rows, in their order.
+  package init(_ rows: [Source], columns: [StudyColumn] = StudyColumn.usual) {
+    var (baselines, published): ([String], [PublishedColumn]) = ([], [])
+    for row in rows {
+      if let baseline = row.baseline, !baselines.contains(baseline) { baselines.append(baseline) }
+      for number in row.published {
+        let column = PublishedColumn(column: number.column, base: number.base)
+        if !published.contains(column) { published.append(column) }
+      }
+    }
+    (self.columns, self.baselines, self.published) = (columns, baselines, published)
+    self.rows = rows.map { row in
+      let finished = row.runs.filter { $0.summary != nil }
+      let base = rows.first { $0.name == row.baseline }
       var measures: [StudyColumn: Estimate] = [:]
       var differences: [StudyColumn: PairedDifference] = [:]
       for column in columns {
         measures[column] = Estimate(finished.compactMap(column.value))
-        if let base, base.name != name, column.isQuality {
+        if let base, base.name != row.name, column.isQuality {
           differences[column] = PairedDifference(
             finished.bySeed(column.value), minus: base.runs.bySeed(column.value))
         }
       }
       return Row(
-        name: name, seeds: finished.count, measures: measures, differences: differences)
+        name: row.name, published: row.published, seeds: finished.count, measures: measures,
+        differences: differences)
     }
   }
 
   /// The columns that differences are shown of.
-  private var compared: [StudyColumn] { baseline == nil ? [] : columns.filter(\.isQuality) }
+  private var compared: [StudyColumn] { baselines.isEmpty ? [] : columns.filter(\.isQuality) }
 
   private var header: [String] {
     ["", "n"] + columns.map(\.heading) + compared.map { "Δ \($0.heading)" }
+      + published.map(\.heading)
   }
 
   private struct Cell {
@@ -70,14 +114,18 @@ package struct StudyTable: Sendable {
           parts: difference?.lines(digits, times: factor) ?? ["–"],
           isSeparate: difference?.isSeparate ?? false)
       }
+      + published.map { published in
+        let (factor, digits) = published.column.format
+        return Cell(parts: [published.value(of: row).map { fixed($0 * factor, digits) } ?? "–"])
+      }
   }
 
   /// - Parameter mark: how what an interval carries is shown.
   private func note(mark: String) -> String {
     "Mean ± standard deviation over n seeds."
-      + (baseline.map {
-        " Δ: less \(oneLine($0)) over equal seeds, mean ± half of its 95 % interval; \(mark) where that leaves out zero."
-      } ?? "")
+      + (baselines.isEmpty
+        ? ""
+        : " Δ: less \(baselines.map(oneLine).joined(separator: " or ")) over equal seeds, mean ± half of its 95 % interval; \(mark) where that leaves out zero.")
   }
 
   /// Writes the table in every layout.
@@ -157,6 +205,9 @@ package struct StudyTable: Sendable {
         + compared.flatMap { column in
           ["mean", "ci95", "n", "sign_flip_p"].map { "difference_\(column.rawValue)_\($0)" }
         }
+        + published.map {
+          quoted("published_\($0.base.map { "\($0)_" } ?? "")\($0.column.rawValue)")
+        }
     ]
     for row in rows {
       lines.append(
@@ -172,15 +223,16 @@ package struct StudyTable: Sendable {
               number(estimate?.mean), number(estimate?.halfInterval),
               estimate.map { "\($0.count)" } ?? "", number(difference?.signFlipProbability),
             ]
-          })
+          } + published.map { number($0.value(of: row)) })
     }
     return lines.map { $0.joined(separator: ",") + "\n" }.joined()
   }
 
-  /// As JSON: `rows`, each with `name`, `n`, and for each measure `mean`, `sd` and `interval`; `difference` by measure.
+  /// As JSON: `rows`, each with `name`, `n`, and for each measure `mean`, `sd` and `interval`; `difference` by measure; `published`
+  /// by measure, or by measure and base.
   package var json: JSONLine {
     var table = JSONLine()
-    if let baseline { table.add("baseline", baseline) }
+    if baselines.count == 1 { table.add("baseline", baselines[0]) }
     table.add(
       "rows",
       rows.map { row in
@@ -195,8 +247,24 @@ package struct StudyTable: Sendable {
           if let found = row.differences[column] { difference.add(column.rawValue, found.json) }
         }
         if !row.differences.isEmpty { line.add("difference", difference) }
+        if !row.published.isEmpty { line.add("published", publishedJSON(row)) }
         return line
       })
     return table
+  }
+
+  private func publishedJSON(_ row: Row) -> JSONLine {
+    var line = JSONLine()
+    for column in StudyColumn.allCases {
+      let numbers = row.published.filter { $0.column == column }
+      if let alone = numbers.first(where: { $0.base == nil }) {
+        line.add(column.rawValue, alone.value)
+      } else if !numbers.isEmpty {
+        var bases = JSONLine()
+        for number in numbers { bases.add(number.base!, number.value) }
+        line.add(column.rawValue, bases)
+      }
+    }
+    return line
   }
 }

@@ -27,11 +27,12 @@ struct ResumeState: BitwiseCopyable {
   ///
   /// - Parameter place: how the finished file takes its place (`writeSafetensors`).
   func write(
-    _ path: String, _ training: TrainingStep, _ origin: RunOrigin,
+    _ path: String, _ training: TrainingStep, _ recorder: OscillationRecorder, _ origin: RunOrigin,
     place: @escaping (_ finished: String) throws -> Void
   ) throws {
+    let statistics = recorder.state
     try writeSafetensors(
-      path, tensors: training.state.flatMap(training.tensors),
+      path, tensors: training.state.flatMap(training.tensors) + statistics.tensors,
       metadata: [
         "epoch": "\(epoch)", "step": "\(step)", "next_batch": "\(nextBatch)",
         "best_top1": "\(bestTop1)", "evaluations_since_best": "\(evaluationsSinceBest)",
@@ -40,7 +41,8 @@ struct ResumeState: BitwiseCopyable {
         "interval_score": sums.interval.text, "previous_score": sums.previous.text,
         "epoch_steps": "\(sums.steps)", "epoch_seconds": "\(sums.seconds)",
         "epoch_waited": "\(sums.waited)",
-      ].merging(origin.metadata) { $1 }, checksum: true, place: place)
+      ].merging(origin.metadata) { $1 }.merging(statistics.metadata) { $1 }, checksum: true,
+      place: place)
   }
 
   /// Reads a state and fills that of a training of the same shape and method, but for shards, which

@@ -8,11 +8,11 @@ import VisionModels
 
 /// Measures, over windows of steps, how the weights of a training oscillate, and says it in the metrics' terms.
 ///
-/// Windows end at the last step and every `interval` steps before it. Measuring changes nothing that is trained. A window
-/// that a resume cuts in two starts at the resume.
+/// Windows end at the last step and every `interval` steps before it. Measuring changes nothing that is trained. A checkpoint
+/// has the window that is open (`OscillationRecorder+State.swift`).
 final class OscillationRecorder {
   private let settings: Recipe.Statistics
-  private let training: TrainingStep
+  let training: TrainingStep
   /// The fixed batch on which r(Y) is measured.
   private let batch: Batch?
   private let totalSteps, stepsPerEpoch: Int
@@ -20,16 +20,25 @@ final class OscillationRecorder {
   private let block: Int
   /// Memory for measuring.
   let workspace = Workspace(chunkCount: 1 << 20)
-  private var open: Window?
-  private var result: JSONLine?
+  /// What has been begun, until it is taken.
+  var window: Window?
 
-  /// What is kept while a window is open.
-  private struct Window {
+  /// What is kept of a window.
+  struct Window {
     let movement: MovementWindow
     let trajectories: Trajectories
+    /// The last step's, on the fixed batch.
     var output: AlignedBuffer<Float>?
+    /// Of r(Y), over the steps.
     var outputRates = 0.0
+    /// What measuring took.
     var seconds = 0.0
+    /// What the quantizers lost in the window's last step.
+    var losses: [Operand: QuantizerLosses] = [:]
+    /// The step that it ends with.
+    let lastStep: Int
+    /// Whether that is done.
+    var isClosed = false
   }
 
   /// - Parameter batch: nil for no r(Y).
@@ -46,38 +55,41 @@ final class OscillationRecorder {
   }
 
   /// Whether a window has closed since its statistics were last taken.
-  var hasResult: Bool { result != nil }
+  var hasResult: Bool { window?.isClosed == true }
 
-  /// Takes the statistics of the last window that closed.
+  /// Takes the statistics of the last window that closed, before the next step.
   func take() -> JSONLine? {
-    defer { result = nil }
-    return result
+    guard let closed = window, closed.isClosed else { return nil }
+    window = nil
+    let start = ContinuousClock.now
+    var line = line(closed)
+    line.add(.statisticsSeconds, closed.seconds + start.duration(to: .now).inSeconds)
+    return line
   }
 
-  private func stepsLeft(_ step: Int) -> Int? {
+  func stepsLeft(_ step: Int) -> Int? {
     settings.stepsLeft(step, stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
   }
 
   /// Opens a window before its first step.
   func beforeStep(_ step: Int) throws {
     guard let left = stepsLeft(step) else { return }
-    if open == nil {
+    if window == nil {
       let start = ContinuousClock.now
-      let movement = MovementWindow(
-        training.weightQuantizer, training.compute, arena: workspace.scratch)
+      let movement = newMovement()
       let averages = training.averages(step: step)
       movement.begin(training.weights, averages: averages)
-      open = Window(
-        movement: movement, trajectories: Trajectories(movement),
-        output: try output(averages))
-      open?.seconds = start.duration(to: .now).inSeconds
+      window = Window(
+        movement: movement, trajectories: Trajectories(movement), output: try output(averages),
+        lastStep: step + left - 1)
+      window?.seconds = start.duration(to: .now).inSeconds
     }
     training.census = left == 1 ? QuantizerCensus() : nil
   }
 
   /// Follows the weights after a step, and closes the window after its last one.
   func afterStep(_ step: Int) throws {
-    guard let left = stepsLeft(step), var window = open else { return }
+    guard stepsLeft(step) != nil, var window else { return }
     let start = ContinuousClock.now
     let averages = training.averages(step: step + 1)
     window.movement.add(training.weights, averages: averages)
@@ -86,20 +98,22 @@ final class OscillationRecorder {
       window.outputRates += rate(before.elements, after.elements)
       window.output = after
     }
-    if left > 1 {
-      window.seconds += start.duration(to: .now).inSeconds
-      open = window
-    } else {
-      var line = line(window)
-      line.add(.statisticsSeconds, window.seconds + start.duration(to: .now).inSeconds)
-      result = line
-      open = nil
+    if step == window.lastStep {
+      window.isClosed = true
+      for operand in Operand.allCases { window.losses[operand] = training.census?[operand] }
       training.census = nil
     }
+    window.seconds += start.duration(to: .now).inSeconds
+    self.window = window
+  }
+
+  /// What follows the weights through a window.
+  func newMovement() -> MovementWindow {
+    MovementWindow(training.weightQuantizer, training.compute, arena: workspace.scratch)
   }
 
   /// The output of a block for the fixed batch.
-  private func output(_ averages: AlignedBuffer<Float>?) throws -> AlignedBuffer<Float>? {
+  func output(_ averages: AlignedBuffer<Float>?) throws -> AlignedBuffer<Float>? {
     guard let batch else { return nil }
     return try batch.withMatrix { images in
       try workspace.frame {
@@ -131,13 +145,13 @@ final class OscillationRecorder {
     let confidence = QuantizationConfidence(
       training.weights, training.weightQuantizer, by: training.compute)
     var line = JSONLine()
-    line.add(.statisticsSteps, window.movement.steps)
+    line.add(.statisticsSteps, window.movement.sums.steps)
     line.add(.weightRate, statistics.rates.weight)
     line.add(.quantizedWeightRate, statistics.rates.quantized)
     line.add(.wholeWeightRate, statistics.wholeRates.weight)
     line.add(.wholeQuantizedWeightRate, statistics.wholeRates.quantized)
     if window.output != nil {
-      line.add(.outputRate, window.outputRates / Double(window.movement.steps))
+      line.add(.outputRate, window.outputRates / Double(window.movement.sums.steps))
     }
     line.add(.confidence, confidence.all.mean)
     line.add(.oscillatingShare, statistics.oscillatingShare)
@@ -151,7 +165,7 @@ final class OscillationRecorder {
     line.add(
       .latentRange,
       ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
-    if let census = training.census { addLosses(census, to: &line) }
+    addLosses(window.losses, to: &line)
     if settings.layers {
       line.add(
         .layers,
@@ -173,10 +187,10 @@ final class OscillationRecorder {
   }
 
   /// The shares of elements that each quantizer clips, and turns into zeros.
-  private func addLosses(_ census: QuantizerCensus, to line: inout JSONLine) {
+  private func addLosses(_ losses: [Operand: QuantizerLosses], to line: inout JSONLine) {
     var (saturation, underflow) = (JSONLine(), JSONLine())
     for operand in Operand.allCases {
-      guard let losses = census[operand] else { continue }
+      guard let losses = losses[operand] else { continue }
       saturation.add(operand.rawValue, Double(losses.saturated) / Double(losses.elements))
       underflow.add(operand.rawValue, Double(losses.underflowed) / Double(losses.elements))
     }

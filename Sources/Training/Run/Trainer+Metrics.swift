@@ -4,9 +4,7 @@ import MXCompute
 /// What a run says of itself as it goes.
 extension Trainer {
   /// A line of metrics after a step, or after an epoch where there is a score.
-  func metrics(
-    score: BatchScore?, averaged: BatchScore? = nil, _ recorder: OscillationRecorder
-  ) -> JSONLine {
+  func metrics(score: BatchScore?, averaged: BatchScore? = nil) -> JSONLine {
     var line = JSONLine()
     line.add("step", state.step)
     line.add("epoch", state.epoch)

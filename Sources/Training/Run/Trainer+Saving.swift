@@ -30,7 +30,8 @@ extension Trainer {
     state.sums = meter.sums
     _ = try ranks.agree {
       try training.withWholeState {
-        try state.write(directory.resume, training, origin, place: directory.placeResume)
+        try state.write(
+          directory.resume, training, recorder, origin, place: directory.placeResume)
       }
       return []
     }

@@ -23,6 +23,7 @@ package struct Trainer {
   let data: ImageDatasets
   let origin: RunOrigin
   let training: TrainingStep
+  let recorder: OscillationRecorder
   /// Who trains it. The first one prints and writes.
   let ranks: any Ranks
   let loader: BatchLoader
@@ -127,6 +128,7 @@ package struct Trainer {
     let changes = origin.changes(since: file, trained: trained)
     guard changes.isEmpty || allowsChanges else { throw RunError.changed(path: path, changes) }
     state = try ResumeState.read(file, into: training)
+    try recorder.resume(from: file, step: state.step)
     if ranks.count > 1 { resumed = file }
     guard state.nextBatch <= stepsPerEpoch else {
       throw file.error(
@@ -178,6 +180,9 @@ package struct Trainer {
     stepsPerEpoch = recipe.training.stepsPerEpoch(images: data.train.count)
     training = try TrainingStep(
       recipe, compute, stepsPerEpoch: stepsPerEpoch, ranks: ranks, extraRemedies: extraRemedies)
+    recorder = OscillationRecorder(
+      recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
+      stepsPerEpoch: stepsPerEpoch, totalSteps: recipe.training.epochs * stepsPerEpoch)
     if let pretrained {
       observer.initialized(
         try training.model.loadPretrained(pretrained, into: training.weights))
@@ -222,9 +227,6 @@ package struct Trainer {
 
   private mutating func train(seconds: () -> Double) throws -> RunSummary {
     observer.started(plan)
-    let recorder = OscillationRecorder(
-      recipe.statistics, training, batch: try recipe.fixedBatch(of: data.test),
-      stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
     let evaluator = Evaluator(
       training.compute, model: training.model, weights: training.weights)
     // Of the last evaluation.
@@ -240,12 +242,12 @@ package struct Trainer {
     // A run that is resumed after its end is only evaluated again.
     if isOver { score = try evaluate() }
     while !isOver {
-      try trainEpoch(recorder, seconds: seconds)
+      try trainEpoch(seconds: seconds)
       let isLast = state.epoch + 1 == recipe.training.epochs
       let isDue = isLast || (state.epoch + 1).isMultiple(of: recipe.training.evaluateEvery)
       if isDue { score = try evaluate() }
       let averaged = isDue ? try evaluateAverage(seconds: seconds) : nil
-      try log(metrics(score: isDue ? score : nil, averaged: averaged, recorder))
+      try log(metrics(score: isDue ? score : nil, averaged: averaged))
       if isDue {
         observer.evaluated(
           epoch: state.epoch, trainLoss: meter.epochLoss, score: score,
@@ -285,9 +287,7 @@ package struct Trainer {
 
   private var isStoppedEarly: Bool { recipe.training.stopsEarly(after: state.evaluationsSinceBest) }
 
-  private mutating func trainEpoch(
-    _ recorder: OscillationRecorder, seconds: () -> Double
-  ) throws {
+  private mutating func trainEpoch(seconds: () -> Double) throws {
     let microBatches = recipe.training.microBatches
     let first = min(state.nextBatch * microBatches, loader.batchesPerEpoch)
     let batches = loader.epoch(
@@ -307,7 +307,7 @@ package struct Trainer {
       // The epoch's last line comes with the evaluation, and its checkpoint after that.
       let isLast = state.nextBatch == stepsPerEpoch
       if meter.isDue || recorder.hasResult, !isLast {
-        try log(metrics(score: nil, recorder))
+        try log(metrics(score: nil))
         meter.closeInterval()
       }
       try heed(afterStep: !isLast, seconds: seconds)

@@ -21,6 +21,8 @@ package struct StudyFolder: Sendable {
   package func recipe(_ run: StudyGrid.Run) -> String { "\(path)/recipes/\(run.folder).yaml" }
   /// What it prints.
   package func log(_ run: StudyGrid.Run) -> String { "\(path)/logs/\(run.folder).log" }
+  /// The page of figures.
+  package var page: String { "\(path)/report.html" }
   /// The tables, by the ending of their names.
   package func table(_ ending: String) -> String { "\(path)/table.\(ending)" }
 
@@ -71,6 +73,19 @@ package struct StudyFolder: Sendable {
     let directory = RunDirectory(reading: folder(run))
     if FileManager.default.fileExists(atPath: directory.summary) { return .finished }
     return directory.hasCheckpoint ? .begun : .new
+  }
+
+  /// The epoch that a run is in, from 1, by the last line of its metrics; nil before there is one.
+  package func epoch(_ run: StudyGrid.Run) -> Int? {
+    struct Line: Decodable { let epoch: Int }
+    let path = RunDirectory(reading: folder(run)).metrics
+    // No line of metrics that ends an epoch is longer, unless someone asked for a thousand trajectories.
+    guard let file = FileHandle(forReadingAtPath: path), let end = try? file.seekToEnd(),
+      (try? file.seek(toOffset: end - min(end, 1 << 18))) != nil,
+      let bytes = try? file.readToEnd(),
+      let last = bytes.split(separator: UInt8(ascii: "\n")).last
+    else { return nil }
+    return (try? parseJSON(last, as: Line.self)).map { $0.epoch + 1 }
   }
 
   /// Takes away what a run has written that has no checkpoint: it begins again.

@@ -4,89 +4,114 @@ import Yams
 
 /// A file that says which trainings make a study: rows of a table, each trained with several seeds.
 ///
-/// `base:` is a recipe by its path from the grid's folder; `set:` has keys for all runs; `rows:` name combinations of keys; `axes:`
-/// give keys lists of values (or `0...4`), of which all combinations are rows of their own, but for the seed;
-/// `except:` leaves combinations out; `baseline:` names the row that differences are taken to.
+/// `base:` is a recipe by its path from the grid's folder, or several by names, of which each has all rows; `set:` has keys
+/// for all runs; `rows:` name combinations of keys, for single bases others, with what was published of them; `axes:` give keys
+/// lists of values (or `0...4`), of which all combinations are rows of their own, but for the seed; `except:` leaves combinations
+/// out; `baseline:` names the row that differences are taken to; `columns:` are those of the table; `figures:` says what the
+/// page shows.
 package struct StudyGrid: Sendable {
-  /// One row of the table: a recipe but for its seed.
-  package struct Row: Sendable {
-    /// Its name in the table.
-    package let name: String
-    let settings: [RecipeSetting]
+  /// What somebody else measured of a row.
+  package struct Published: Sendable, Equatable {
+    /// What it is.
+    package let column: StudyColumn
+    /// The base that it is of; nil where that goes without saying.
+    package let base: String?
+    /// In the column's unit: per cent of accuracies.
+    package let value: Double
+
+    package init(column: StudyColumn, base: String?, value: Double) {
+      (self.column, self.base, self.value) = (column, base, value)
+    }
   }
 
   /// One training.
   package struct Run: Sendable {
     /// Its row's name.
     package let row: String
+    /// That of the row that differences are taken to; nil for none.
+    package let baseline: String?
+    /// What is known of the row from elsewhere.
+    package let published: [Published]
     /// Its folder's name.
     package let folder: String
     /// What is trained.
     package let recipe: Recipe
   }
 
-  /// The name of the row that differences are taken to; nil for none.
-  package let baseline: String?
-  private let path: String
-  private let base: String?
-  private let common: [RecipeSetting]
-  private let rows: [Row]
-  private let seeds: [RecipeSetting]
-  private let exceptions: [Exception]
+  /// One row of the table: a recipe but for base and seed.
+  struct Row {
+    let name: String
+    var settings: [RecipeSetting] = []
+    /// What is added to it, by the base's name.
+    var ofBases: [String: [RecipeSetting]] = [:]
+    var published: [Published] = []
 
-  fileprivate struct Exception {
+    func settings(of base: Base) -> [RecipeSetting] {
+      settings + (base.name.flatMap { ofBases[$0] } ?? [])
+    }
+
+    /// What was published of a base; of one that nothing was, what was of all.
+    func published(of base: Base) -> [Published] {
+      guard let name = base.name else { return published }
+      return published.filter { $0.base == name || $0.base == nil }
+        .map { Published(column: $0.column, base: nil, value: $0.value) }
+    }
+  }
+
+  /// A recipe that rows build on.
+  struct Base {
+    let name: String?
+    /// Nil for nothing but defaults.
+    let path: String?
+  }
+
+  /// Combinations that are left out: all that have what it names.
+  struct Exception {
+    var base: String?
+    var row: String?
     let settings: [RecipeSetting]
     let location: String
   }
 
-  private static let keys = ["base", "set", "rows", "axes", "except", "baseline"]
+  /// What the page of figures shows.
+  package struct Figures: Sendable, Equatable {
+    /// The epochs whose distributions are drawn; none for the first, the middle and the last.
+    package var epochs: [Double] = []
+    /// The layer whose confidence is drawn; nil for the least sure.
+    package var layer: String?
+  }
+
+  /// The table's columns; nil for the usual ones.
+  package let columns: [StudyColumn]?
+  /// Of its page.
+  package let figures: Figures
+  private let path: String
+  private let bases: [Base]
+  private let common: [RecipeSetting]
+  private let rows: [Row]
+  private let baseline: String?
+  private let seeds: [RecipeSetting]
+  private let exceptions: [Exception]
 
   /// Reads a grid.
   ///
   /// - Throws: `FileError`, `RecipeSyntaxError`, `RecipeError`, `GridError`.
-  package init(path: String) throws {
-    let bytes = try readFile(path, limit: RecipeText.maximumLength)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw GridError(location: path, problem: "it is not UTF-8; save it as UTF-8")
-    }
-    let document = try RecipeDocument(text, path: path)
-    guard case .mapping(let sections)? = document.root else {
-      throw GridError(
-        location: path, problem: "there is nothing to train by; it needs 'rows:' or 'axes:'"
-      )
-    }
-    var (base, baseline): (String?, String?)
-    var (common, rows): ([RecipeSetting], [Row]) = ([], [])
-    var (axes, exceptions): ([Axis], [Exception]) = ([], [])
-    for (keyNode, value) in sections {
-      let location = document.location(of: keyNode)
-      let key = try keyNode.scalar.map(document.text) ?? ""
-      switch key {
-      case "base": base = try Self.word(value, key, document, location)
-      case "baseline": baseline = try Self.word(value, key, document, location)
-      case "set": common = try Self.settings(value, key, document, location)
-      case "axes": axes = try Self.axes(value, document, location)
-      case "rows":
-        rows = try Self.items(value, key, document, location).map { try Self.row($0, document) }
-      case "except":
-        exceptions = try Self.items(value, key, document, location).map {
-          Exception(
-            settings: try Self.settings(.mapping($0), key, document, location),
-            location: document.location(of: .mapping($0)))
-        }
-      default:
-        let advice = nearestName(to: key, among: Self.keys).map { "did you mean '\($0)'?" }
-        throw GridError(
-          location: location,
-          problem:
-            "unknown key '\(key)'; \(advice ?? "keys are \(Self.keys.joined(separator: ", "))")")
-      }
-    }
-    (self.path, self.base, self.common) = (path, base, common)
-    (self.baseline, self.exceptions) = (baseline, exceptions)
-    seeds = axes.first { $0.key == "seed" }?.values ?? []
-    self.rows = Self.combined(rows, axes.filter { $0.key != "seed" })
-    let names = self.rows.map(\.name)
+  package init(path: String) throws { try self.init(GridText(path: path), path) }
+
+  /// A grid from a text.
+  ///
+  /// - Parameter path: what messages call it, in whose folder its base lies.
+  /// - Throws: as above.
+  package init(yaml: String, path: String) throws { try self.init(GridText(yaml, path), path) }
+
+  private init(_ text: GridText, _ path: String) throws {
+    self.path = path
+    (bases, common) = (text.bases, text.common)
+    (columns, figures) = (text.columns, text.figures)
+    (baseline, exceptions) = (text.baseline, text.exceptions)
+    seeds = text.axes.first { $0.key == "seed" }?.values ?? []
+    rows = Self.combined(text.rows, text.axes.filter { $0.key != "seed" })
+    let names = rows.map(\.name)
     if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
       throw GridError(location: path, problem: "two rows are called '\(twice)'")
     }
@@ -97,133 +122,35 @@ package struct StudyGrid: Sendable {
     }
   }
 
-  // MARK: - What it says
-
-  private struct Axis {
-    let key: String
-    let values: [RecipeSetting]
-  }
-
-  private static func word(
-    _ node: Node, _ key: String, _ document: RecipeDocument, _ location: String
-  ) throws -> String {
-    guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
-      throw GridError(location: location, problem: "\(key) must be a word")
-    }
-    return try document.text(of: scalar)
-  }
-
-  private static func settings(
-    _ node: Node, _ key: String, _ document: RecipeDocument, _ location: String
-  ) throws -> [RecipeSetting] {
-    guard case .mapping(let mapping) = node else {
-      throw GridError(location: location, problem: "\(key) must have keys of a recipe")
-    }
-    return try RecipeSetting.overrides(in: mapping, document)
-  }
-
-  private static func items(
-    _ node: Node, _ key: String, _ document: RecipeDocument, _ location: String
-  ) throws -> [Node.Mapping] {
-    guard case .sequence(let items) = node, !items.isEmpty else {
-      throw GridError(location: location, problem: "\(key) must be a list ('- name: …')")
-    }
-    return try items.map { item in
-      guard case .mapping(let mapping) = item else {
-        throw GridError(
-          location: document.location(of: item), problem: "what is listed in \(key) must have keys")
-      }
-      return mapping
-    }
-  }
-
-  private static func row(_ mapping: Node.Mapping, _ document: RecipeDocument) throws -> Row {
-    let location = document.location(of: .mapping(mapping))
-    guard let name = mapping["name"] else {
-      throw GridError(location: location, problem: "a row needs a name")
-    }
-    var rest = mapping
-    rest["name"] = nil
-    return Row(
-      name: try word(name, "name", document, location),
-      settings: try RecipeSetting.overrides(in: rest, document))
-  }
-
-  private static func axes(
-    _ node: Node, _ document: RecipeDocument, _ location: String
-  ) throws -> [Axis] {
-    guard case .mapping(let mapping) = node else {
-      throw GridError(location: location, problem: "axes must have keys of a recipe")
-    }
-    return try mapping.map { keyNode, value in
-      let place = document.location(of: keyNode)
-      let key = try keyNode.scalar.map(document.text) ?? ""
-      let words = try values(of: value, key, document, place)
-      guard !words.isEmpty else {
-        throw GridError(location: place, problem: "the axis \(key) has no values")
-      }
-      return Axis(
-        key: key,
-        values: words.map {
-          RecipeSetting(key: key, words: $0, location: place, isOverride: true)
-        })
-    }
-  }
-
-  /// The most values that a range stands for.
-  private static let mostValues = 10_000
-
-  /// Words of each value of an axis.
-  private static func values(
-    of node: Node, _ key: String, _ document: RecipeDocument, _ location: String
-  ) throws -> [[String]] {
-    switch node {
-    case .sequence(let items):
-      return try items.map { item in
-        switch item {
-        case .scalar(let scalar): [try document.text(of: scalar)]
-        case .sequence(let words):
-          try words.map { try word($0, "a value of \(key)", document, location) }
-        default:
-          throw GridError(location: location, problem: "a value of \(key) must be a word or a list")
-        }
-      }
-    case .scalar(let scalar):
-      let text = try document.text(of: scalar)
-      let bounds = text.components(separatedBy: "...").map { Int($0) }
-      guard bounds.count == 2 else { return [[text]] }
-      guard let first = bounds[0], let last = bounds[1], first <= last,
-        last.subtractingReportingOverflow(first).partialValue < mostValues,
-        !last.subtractingReportingOverflow(first).overflow
-      else {
-        throw GridError(
-          location: location,
-          problem: "'\(text)' is no range of at most \(mostValues) whole numbers, as in 0...4")
-      }
-      return (first...last).map { ["\($0)"] }
-    default:
-      throw GridError(
-        location: location,
-        problem:
-          "the axis \(key) must have a list of values; keys are written in full, as in optimizer.learning_rate"
-      )
-    }
-  }
-
   /// Every row by every combination of the axes' values, which its name says.
-  private static func combined(_ rows: [Row], _ axes: [Axis]) -> [Row] {
-    var result = rows.isEmpty ? [Row(name: "", settings: [])] : rows
+  private static func combined(_ rows: [Row], _ axes: [GridText.Axis]) -> [Row] {
+    var result = rows.isEmpty ? [Row(name: "")] : rows
     for axis in axes {
       result = result.flatMap { row in
         axis.values.map { value in
           let word = axis.key == "method" ? value.text : "\(axis.key)=\(value.text)"
           return Row(
             name: row.name.isEmpty ? word : "\(row.name), \(word)",
-            settings: row.settings + [value])
+            settings: row.settings + [value], ofBases: row.ofBases, published: row.published)
         }
       }
     }
-    return result.map { $0.name.isEmpty ? Row(name: "all", settings: $0.settings) : $0 }
+    return result
+  }
+
+  /// Seeds as the command line says them: `0...4`, or `0,1,7`.
+  ///
+  /// - Throws: `GridError`.
+  package static func seeds(_ text: String) throws -> [RecipeSetting] {
+    let words =
+      GridText.range(text).map { $0.map(String.init) }
+      ?? text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard words.allSatisfy({ Int($0).map { $0 >= 0 } ?? false }) else {
+      throw GridError(
+        location: "--seeds",
+        problem: "'\(text)' is neither a range, as in 0...4, nor a list, as in 0,1,7")
+    }
+    return words.map { RecipeSetting("seed", $0, flag: "--seeds") }
   }
 
   // MARK: - What is trained
@@ -231,40 +158,58 @@ package struct StudyGrid: Sendable {
   /// All trainings, seed by seed, so that a table of the first of them has every row.
   ///
   /// - Parameters:
-  ///   - base: another recipe instead of the grid's.
+  ///   - base: another recipe instead of the grid's one or several, by which rows say nothing of single ones.
   ///   - settings: what outranks `set`.
+  ///   - seeds: instead of the grid's.
   /// - Throws: what is wrong with a recipe: `RecipeError`, `ModelError`, `GridError`.
-  package func runs(base: String? = nil, settings: [RecipeSetting] = []) throws -> [Run] {
-    let beside = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
-    let file = base ?? self.base.map { $0.hasPrefix("/") ? $0 : "\(beside)/\($0)" }
-    let common = try (file.map { try RecipeSetting.read($0) } ?? []) + common + settings
+  package func runs(
+    base: String? = nil, settings: [RecipeSetting] = [], seeds: [RecipeSetting]? = nil
+  ) throws -> [Run] {
+    let seeds = seeds ?? self.seeds
+    let bases = base.map { [Base(name: nil, path: $0)] } ?? bases
+    let recipes = try bases.map { try $0.path.map { try RecipeSetting.read($0) } ?? [] }
     var used = [Bool](repeating: false, count: exceptions.count)
     var folders: Set<String> = []
-    var recipes: [String: String] = [:]
+    var rowsOfRecipes: [String: String] = [:]
     var runs: [Run] = []
-    let seeds = seeds.isEmpty ? [nil] : seeds.map(Optional.some)
-    for seed in seeds {
-      for row in rows {
-        let recipe = try recipe(common + row.settings + (seed.map { [$0] } ?? []), row.name)
-        let matches = try exceptions.indices.filter { try exceptions[$0].leavesOut(recipe) }
-        for index in matches { used[index] = true }
-        guard matches.isEmpty else { continue }
-        let earlier = recipes.updateValue(row.name, forKey: recipe.yaml)
-        if let earlier {
-          throw GridError(
-            location: path,
-            problem: earlier == row.name
-              ? "the seed \(recipe.seed) is there twice"
-              : "'\(earlier)' and '\(row.name)' are the same training")
+    for seed in seeds.isEmpty ? [nil] : seeds.map(Optional.some) {
+      for (base, own) in zip(bases, recipes) {
+        for row in rows {
+          func title(_ row: String) -> String {
+            [bases.count > 1 ? base.name : nil, row].compactMap(\.self).filter { !$0.isEmpty }
+              .joined(separator: ", ")
+          }
+          let name = title(row.name)
+          let recipe = try recipe(
+            own + common + settings + row.settings(of: base) + (seed.map { [$0] } ?? []), name)
+          let matches = try exceptions.indices.filter {
+            try exceptions[$0].leavesOut(recipe, row.name, base.name)
+          }
+          for index in matches { used[index] = true }
+          guard matches.isEmpty else { continue }
+          if let earlier = rowsOfRecipes.updateValue(name, forKey: recipe.yaml) {
+            // Without what it says of single bases, a row can be one that there is already.
+            if base.name == nil, !row.ofBases.isEmpty, earlier != name { continue }
+            throw GridError(
+              location: path,
+              problem: earlier == name
+                ? "the seed \(recipe.seed) is there twice"
+                : "'\(earlier)' and '\(name)' are the same training")
+          }
+          runs.append(
+            Run(
+              row: name, baseline: baseline.map(title), published: row.published(of: base),
+              folder: Self.folder(name, recipe.seed, &folders), recipe: recipe))
         }
-        runs.append(
-          Run(row: row.name, folder: Self.folder(row.name, recipe.seed, &folders), recipe: recipe))
       }
     }
-    for (exception, isUsed) in zip(exceptions, used) where !isUsed {
+    let names = bases.map(\.name)
+    for (exception, isUsed) in zip(exceptions, used)
+    where !isUsed && (exception.base == nil || names.contains(exception.base)) {
       throw GridError(location: exception.location, problem: "the exception leaves nothing out")
     }
-    if let baseline, !runs.contains(where: { $0.row == baseline }) {
+    let left = Set(runs.map(\.row))
+    if let baseline = runs.compactMap(\.baseline).first(where: { !left.contains($0) }) {
       throw GridError(location: path, problem: "no run of the baseline '\(baseline)' is left")
     }
     guard !runs.isEmpty else { throw GridError(location: path, problem: "no run is left") }
@@ -305,8 +250,11 @@ extension [StudyGrid.Run] {
 }
 
 extension StudyGrid.Exception {
-  /// Whether a recipe has all its values.
-  fileprivate func leavesOut(_ recipe: Recipe) throws -> Bool {
+  /// Whether a training has all that it names.
+  fileprivate func leavesOut(_ recipe: Recipe, _ row: String, _ base: String?) throws -> Bool {
+    guard self.row == nil || self.row == row, self.base == nil || self.base == base else {
+      return false
+    }
     var same = recipe
     try same.apply(settings)
     return settings.allSatisfy { same.values[$0.name] == recipe.values[$0.name] }

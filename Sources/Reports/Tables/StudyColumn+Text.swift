@@ -1,23 +1,7 @@
 import Training
 
-/// A number of runs that a table of a study has a column for.
-package enum StudyColumn: String, CaseIterable, Sendable {
-  case top1 = "eval_top1"
-  case top5 = "eval_top5"
-  case testLoss = "eval_loss"
-  case trainLoss = "train_loss"
-  case weightRate = "rate_of_change_weight"
-  case quantizedWeightRate = "rate_of_change_quantized_weight"
-  case outputRate = "rate_of_change_output"
-  case oscillatingShare = "oscillating_share"
-  case imagesPerSecond = "images_per_second"
-  case peakMemory = "peak_memory_mb"
-
-  /// What a table shows that is not told otherwise: speed and memory are of the machine, and another time other ones.
-  package static let usual: [StudyColumn] = [
-    .top1, .testLoss, .trainLoss, .quantizedWeightRate, .outputRate, .oscillatingShare,
-  ]
-
+/// How a table shows its columns.
+extension StudyColumn {
   /// Whether a lower or higher number is a better model: those that differences are taken of.
   var isQuality: Bool { [.top1, .top5, .testLoss, .trainLoss].contains(self) }
 
