@@ -16,6 +16,8 @@ struct LinearPlan: Sendable {
 
   /// Of Q1 … Q6.
   private let encodings: [Operand: Encoding]
+  /// Of operands without a quantizer.
+  private let unquantized: Encoding
   let kept: Kept
   /// Whether Q4 reads Q2(W), or W.
   let q4ReadsQuantized: Bool
@@ -32,6 +34,7 @@ struct LinearPlan: Sendable {
         }
       }
     }
+    unquantized = recipe.unquantized.encoding
     q4ReadsQuantized = recipe.q4ReadsQuantized && recipe[.q2] != nil
     if recipe.q6ReadsQuantized, let q1 = recipe[.q1] {
       kept = .quantizedInput
@@ -44,7 +47,7 @@ struct LinearPlan: Sendable {
   }
 
   /// How an operand is encoded.
-  subscript(operand: Operand) -> Encoding { encodings[operand] ?? .exact }
+  subscript(operand: Operand) -> Encoding { encodings[operand] ?? unquantized }
 
   /// Whether Y can be computed once more from what is kept: both its operands are there as codes.
   var canRecomputeOutput: Bool {

@@ -4,7 +4,7 @@ import MXFormats
 /// Which operands of a linear layer are quantized, and how.
 ///
 /// Y = Q1(X)·Q2(W)ᵀ + b, dX = Q3(dY)·Q4(·), dW = Q5(dY)ᵀ·Q6(·); a quantizer that is nil leaves its
-/// operand in full precision.
+/// operand in full precision, which is `unquantized`.
 public struct LinearRecipe: Equatable, Sendable {
   /// The quantizers that are on.
   public var quantizers: [Operand: QuantizerRecipe]
@@ -12,15 +12,18 @@ public struct LinearRecipe: Equatable, Sendable {
   public var q4ReadsQuantized: Bool
   /// Whether Q6 reads Q1(X), or X.
   public var q6ReadsQuantized: Bool
+  /// What products read of operands without a quantizer.
+  public var unquantized: OperandPrecision
 
   /// A recipe; an operand without a quantizer stays in full precision.
   public init(
     quantizers: [Operand: QuantizerRecipe] = [:], q4ReadsQuantized: Bool = false,
-    q6ReadsQuantized: Bool = false
+    q6ReadsQuantized: Bool = false, unquantized: OperandPrecision = .fp32
   ) {
     self.quantizers = quantizers
     self.q4ReadsQuantized = q4ReadsQuantized
     self.q6ReadsQuantized = q6ReadsQuantized
+    self.unquantized = unquantized
   }
 
   /// The quantizer of an operand, nil where it is off.
@@ -31,6 +34,12 @@ public struct LinearRecipe: Equatable, Sendable {
 
   /// Everything in single precision.
   public static let fp32 = LinearRecipe()
+
+  /// Every operand rounded to bfloat16, and sums in single precision: what mixed precision computes, which the paper calls full.
+  public static let bf16 = LinearRecipe(unquantized: .bf16)
+
+  /// The same without any quantizer: for layers that are never quantized.
+  package var withoutQuantizers: LinearRecipe { LinearRecipe(unquantized: unquantized) }
 
   /// The OCP baseline: nearest rounding and the floor rule everywhere, each product quantizing its own
   /// full-precision operands.
@@ -61,6 +70,6 @@ public struct LinearRecipe: Equatable, Sendable {
   public var straightThrough: LinearRecipe {
     LinearRecipe(
       quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
-      q6ReadsQuantized: true)
+      q6ReadsQuantized: true, unquantized: unquantized)
   }
 }

@@ -22,7 +22,7 @@ package struct VisionModel: Sendable {
 
   /// A model of a shape.
   ///
-  /// - Parameter recipe: how the linear layers of the blocks are quantized.
+  /// - Parameter recipe: how the linear layers of the blocks are quantized, and what all others read.
   /// - Throws: `ModelError` where the shape is impossible.
   package init(
     _ configuration: ModelConfiguration, recipe: LinearRecipe, engine: Engine = .packed
@@ -33,7 +33,9 @@ package struct VisionModel: Sendable {
     let count = blueprint.blocks
     var table = ParameterTable()
     table.part = ParameterTable.Part(layersBehind: count + 1)
-    embedding = PatchEmbedding(blueprint.embedding, in: &table)
+    var patches = blueprint.embedding
+    patches.grid.precision = recipe.unquantized
+    embedding = PatchEmbedding(patches, in: &table)
     var (stages, behind): ([Stage], Int) = ([], count)
     for stage in blueprint.stages {
       stages.append(
@@ -42,7 +44,8 @@ package struct VisionModel: Sendable {
     }
     self.stages = stages
     table.part = ParameterTable.Part()
-    head = ClassificationHead(blueprint.head, index: 4 * count, engine: engine, in: &table)
+    head = ClassificationHead(
+      blueprint.head, index: 4 * count, recipe: recipe, engine: engine, in: &table)
     parameters = table
   }
 

@@ -8,7 +8,7 @@ import Training
 import VisionModels
 
 extension Recomputation: ExpressibleByArgument {}
-extension AttentionPrecision: ExpressibleByArgument {}
+extension OperandPrecision: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -127,7 +127,7 @@ struct BenchCommand: ParsableCommand {
     var recompute: Recomputation?
 
     @Option(help: "What the products of attention are of: fp32 or bf16.")
-    var attention = AttentionPrecision.fp32
+    var attention = OperandPrecision.fp32
 
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false

@@ -112,6 +112,7 @@ struct KeysCommand: ParsableCommand {
   private static var methods: String {
     let bases = [
       ("fp32", "single precision"),
+      ("bf16", "products of bfloat16, with sums in single precision; of attention, too"),
       ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
       ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
     ]

@@ -32,7 +32,7 @@ struct AttentionSample {
   }
 
   /// Output, dQ, dK and dV, [T, K] each, by a set of kernels.
-  func results(_ kernels: Kernels, _ precision: AttentionPrecision = .fp32) -> [[Float]] {
+  func results(_ kernels: Kernels, _ precision: OperandPrecision = .fp32) -> [[Float]] {
     let source = Owned(qkv, rows: tokens, columns: stride)
     let dOut = Owned(dOutput, rows: tokens, columns: outputStride)
     // What is written beside the head shows.
@@ -200,8 +200,8 @@ struct AttentionKernelTests {
 
   @Test(
     "give the same bits on every instruction set that multiplies and adds at once",
-    arguments: AttentionPrecision.allCases)
-  func sameBits(precision: AttentionPrecision) throws {
+    arguments: OperandPrecision.allCases)
+  func sameBits(precision: OperandPrecision) throws {
     var random = TestRandom(seed: 131)
     // Without a fused instruction, every term is rounded twice.
     let fused = Kernels.available.filter { $0.name != "portable" }
@@ -227,7 +227,7 @@ struct AttentionKernelTests {
     sample.qkv[3 * sample.stride + place.part * 16 + 2] = place.value
     // A query reaches its own token, a key all.
     let reached = place.part == 0 ? 3 * 16..<4 * 16 : 0..<20 * 16
-    for precision in AttentionPrecision.allCases {
+    for precision in OperandPrecision.allCases {
       let output = sample.results(kernels, precision)[0]
       #expect(output[reached].allSatisfy { $0.isNaN }, "\(precision)")
     }

@@ -1,3 +1,4 @@
+import MXCompute
 import MXFormats
 import MXLinear
 import MXRuntime
@@ -90,6 +91,34 @@ struct LinearTests {
       #expect(relativeError(result.dx, dx) < 1e-6)
       #expect(relativeError(result.dw, dw) < 1e-6)
     }
+  }
+
+  @Test(
+    "in bfloat16 is that of rounded operands in single precision; the bias's gradient is not rounded"
+  )
+  func bfloat16() throws {
+    var random = TestRandom(seed: 22)
+    let (n, d, c) = (37, 33, 20)
+    let (x, w) = (random.normals(n * d), random.normals(c * d))
+    let (b, dy) = (random.normals(c), random.normals(n * c))
+    func result(
+      _ x: [Float], _ w: [Float], _ dy: [Float], _ recipe: LinearRecipe
+    ) throws -> LinearResult {
+      try LinearResult(
+        x: x, w: w, b: b, dy: dy, n: n, d: d, c: c, recipe: recipe, engine: .packed)
+    }
+    func rounded(_ values: [Float]) -> [Float] { values.map(\.roundedToBFloat16) }
+    let found = try result(x, w, dy, .bf16)
+    let expected = try result(rounded(x), rounded(w), rounded(dy), .fp32)
+    #expect(found.y == expected.y && found.dx == expected.dx && found.dw == expected.dw)
+    #expect(try found.db == result(x, w, dy, .fp32).db && found.db != expected.db)
+    // A quantizer takes its operand instead.
+    var recipe = LinearRecipe.bf16
+    recipe[.q1] = QuantizerRecipe()
+    let single = try result(x, w, dy, recipe)
+    var exact = LinearRecipe.fp32
+    exact[.q1] = QuantizerRecipe()
+    #expect(try single.y == result(x, rounded(w), dy, exact).y && single.dx == found.dx)
   }
 
   @Test("gives the same bits on one thread and on three", arguments: Engine.allCases)

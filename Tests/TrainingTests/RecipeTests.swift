@@ -89,7 +89,10 @@ struct RecipeTests {
       (
         "optimizer: {learning_rate: .nan}", "optimizer.learning_rate is '.nan'; it must be a number"
       ),
-      ("method: tetrjet", "method is 'tetrjet'; it must be one of fp32, microscaling, tetrajet"),
+      (
+        "method: tetrjet",
+        "method is 'tetrjet'; it must be one of fp32, bf16, microscaling, tetrajet"
+      ),
       (
         "model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"
       ),
@@ -179,6 +182,17 @@ struct RecipeTests {
     #expect(try beta("model: {preset: swin_tiny_patch4_window7_224}") == 0.9975)
     #expect(try beta("model: {preset: swin_small_patch4_window7_224}") == 0.998)
     #expect(try beta("qema: {beta: 0.9}\nmodel: {preset: deit_base_patch16_224}") == 0.9)
+  }
+
+  @Test("the method bf16 rounds attention's operands, too, unless the recipe says otherwise")
+  func bfloat16() throws {
+    #expect(try Self.recipe("method: bf16").model.attention == .bf16)
+    #expect(
+      try Self.recipe("method: bf16\nmodel: {preset: deit_tiny_patch16_224}\ndata: {path: photos}")
+        .model.attention == .bf16)
+    #expect(try Self.recipe("model: {attention: fp32}\nmethod: bf16").model.attention == .fp32)
+    #expect(try Self.recipe("method: tetrajet").model.attention == .fp32)
+    #expect(Self.message("method: bf16+qema").contains("bf16 quantizes no weights"))
   }
 
   @Test("the recipes that ship are valid")

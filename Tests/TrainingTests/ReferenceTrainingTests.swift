@@ -9,7 +9,7 @@ import VisionModels
 struct ReferenceTrainingTests {
   /// Ten steps of a small model of a family, with drop path, on one batch of grey images.
   static func weights(
-    _ method: Method, _ architecture: Architecture, _ attention: AttentionPrecision = .fp32,
+    _ method: Method, _ architecture: Architecture, _ attention: OperandPrecision = .fp32,
     on compute: any TrainingCompute
   ) throws -> [UInt32] {
     var recipe = Recipe.digits

@@ -72,7 +72,7 @@ struct RemedyTrainingTests {
 
   @Test(
     "every method's weights are the same to the bit on one thread and on three",
-    arguments: Method.allCases.dropFirst(3))
+    arguments: Method.allCases.filter { !$0.remedies.isEmpty })
   func threads(method: Method) throws {
     var recipe = try Self.recipe(method.rawValue)
     // Early enough to happen in thirty steps.

@@ -10,6 +10,13 @@ extension CPU {
   ) -> (operand: Encoded, broken: Int) {
     switch encoding {
     case .exact: return (Encoded(exact: x, axis: axis), 0)
+    case .bfloat16:
+      let out = arena.matrix(rows: x.rows, columns: x.columns)
+      forRows(of: x) { rows in
+        let (from, to) = (x.rows(rows).elements, out.rows(rows).elements)
+        for place in from.indices { to[place] = from[place].roundedToBFloat16 }
+      }
+      return (Encoded(exact: out, axis: axis), 0)
     case .rounded(let quantizer):
       let out = arena.matrix(rows: x.rows, columns: x.columns)
       let broken = round(x, averages: averages, into: out, axis: axis, quantizer, random: random)

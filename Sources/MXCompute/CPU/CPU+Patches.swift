@@ -8,8 +8,9 @@ extension CPU {
     arena.scratch {
       let patches = patches(of: images, grid, arena)
       product(
-        Encoded(exact: patches, axis: .rows), Encoded(exact: weight, axis: .rows), bias: bias,
-        into: y, accumulates: false, arena: arena)
+        operand(patches, axis: .rows, grid.precision, arena: arena),
+        operand(weight, axis: .rows, grid.precision, arena: arena), bias: bias, into: y,
+        accumulates: false, arena: arena)
     }
   }
 
@@ -23,8 +24,9 @@ extension CPU {
         kernels.addColumnSums(of: dy.rows(rows), to: partial)
       }
       product(
-        Encoded(exact: dy, axis: .columns), Encoded(exact: patches, axis: .columns), bias: nil,
-        into: dWeight, accumulates: true, arena: arena)
+        operand(dy, axis: .columns, grid.precision, arena: arena),
+        operand(patches, axis: .columns, grid.precision, arena: arena), bias: nil, into: dWeight,
+        accumulates: true, arena: arena)
     }
   }
 

@@ -5,6 +5,8 @@ import MXRuntime
 package enum Encoding: Equatable, Sendable {
   /// Its numbers as they are.
   case exact
+  /// The nearest numbers in bfloat16, in single precision.
+  case bfloat16
   /// The numbers that a quantizer makes of them, in single precision: simulated 4-bit arithmetic.
   case rounded(QuantizerRecipe)
   /// The quantizer's 4-bit codes and their scales.
@@ -16,8 +18,24 @@ package enum Encoding: Equatable, Sendable {
   /// The quantizer; nil where there is none.
   package var quantizer: QuantizerRecipe? {
     switch self {
-    case .exact: nil
+    case .exact, .bfloat16: nil
     case .rounded(let quantizer), .codes(let quantizer): quantizer
+    }
+  }
+}
+
+/// What numbers are that a product reads without a quantizer. Sums are in single precision.
+public enum OperandPrecision: String, CaseIterable, Sendable {
+  /// Single precision.
+  case fp32
+  /// bfloat16: the nearest, ties to even, infinity above the largest.
+  case bf16
+
+  /// What a product is to read.
+  package var encoding: Encoding {
+    switch self {
+    case .fp32: .exact
+    case .bf16: .bfloat16
     }
   }
 }

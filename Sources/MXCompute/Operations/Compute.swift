@@ -89,6 +89,18 @@ package protocol Compute: Sendable {
 }
 
 extension Compute {
+  /// What a product reads of x where no quantizer does.
+  ///
+  /// - Parameter arena: where rounded numbers are put.
+  package func operand(
+    _ x: FloatMatrix, axis: GroupAxis, _ precision: OperandPrecision, arena: Arena
+  ) -> Encoded {
+    encode(
+      x, averages: nil, axis: axis, precision.encoding,
+      random: RandomStream(seed: 0, purpose: .initialization, layer: 0), arena: arena
+    ).operand
+  }
+
   /// What is lost of numbers that an operand is asked for; nil where that is not asked, or nothing rounds.
   func losses(
     _ x: FloatMatrix, axis: GroupAxis, _ request: OperandRequest

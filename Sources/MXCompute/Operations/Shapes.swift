@@ -1,27 +1,20 @@
 import MXRuntime
 
-/// What the products of attention are of; bias, softmax, and what comes out are in single precision.
+/// Attention of B sequences with T tokens, of H heads with K = C/H channels each. qkv [B·T, 3·C] has queries, keys and
+/// values behind each other, heads side by side within each. Bias, softmax, and what comes out are in single precision.
 ///
-/// With `bf16`, queries, keys, values and the gradient of the output are rounded to bfloat16 (nearest, ties to even, infinity
+/// With products of `bf16`, queries, keys, values and the gradient of the output are rounded to bfloat16 (nearest, ties to even, infinity
 /// above the largest; magnitudes below 2⁻⁵⁶ become zero), the probabilities P for P·V and Pᵀ·dO, and the gradient of the scores
 /// for its products with keys and queries. A sum in single precision runs over the pairs of terms 2t and 2t + 1 in ascending
 /// order, in each the odd one first, every term added with one rounding; an odd number of terms ends with a zero. AVX-512's
-/// instruction for bfloat16 computes that, and so does every other instruction set. Documentation/Numerics.md, section 4.
-package enum AttentionPrecision: String, CaseIterable, Sendable {
-  /// Single precision, every sum in ascending order.
-  case fp32
-  /// bfloat16, with sums in single precision.
-  case bf16
-}
-
-/// Attention of B sequences with T tokens, of H heads with K = C/H channels each. qkv [B·T, 3·C] has queries, keys and
-/// values behind each other, heads side by side within each.
+/// instruction for bfloat16 computes that, and so does every other instruction set. With `fp32`, every sum is in ascending
+/// order. Documentation/Numerics.md, section 4.
 package struct AttentionShape: Sendable {
   package let tokens, width, heads: Int
   /// What its products are of.
-  package let precision: AttentionPrecision
+  package let precision: OperandPrecision
 
-  package init(tokens: Int, width: Int, heads: Int, precision: AttentionPrecision = .fp32) {
+  package init(tokens: Int, width: Int, heads: Int, precision: OperandPrecision = .fp32) {
     (self.tokens, self.width, self.heads) = (tokens, width, heads)
     self.precision = precision
   }
@@ -42,6 +35,8 @@ package struct ScoreTerms {
 /// Square images, cut into square patches: P of L = channels · patch² numbers, in the order channel, row, column.
 package struct PatchGrid: Sendable {
   package let channels, imageSize, patch: Int
+  /// What the products of their projection are of.
+  package var precision = OperandPrecision.fp32
   /// P.
   package var count: Int { (imageSize / patch) * (imageSize / patch) }
   /// L.

@@ -1,7 +1,7 @@
 import MXFormats
 import MXRuntime
 
-// Sums of products run in ascending order, or pair by pair (`AttentionPrecision`), each product added with one rounding.
+// Sums of products run in ascending order, or pair by pair (`OperandPrecision`), each product added with one rounding.
 
 extension Reference {
   package func attention(
@@ -81,7 +81,7 @@ extension Reference {
 
   /// Σ a·b, one rounding a term.
   private static func dot(
-    _ precision: AttentionPrecision
+    _ precision: OperandPrecision
   ) -> (_ count: Int, _ factors: (Int) -> (Float, Float)) -> Float {
     { count, factors in
       var sum: Float = 0

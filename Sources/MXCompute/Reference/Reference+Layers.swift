@@ -127,9 +127,10 @@ extension Reference {
   ) {
     arena.scratch {
       product(
-        Encoded(exact: plain.patches(of: images, grid, arena), axis: .rows),
-        Encoded(exact: weight, axis: .rows), bias: bias, into: y, accumulates: false,
-        arena: arena)
+        operand(
+          plain.patches(of: images, grid, arena), axis: .rows, grid.precision, arena: arena),
+        operand(weight, axis: .rows, grid.precision, arena: arena), bias: bias, into: y,
+        accumulates: false, arena: arena)
     }
   }
 
@@ -139,9 +140,10 @@ extension Reference {
   ) {
     arena.scratch {
       product(
-        Encoded(exact: dy, axis: .columns),
-        Encoded(exact: plain.patches(of: images, grid, arena), axis: .columns), bias: nil,
-        into: dWeight, accumulates: true, arena: arena)
+        operand(dy, axis: .columns, grid.precision, arena: arena),
+        operand(
+          plain.patches(of: images, grid, arena), axis: .columns, grid.precision, arena: arena),
+        bias: nil, into: dWeight, accumulates: true, arena: arena)
       reduceRows(dy.rows, into: dBias) { Self.addColumnSums(of: dy, $0, to: &$1) }
     }
   }

@@ -7,6 +7,10 @@ extension Reference {
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
     random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
+    if encoding == .bfloat16 {
+      let out = arena.matrix(rows: x.rows, columns: x.columns) { x.elements[$0].roundedToBFloat16 }
+      return (Encoded(exact: out, axis: axis), 0)
+    }
     guard let recipe = encoding.quantizer else { return (Encoded(exact: x, axis: axis), 0) }
     let quantized = quantize(x, averages, axis, recipe, random)
     let broken = quantized.scales.count { recipe.format.scale.value(of: $0).isNaN }

@@ -45,7 +45,10 @@ package struct Differences: Sendable {
   /// - Throws: `BaselineError`.
   package static func all(_ groups: [RunGroup], from baseline: String) throws -> [Differences] {
     let base = try group(named: baseline, of: groups)
-    let fullPrecision = groups.filter { $0.counted[0].method == Method.fp32.rawValue }
+    let fullPrecision =
+      [Method.fp32, .bf16].lazy.map { method in
+        groups.filter { $0.counted[0].method == method.rawValue }
+      }.first { !$0.isEmpty } ?? []
     // Of several such recipes nobody could say which one is meant.
     let target = fullPrecision.count == 1 ? fullPrecision[0] : nil
     func bySeed(_ metric: Metric, _ group: RunGroup) -> [Int: Double] {

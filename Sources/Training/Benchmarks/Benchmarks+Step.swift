@@ -15,7 +15,7 @@ extension Benchmarks {
   @discardableResult
   package func step(
     microBatch: Int? = nil, recomputation: Recomputation? = nil,
-    attention: AttentionPrecision = .fp32, profile: StepProfile? = nil,
+    attention: OperandPrecision = .fp32, profile: StepProfile? = nil,
     _ report: (BenchmarkResult) throws -> Void
   ) throws -> Double {
     var recipe = Recipe()

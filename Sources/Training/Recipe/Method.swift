@@ -9,6 +9,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package enum Base: String, CaseIterable, Sendable {
     /// Single precision everywhere.
     case fp32
+    /// Products of numbers in bfloat16, summed in single precision: the paper's full precision.
+    case bf16
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
     case microscaling
     /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
@@ -28,14 +30,17 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
 
   /// Single precision everywhere.
   package static let fp32 = Method(.fp32)
+  /// Products of numbers in bfloat16.
+  package static let bf16 = Method(.bf16)
   /// The OCP Microscaling baseline.
   package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
   package static let tetrajet = Method(.tetrajet)
 
-  /// The methods that are compared: the three without a remedy, and TetraJet with one of each.
+  /// The methods that are compared: those without a remedy, and TetraJet with one of each.
   package static let allCases =
-    [Method.fp32, .microscaling, .tetrajet] + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
+    [Method.fp32, .bf16, .microscaling, .tetrajet]
+    + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
   package init?(rawValue: String) {
@@ -54,11 +59,15 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     ([base.rawValue] + remedies.map(\.rawValue)).joined(separator: "+")
   }
 
+  /// Whether it quantizes anything by itself.
+  package var quantizes: Bool { ![.fp32, .bf16].contains(base) }
+
   /// The method's six quantizers.
   package var linearRecipe: LinearRecipe {
     var recipe: LinearRecipe =
       switch base {
       case .fp32: .fp32
+      case .bf16: .bf16
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }
@@ -70,11 +79,11 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   ///
   /// - Throws: `RecipeError` with the reason.
   package func validate() throws {
-    if base == .fp32, let remedy = remedies.first {
+    if !quantizes, let remedy = remedies.first {
       throw RecipeError(
         key: "method", found: "'\(rawValue)'",
         expected:
-          "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): fp32 quantizes no "
+          "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): \(base.rawValue) quantizes no "
           + "weights, so none oscillates")
     }
     for (index, first) in remedies.enumerated() {

@@ -24,6 +24,7 @@ extension Recipe {
       own.model = model
       own.remedies.qema.beta = Self.tunedBeta[name] ?? own.remedies.qema.beta
     }
+    if method.base == .bf16 { own.model.attention = .bf16 }
     return own
   }
 

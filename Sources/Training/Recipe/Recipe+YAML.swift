@@ -29,12 +29,13 @@ extension Recipe {
     // Keys that others build upon come first, whatever their place in the file.
     func rank(_ setting: RecipeSetting) -> Int {
       switch setting.key {
-      case "method", "model.preset": 0
-      case let key where key.hasSuffix(".enabled"): 1
-      default: 2
+      case "model.preset": 0
+      case "method": 1
+      case let key where key.hasSuffix(".enabled"): 2
+      default: 3
       }
     }
-    for order in 0...2 {
+    for order in 0...3 {
       for setting in settings where rank(setting) == order { try apply(setting) }
     }
   }

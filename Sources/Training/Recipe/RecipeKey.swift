@@ -29,6 +29,8 @@ package struct RecipeKey: Sendable {
           recipe.method = method
           // A method sets all quantizers; keys under `quantizers` then change single ones.
           recipe.linear = method.linearRecipe
+          // What the paper calls full precision is attention's, too.
+          if method.base == .bf16 { recipe.model.attention = .bf16 }
           return ()
         }, write: { $0.method.rawValue }),
       .choice("engine", \.engine, "how products are computed"),

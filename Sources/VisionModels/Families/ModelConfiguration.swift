@@ -34,7 +34,7 @@ package struct ModelConfiguration: Equatable, Sendable {
   /// What a DeiT-III's LayerScale starts from: timm's 10⁻⁶. (Its authors' own code has 10⁻⁴.)
   package var layerScale: Float = 1e-6
   /// What the products of attention are of.
-  package var attention = AttentionPrecision.fp32
+  package var attention = OperandPrecision.fp32
 
   /// A configuration; unnamed values are DeiT's, and ε the family's.
   package init(

@@ -5,7 +5,7 @@ import MXRuntime
 // qkv [B·T, 3·C]: queries, keys, values behind each other, heads side by side within each.
 
 /// Multi-head self-attention between its two projections: softmax(Q·Kᵀ/√K + bias + mask)·V, in single precision; its
-/// products also in bfloat16 (`AttentionPrecision`).
+/// products also in bfloat16 (`OperandPrecision`).
 ///
 /// The T × T probabilities are not kept: the backward pass computes them again from Q and K, which costs
 /// one more product in seven and saves H·T²/C numbers a token.

@@ -37,7 +37,7 @@ package struct Block: Sendable {
     /// What LayerScale starts from; nil for none.
     package var layerScale: Float?
     /// What the products of attention are of.
-    package var attention: AttentionPrecision
+    package var attention: OperandPrecision
     /// Rows of an image that attention sees.
     package var attentionRows: Int { windows.map { $0.windows * $0.area } ?? tokens }
   }

@@ -33,13 +33,15 @@ package struct ClassificationHead: Sendable {
   private let toClass, toTokens: RowMap
 
   /// - Parameter index: the number of the linear layer.
-  init(_ shape: Shape, index: Int, engine: Engine, in table: inout ParameterTable) {
+  init(
+    _ shape: Shape, index: Int, recipe: LinearRecipe, engine: Engine, in table: inout ParameterTable
+  ) {
     self.shape = shape
     norm = LayerNorm("norm", width: shape.width, epsilon: shape.epsilon, in: &table)
     linear = table.adding(.head) {
       LinearLayer(
-        shape.name, index: index, inputs: shape.width, outputs: shape.classes, recipe: nil,
-        engine: engine, in: &$0)
+        shape.name, index: index, inputs: shape.width, outputs: shape.classes,
+        recipe: recipe, engine: engine, isQuantized: false, in: &$0)
     }
     toClass = RowMap([0], of: shape.tokens)
     toTokens = toClass.inverse

@@ -9,18 +9,20 @@ struct LinearLayer: Sendable {
   /// What W is called.
   let weightName: String
 
-  /// Adds the layer's parameters to a table. `recipe` nil: never quantized (the head).
+  /// Adds the layer's parameters to a table.
+  ///
+  /// - Parameter isQuantized: whether the recipe's quantizers are meant for it (not for the head).
   init(
-    _ name: String, index: Int, inputs: Int, outputs: Int, recipe: LinearRecipe?, engine: Engine,
-    in table: inout ParameterTable
+    _ name: String, index: Int, inputs: Int, outputs: Int, recipe: LinearRecipe, engine: Engine,
+    isQuantized: Bool = true, in table: inout ParameterTable
   ) {
     linear = Linear(
-      name: name, index: index, inputs: inputs, outputs: outputs, recipe: recipe ?? .fp32,
-      engine: engine)
+      name: name, index: index, inputs: inputs, outputs: outputs,
+      recipe: isQuantized ? recipe : recipe.withoutQuantizers, engine: engine)
     weightName = "\(name).weight"
     weight = table.add(
       weightName, [outputs, inputs], initial: .narrowNormal, decays: true,
-      quantized: recipe != nil)
+      quantized: isQuantized)
     bias = table.add("\(name).bias", [outputs], decays: false)
   }
 

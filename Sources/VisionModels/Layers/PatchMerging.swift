@@ -1,4 +1,5 @@
 import MXCompute
+import MXFormats
 import MXRuntime
 
 // Shapes: B batch, S tokens a side of the grid, R = ⌈S/2⌉, C channels, O = 2·C outputs.
@@ -10,6 +11,7 @@ package struct PatchMerging: Sendable {
   private let inputs: Int
   private let norm: LayerNorm
   private let reduction: Parameter
+  private let precision: OperandPrecision
   /// Tokens [S²] → the quarters of the merged ones [4·R²], and back.
   private let toQuarters, toTokens: RowMap
 
@@ -36,7 +38,9 @@ package struct PatchMerging: Sendable {
     }
   }
 
-  init(_ shape: Shape, in table: inout ParameterTable) {
+  /// - Parameter precision: what its products are of.
+  init(_ shape: Shape, _ precision: OperandPrecision, in table: inout ParameterTable) {
+    self.precision = precision
     let (name, inputs) = (shape.name, shape.inputs)
     (self.name, self.inputs) = (name, inputs)
     norm = LayerNorm("\(name).norm", width: 4 * inputs, epsilon: shape.epsilon, in: &table)
@@ -60,9 +64,7 @@ package struct PatchMerging: Sendable {
     pass.compute.gather(x, toQuarters, into: joined)
     let normed = pass.kept.matrix(rows: quarters / 4, columns: 4 * inputs)
     let normSaved = norm.forward(joined.reshaped(rows: quarters / 4), y: normed, pass)
-    pass.compute.product(
-      Encoded(exact: normed, axis: .rows), Encoded(exact: pass.weights[reduction], axis: .rows),
-      bias: nil, into: y, accumulates: false, arena: pass.scratch)
+    product(normed, .rows, pass.weights[reduction], .rows, into: y, pass)
     return (y, Saved(norm: normSaved, normed: normed))
   }
 
@@ -74,17 +76,28 @@ package struct PatchMerging: Sendable {
     let dx = scratch.matrix(rows: toTokens.rows(4 * dy.rows), columns: inputs)
     scratch.scratch {
       let dNormed = scratch.matrix(rows: dy.rows, columns: 4 * inputs)
-      compute.product(
-        Encoded(exact: dy, axis: .rows), Encoded(exact: pass.weights[reduction], axis: .columns),
-        bias: nil, into: dNormed, accumulates: false, arena: scratch)
-      compute.product(
-        Encoded(exact: dy, axis: .columns), Encoded(exact: saved.normed, axis: .columns),
-        bias: nil, into: gradients[reduction], accumulates: true, arena: scratch)
+      product(dy, .rows, pass.weights[reduction], .columns, into: dNormed, pass)
+      product(
+        dy, .columns, saved.normed, .columns, into: gradients[reduction], accumulates: true, pass)
       let dJoined = scratch.matrix(rows: dy.rows, columns: 4 * inputs)
       compute.fill(dJoined, with: 0)
       norm.backward(dy: dNormed, saved.norm, dx: dJoined, gradients: gradients, pass)
       compute.gather(dJoined.reshaped(rows: 4 * dy.rows), toTokens, into: dx)
     }
     return dx
+  }
+
+  /// c = the product of two matrices, each contracted along an axis of its own; or c += it.
+  private func product(
+    _ a: FloatMatrix, _ axisOfA: GroupAxis, _ b: FloatMatrix, _ axisOfB: GroupAxis,
+    into c: FloatMatrix, accumulates: Bool = false, _ pass: Pass
+  ) {
+    let (compute, scratch) = (pass.compute, pass.scratch)
+    scratch.scratch {
+      compute.product(
+        compute.operand(a, axis: axisOfA, precision, arena: scratch),
+        compute.operand(b, axis: axisOfB, precision, arena: scratch), bias: nil, into: c,
+        accumulates: accumulates, arena: scratch)
+    }
   }
 }

@@ -28,7 +28,7 @@ package struct Stage: Sendable {
   ) {
     // Merging goes with the first block.
     table.part = ParameterTable.Part(layersBehind: layersBehind)
-    merging = shape.merging.map { PatchMerging($0, in: &table) }
+    merging = shape.merging.map { PatchMerging($0, recipe.unquantized, in: &table) }
     var blocks: [Block] = []
     for block in shape.blocks {
       table.part = ParameterTable.Part(

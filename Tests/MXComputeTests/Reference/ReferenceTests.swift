@@ -25,15 +25,15 @@ struct ReferenceTests {
 
   @Test(
     "attention, where the hardware multiplies and adds at once",
-    arguments: CPU.names.filter { $0 != "portable" }, AttentionPrecision.allCases)
-  func attention(name: String, precision: AttentionPrecision) throws {
+    arguments: CPU.names.filter { $0 != "portable" }, OperandPrecision.allCases)
+  func attention(name: String, precision: OperandPrecision) throws {
     try Self.compare(name) { $0.attention(precision) }
   }
 
   @Test(
     "attention of very small and very large numbers, and of such that are none",
-    arguments: CPU.names.filter { $0 != "portable" }, AttentionPrecision.allCases)
-  func extremeAttention(name: String, precision: AttentionPrecision) throws {
+    arguments: CPU.names.filter { $0 != "portable" }, OperandPrecision.allCases)
+  func extremeAttention(name: String, precision: OperandPrecision) throws {
     try Self.compare(name) { $0.attentionOfExtremes(precision) }
   }
 

@@ -39,7 +39,7 @@ extension Trial {
   }
 
   /// Of tokens beside whole vectors and beside a block of rows, and of several blocks, plain and with bias and masks.
-  mutating func attention(_ precision: AttentionPrecision) {
+  mutating func attention(_ precision: OperandPrecision) {
     for (tokens, width, heads, sequences) in [
       (5, 12, 2, 11), (49, 64, 2, 11), (65, 40, 1, 11), (197, 33, 1, 1),
     ] {
@@ -65,7 +65,7 @@ extension Trial {
 
   /// Attention of numbers about which bfloat16 begins and ends: sequences of very small ones, of some near 2⁻⁵⁶, of some
   /// near the largest, and with an infinity or a NaN.
-  mutating func attentionOfExtremes(_ precision: AttentionPrecision) {
+  mutating func attentionOfExtremes(_ precision: OperandPrecision) {
     let (tokens, width, sequences) = (19, 11, 6)
     let shape = AttentionShape(tokens: tokens, width: width, heads: 1, precision: precision)
     let (qkv, dO) = (

@@ -74,7 +74,7 @@ extension Kernels {
     /// Factor on the scores.
     package let scale: Float
     /// What products are of.
-    package let precision: AttentionPrecision
+    package let precision: OperandPrecision
     /// T × T numbers added to the scaled scores, and more of them; nil for none.
     package var bias, mask: UnsafePointer<Float>?
     /// Where the backward pass adds the gradient of the bias.
@@ -84,7 +84,7 @@ extension Kernels {
     package init(
       q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>, stride: Int,
       outputStride: Int, tokens: Int, width: Int, scale: Float,
-      precision: AttentionPrecision = .fp32
+      precision: OperandPrecision = .fp32
     ) {
       (self.q, self.k, self.v) = (q, k, v)
       (self.stride, self.outputStride) = (stride, outputStride)

@@ -35,8 +35,8 @@ extension ModelConfiguration {
     }
     // Files that do not say are older, or others'.
     if let word = file.metadata[Self.attentionKey] {
-      guard let precision = AttentionPrecision(rawValue: word) else {
-        let known = AttentionPrecision.allCases.map(\.rawValue).joined(separator: ", ")
+      guard let precision = OperandPrecision(rawValue: word) else {
+        let known = OperandPrecision.allCases.map(\.rawValue).joined(separator: ", ")
         throw file.error(
           .metadata(key: Self.attentionKey, found: word, expected: "one of \(known)"))
       }
