@@ -31,7 +31,7 @@ public struct MXMatrix: ~Copyable {
 
   /// A matrix of zeros: codes 0 under scale bytes 0.
   ///
-  /// - Precondition: no extent is negative.
+  /// - Precondition: no extent is negative; the format is not `int4`, whose scale of the matrix has no place here.
   /// - Parameters:
   ///   - rows: extent of axis 0; 0 makes an empty matrix.
   ///   - columns: extent of axis 1; 0 makes an empty matrix.
@@ -39,6 +39,7 @@ public struct MXMatrix: ~Copyable {
   ///   - format: of codes, groups and scales; MXFP4 by default.
   public init(rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat = .mxfp4) {
     precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
+    precondition(format.outerScale == .none, "no place for an outer scale: \(format.rawValue)")
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
     buffer = AlignedBuffer(
       count: MXMatrixView.byteCount(lanes: lanes, length: length, format: format))

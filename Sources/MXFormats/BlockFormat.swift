@@ -28,10 +28,22 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   /// The same with E3M0 elements: the ablation of the paper's Table 7.
   public static let mxe3m0 = BlockFormat(
     elements: .e3m0, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// Integers −7 … 7 under one number for the matrix, its largest magnitude over 7: INT4 per tensor (the rival of the paper's Table 2).
+  /// All groups of 32 have the scale 1.
+  public static let int4 = BlockFormat(
+    elements: .int4, groupSize: 32, scale: .one, outerScale: .matrix)
   /// E2M1 in groups of 16 under an E4M3 number, and a single-precision number for the matrix: NVIDIA's NVFP4. By its
   /// definition alone (`Quantizer`): kernels, layers and files do not know it.
   package static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
+
+  /// The largest magnitude that there is under an outer scale of 1: what the largest of a matrix is divided by.
+  package var largestWithoutOuterScale: Float {
+    switch scale {
+    case .e8m0, .one: elements.maximum
+    case .e4m3: E4M3.maximum * elements.maximum
+    }
+  }
 
   /// The longest group of `allCases`, and a multiple of every shorter one: matrices are cut at its multiples.
   package static let longestGroup = allCases.reduce(0) { max($0, $1.groupSize) }
@@ -52,7 +64,9 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
 
 extension BlockFormat: CaseIterable, RawRepresentable {
   /// The formats in which layers compute.
-  public static let allCases: [BlockFormat] = [.mxfp4, .mxe3m0]
+  public static let allCases: [BlockFormat] = [.mxfp4, .mxe3m0, .int4]
+  /// Those among them whose groups have scales: what files hold.
+  package static let microscaling: [BlockFormat] = [.mxfp4, .mxe3m0]
 
   /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same.
   public var rawValue: String {

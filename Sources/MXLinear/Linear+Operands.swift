@@ -38,13 +38,13 @@ extension Linear {
     _ x: FloatMatrix, _ operand: Operand, _ arena: Arena, _ context: StepContext,
     averages: FloatMatrix? = nil
   ) throws -> Encoded {
-    count(x, operand, context, averages: averages)
+    count(x, operand, context, averages: averages, arena)
     return try checked(
       operand,
       context.profile.measure(.quantizer) {
         context.compute.encode(
           x, averages: averages, axis: operand.axis, plan[operand],
-          random: context.random(operand, layer: index), arena: arena)
+          random: random(operand, context), arena: arena)
       })
   }
 
@@ -56,7 +56,7 @@ extension Linear {
   ) throws -> (rows: Encoded, columns: Encoded?) {
     func request(_ wanted: (operand: Operand, arena: Arena)) -> OperandRequest {
       OperandRequest(
-        plan[wanted.operand], random: context.random(wanted.operand, layer: index),
+        plan[wanted.operand], random: random(wanted.operand, context),
         arena: wanted.arena, countsLosses: context.census != nil)
     }
     let (first, second) = context.compute.encode(
@@ -75,7 +75,7 @@ extension Linear {
       arena.scratch {
         let values = arena.matrix(rows: source.shape.rows, columns: source.shape.columns)
         context.compute.decode(source, into: values)
-        count(values, operand, context)
+        count(values, operand, context, arena)
       }
     }
     return try checked(
@@ -83,8 +83,13 @@ extension Linear {
       context.profile.measure(.quantizer) {
         context.compute.recode(
           source, axis: operand.axis, plan[operand],
-          random: context.random(operand, layer: index), arena: arena)
+          random: random(operand, context), arena: arena)
       })
+  }
+
+  /// What stochastic rounding of an operand draws from.
+  private func random(_ operand: Operand, _ context: StepContext) -> RandomStream {
+    context.random(operand == .q5 && plan.sharesGradient ? .q3 : operand, layer: index)
   }
 
   /// The operand, whose losses enter the census.
@@ -106,13 +111,14 @@ extension Linear {
 
   /// Takes what a quantizer loses of x into the census, if there is one.
   private func count(
-    _ x: FloatMatrix, _ operand: Operand, _ context: StepContext, averages: FloatMatrix? = nil
+    _ x: FloatMatrix, _ operand: Operand, _ context: StepContext, averages: FloatMatrix? = nil,
+    _ arena: Arena
   ) {
     guard let census = context.census, let quantizer = plan[operand].quantizer else { return }
     census.add(
       context.compute.losses(
         x, averages: averages, axis: operand.axis, quantizer,
-        random: context.random(operand, layer: index)), of: operand)
+        random: random(operand, context), arena: arena), of: operand)
   }
 
   func multiply(

@@ -47,7 +47,7 @@ public struct Linear: Sendable {
   package var canRecomputeOutput: Bool { plan.canRecomputeOutput }
 
   /// Whether `gradients` leaves dX to whoever reads it.
-  package var canDeferInputGradient: Bool { plan[.q3].isCodes && plan[.q4].isCodes }
+  package var canDeferInputGradient: Bool { plan.canDeferInputGradient }
 
   /// Y = Q1(X)·Q2(W)ᵀ + b (Eq. 3).
   ///

@@ -49,8 +49,21 @@ struct LinearPlan: Sendable {
   /// How an operand is encoded.
   subscript(operand: Operand) -> Encoding { encodings[operand] ?? unquantized }
 
-  /// Whether Y can be computed once more from what is kept: both its operands are there as codes.
-  var canRecomputeOutput: Bool {
-    kept == .quantizedInput && self[.q1].isCodes && self[.q2].isCodes
+  /// Whether Y can be computed once more from what is kept, while it is read: both its operands are there as codes.
+  var canRecomputeOutput: Bool { kept == .quantizedInput && areCodes(.q1, .q2) }
+
+  /// Whether dX can be computed while it is read.
+  var canDeferInputGradient: Bool { areCodes(.q3, .q4) }
+
+  /// Whether Q3 and Q5 are one: the same numbers, rounded by the same draw, where one grid is good for both axes.
+  var sharesGradient: Bool {
+    self[.q3].quantizer?.format.scale == .one && self[.q3].quantizer == self[.q5].quantizer
+  }
+
+  /// Whether two operands are codes whose product needs no outer scale.
+  private func areCodes(_ a: Operand, _ b: Operand) -> Bool {
+    [a, b].allSatisfy {
+      self[$0].isCodes && self[$0].quantizer?.format.outerScale == OuterScale.none
+    }
   }
 }

@@ -47,6 +47,18 @@ public struct LinearRecipe: Equatable, Sendable {
     quantizers: Dictionary(
       uniqueKeysWithValues: Operand.allCases.map { ($0, QuantizerRecipe(scaleRule: .floor)) }))
 
+  /// INT4 per tensor, without rotations or learnt steps: nearest rounding forward, one stochastic rounding of the gradient for
+  /// both backward products, which read the forward pass's codes. What the paper compares with in its Table 2 has no public
+  /// settings.
+  public static let int4 = LinearRecipe(
+    quantizers: Dictionary(
+      uniqueKeysWithValues: Operand.allCases.map {
+        let isGradient = $0 == .q3 || $0 == .q5
+        return (
+          $0, QuantizerRecipe(format: .int4, rounding: isGradient ? .stochastic : .nearestEven)
+        )
+      }), q4ReadsQuantized: true, q6ReadsQuantized: true)
+
   /// The paper's method: truncation-free scales, nearest rounding forward, stochastic rounding of
   /// already quantized operands backward, which makes the gradient unbiased.
   public static let tetrajet = LinearRecipe(

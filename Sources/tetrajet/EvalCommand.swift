@@ -105,7 +105,7 @@ struct EvalCommand: ParsableCommand {
     var line = JSONLine()
     line.add("checkpoint", checkpoint)
     line.add("method", model.recipe.method.rawValue)
-    line.add("activations", model.activations.rawValue)
+    line.add("activations", model.activations)
     line.add("weights_mb", Double(model.weightBytes) / 1e6)
     line.add("images", score.count)
     line.add("eval_top1", score.top1Percent)

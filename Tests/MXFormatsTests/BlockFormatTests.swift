@@ -5,7 +5,7 @@ import Testing
 struct BlockFormatTests {
   @Test("a format's name in recipes and files leads back to it; other names lead nowhere")
   func names() {
-    #expect(BlockFormat.allCases.map(\.rawValue) == ["e2m1", "e3m0"])
+    #expect(BlockFormat.allCases.map(\.rawValue) == ["e2m1", "e3m0", "int4"])
     for format in BlockFormat.allCases { #expect(BlockFormat(rawValue: format.rawValue) == format) }
     for name in ["", "E2M1", "nvfp4", BlockFormat.nvfp4.rawValue] {
       #expect(BlockFormat(rawValue: name) == nil)
@@ -60,6 +60,30 @@ struct BlockFormatTests {
     // Along columns the same, transposed.
     let column = Quantizer(format: .nvfp4, axis: .columns).quantize(x, rows: 48, columns: 1)
     #expect(column.transposed == matrix)
+  }
+
+  @Test(
+    "INT4: one scale for the matrix, the largest magnitude over 7; codes and values worked out by hand"
+  )
+  func int4() {
+    let matrix = Quantizer(format: .int4).quantize([14, -3, 0.9, -7, 1, -0.0], rows: 2, columns: 3)
+    #expect(matrix.outerScale == 2 && matrix.scales == [127, 127])
+    // Ties go to the even code.
+    #expect(matrix.values == [14, -4, 0, -8, 0, 0])
+    #expect(matrix.codes == [7, 10, 0, 12, 0, 8])
+    let zeros = Quantizer(format: .int4).quantize([0, 0], rows: 1, columns: 2)
+    #expect(zeros.outerScale == 1 && zeros.values == [0, 0])
+    let broken = Quantizer(format: .int4).quantize([.nan, 7, .infinity], rows: 3, columns: 1)
+    #expect(broken.outerScale == 1 && broken.scales == [255, 127, 255])
+    #expect(broken.values[1] == 7 && broken.values[0].isNaN && broken.values[2].isNaN)
+    // A draw of 0 rounds up what a half or more is missing of; codes end at 7.
+    func rounded(_ x: Float, _ bits: UInt16) -> Float {
+      Quantizer(format: .int4, rounding: .stochastic).quantize(
+        [7, x], rows: 1, columns: 2, randomBits: { _, _ in bits }
+      ).values[1]
+    }
+    #expect(rounded(2.25, 0) == 3 && rounded(2.25, 0x3fff) == 3 && rounded(2.25, 0x4000) == 2)
+    #expect(rounded(-7, 0) == -7)
   }
 
   @Test("NVFP4: zeros have outer scale 1, and a NaN breaks its group alone")

@@ -17,7 +17,9 @@ struct ElementTests {
       #expect(format.stepExponent == step)
     }
     #expect(elementFormats.map(\.name) == ["e2m1", "e3m0"])
-    #expect(BlockFormat.allCases.map(\.elements) == elementFormats)
+    #expect(BlockFormat.microscaling.map(\.elements) == elementFormats)
+    #expect(ElementFormat.int4.magnitudes == [0, 1, 2, 3, 4, 5, 6, 7])
+    #expect(ElementFormat.int4.maximum == 7 && ElementFormat.int4.stepExponent == 0)
   }
 
   @Test(

@@ -88,7 +88,7 @@ struct LinearEngineTests {
         // Only weights have moving averages.
         let roundings = Rounding.allCases.filter { $0 != .ema || operand == .q2 }
         recipe[operand] = QuantizerRecipe(
-          format: BlockFormat.allCases[random.integer(below: 2)],
+          format: BlockFormat.microscaling[random.integer(below: 2)],
           scaleRule: ScaleRule.allCases[random.integer(below: ScaleRule.allCases.count)],
           rounding: roundings[random.integer(below: roundings.count)])
       }

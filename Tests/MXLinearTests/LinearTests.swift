@@ -1,3 +1,5 @@
+import Files
+import Foundation
 import MXCompute
 import MXFormats
 import MXLinear
@@ -46,7 +48,7 @@ struct LinearTests {
 
   @Test(
     "equals products of the oracle's operands, on ragged shapes, by either engine",
-    arguments: [LinearRecipe.microscaling, .tetrajet], Engine.allCases)
+    arguments: [LinearRecipe.microscaling, .tetrajet, .int4], Engine.allCases)
   func oracle(recipe: LinearRecipe, engine: Engine) throws {
     var random = TestRandom(seed: 20)
     for (n, d, c) in [(1, 1, 1), (7, 33, 31), (197, 96, 40), (600, 50, 130)] {
@@ -59,7 +61,7 @@ struct LinearTests {
       func q(_ operand: Operand, _ values: [Float], _ rows: Int, _ columns: Int) -> [Float] {
         let quantizer = recipe[operand]!
         let purpose: [Operand: RandomPurpose] = [
-          .q1: .q1, .q2: .q2, .q3: .q3, .q4: .q4, .q5: .q5, .q6: .q6,
+          .q1: .q1, .q2: .q2, .q3: .q3, .q4: .q4, .q5: recipe == .int4 ? .q3 : .q5, .q6: .q6,
         ]
         let stream = RandomStream(seed: 5, purpose: purpose[operand]!, step: 2, layer: 3)
         return Quantizer(
@@ -91,6 +93,43 @@ struct LinearTests {
       #expect(relativeError(result.dx, dx) < 1e-6)
       #expect(relativeError(result.dw, dw) < 1e-6)
     }
+  }
+
+  @Test(
+    "in INT4 agrees with NumPy's vectors to the bit, by either engine", arguments: Engine.allCases)
+  func int4(engine: Engine) throws {
+    struct Vectors: Decodable { let n, d, c: Int, x, w, b, dy, y, dx, dw: [Float] }
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../Golden/int4.json").standardized.path
+    let cases = try parseJSON(try readFile(path), as: [Vectors].self)
+    #expect(cases.count == 3)
+    for expected in cases {
+      let found = try LinearResult(
+        x: expected.x, w: expected.w, b: expected.b, dy: expected.dy, n: expected.n,
+        d: expected.d, c: expected.c, recipe: .int4.withBackwardRounding(.nearestEven),
+        engine: engine)
+      #expect(found.y == expected.y && found.dx == expected.dx && found.dw == expected.dw)
+    }
+  }
+
+  @Test("in INT4 both backward products read one draw of the gradient")
+  func sharedDraw() throws {
+    // With unit weights and inputs the products are the rounded gradient itself.
+    let (n, c) = (33, 40)
+    func unit(_ size: Int) -> [Float] { (0..<size * size).map { $0 % (size + 1) == 0 ? 1 : 0 } }
+    var random = TestRandom(seed: 23)
+    let dy = random.normals(n * c)
+    func result(_ x: [Float], _ d: Int, _ w: [Float]) throws -> LinearResult {
+      try LinearResult(
+        x: x, w: w, b: [Float](repeating: 0, count: c), dy: dy, n: n, d: d, c: c, recipe: .int4,
+        engine: .packed)
+    }
+    let dx = try result(random.normals(n * c), c, unit(c)).dx
+    let dw = try result(unit(n), n, random.normals(c * n)).dw
+    let transposed = (0..<n * c).map { dw[$0 % c * n + $0 / c] }
+    let error = relativeError(dx, transposed)
+    #expect(error < 1e-6, "\(error)")
+    #expect(relativeError(dx, dy) > 0.01)
   }
 
   @Test(

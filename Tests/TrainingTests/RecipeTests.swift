@@ -91,7 +91,7 @@ struct RecipeTests {
       ),
       (
         "method: tetrjet",
-        "method is 'tetrjet'; it must be one of fp32, bf16, microscaling, tetrajet"
+        "method is 'tetrjet'; it must be one of fp32, bf16, int4, microscaling"
       ),
       (
         "model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"
@@ -193,6 +193,10 @@ struct RecipeTests {
     #expect(try Self.recipe("model: {attention: fp32}\nmethod: bf16").model.attention == .fp32)
     #expect(try Self.recipe("method: tetrajet").model.attention == .fp32)
     #expect(Self.message("method: bf16+qema").contains("bf16 quantizes no weights"))
+    #expect(Self.message("method: int4+freeze").contains("int4 has one scale a tensor"))
+    #expect(
+      Self.message("method: tetrajet+dampen\nquantizers: {q2: {format: int4}}")
+        .contains("dampen knows scales of groups"))
   }
 
   @Test("the recipes that ship are valid")

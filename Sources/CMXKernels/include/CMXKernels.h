@@ -15,6 +15,7 @@ typedef struct {
   int32_t exponent_bits, mantissa_bits; // of an element
   int32_t bias;                         // of its exponent
   int32_t group;                        // elements of a group
+  int32_t has_no_scales;                // whether every group's scale is 1
   uint8_t steps[8];                     // the magnitudes of the codes, in units of the smallest
 } tj_format;
 

@@ -72,6 +72,7 @@ static void gather_codes(const tj_packed *x, size_t j, size_t first, size_t term
                          float *out) {
   switch (x->format) {
   case TJ_E3M0: decode_terms(x, j, first, terms, vectors, out, TJ_E3M0); break;
+  case TJ_INT4: decode_terms(x, j, first, terms, vectors, out, TJ_INT4); break;
   default: decode_terms(x, j, first, terms, vectors, out, TJ_E2M1);
   }
 }

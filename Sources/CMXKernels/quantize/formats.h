@@ -8,7 +8,7 @@
 
 /// Elements of a group, of every format.
 enum { TJ_GROUP = 32 };
-enum { TJ_E2M1, TJ_E3M0 };
+enum { TJ_E2M1, TJ_E3M0, TJ_INT4 };
 
 static const tj_format formats[] = {
     [TJ_E2M1] = {.exponent_bits = 2,
@@ -21,6 +21,13 @@ static const tj_format formats[] = {
                  .bias = 3,
                  .group = TJ_GROUP,
                  .steps = {0, 1, 2, 4, 8, 16, 32, 64}},
+    // Both binades have the same step.
+    [TJ_INT4] = {.exponent_bits = 1,
+                 .mantissa_bits = 2,
+                 .bias = -1,
+                 .group = TJ_GROUP,
+                 .has_no_scales = 1,
+                 .steps = {0, 1, 2, 3, 4, 5, 6, 7}},
 };
 
 // What follows from a row is a constant where the format is one.
@@ -60,6 +67,7 @@ TJ_INLINE size_t panels_of(size_t lanes) { return (lanes + TJ_LANES - 1) / TJ_LA
 #define TJ_SPECIALIZE(function, ...)                                                                         \
   switch (quantizer->format) {                                                                               \
   case TJ_E2M1: TJ_BY_ROUNDING(TJ_E2M1, function, __VA_ARGS__)                                               \
+  case TJ_INT4: TJ_BY_ROUNDING(TJ_INT4, function, __VA_ARGS__)                                               \
   default: TJ_BY_ROUNDING(TJ_E3M0, function, __VA_ARGS__)                                                    \
   }
 

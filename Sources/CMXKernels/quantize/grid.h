@@ -15,6 +15,7 @@ TJ_INLINE vint is_broken(vint largest) { return largest >= 0x7f800000; }
 
 /// Scale bytes of groups whose largest magnitudes have the bits `largest`; meaningless where they are broken.
 TJ_INLINE vint scale_byte(vint largest, const tj_quantizer *quantizer, const int format) {
+  if (formats[format].has_no_scales) return (vint)127;
   const vint above = ((largest & 0x7fffff) > quantizer->fraction_threshold) & 1;
   const vint byte = (largest >> 23) - (highest_exponent(format) - 127) + above;
   return maximum_int(byte, (vint)0);

@@ -17,6 +17,22 @@ extension CPU {
         for place in from.indices { to[place] = from[place].roundedToBFloat16 }
       }
       return (Encoded(exact: out, axis: axis), 0)
+    case .rounded(let quantizer) where quantizer.format.outerScale == .matrix:
+      let out = arena.matrix(rows: x.rows, columns: x.columns)
+      let scale = divide(x, byOuterScaleOf: quantizer.format, into: out)
+      let broken = round(
+        out, averages: nil, into: out, axis: axis, quantizer, random: random)
+      return (Encoded(.numbers(out), axis: axis, outerScale: scale), broken)
+    case .codes(let quantizer) where quantizer.format.outerScale == .matrix:
+      let out = arena.packed(
+        rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
+      return arena.scratch {
+        let divided = arena.matrix(rows: x.rows, columns: x.columns)
+        let scale = divide(x, byOuterScaleOf: quantizer.format, into: divided)
+        let broken = pack(
+          divided, averages: nil, into: out, axis: axis, quantizer, random: random)
+        return (Encoded(.codes(out), axis: axis, outerScale: scale), broken)
+      }
     case .rounded(let quantizer):
       let out = arena.matrix(rows: x.rows, columns: x.columns)
       let broken = round(x, averages: averages, into: out, axis: axis, quantizer, random: random)
@@ -27,6 +43,29 @@ extension CPU {
       let broken = pack(x, averages: averages, into: out, axis: axis, quantizer, random: random)
       return (Encoded(.codes(out), axis: axis), broken)
     }
+  }
+
+  /// out = x / s with the outer scale s by which a format takes x.
+  private func divide(
+    _ x: FloatMatrix, byOuterScaleOf format: BlockFormat, into out: FloatMatrix
+  ) -> Float {
+    // Magnitudes are in order as integers. What is not finite has no scale, and is found by the quantizer.
+    let largest = Atomic<UInt32>(0)
+    forRows(of: x) { rows in
+      var own: UInt32 = 0
+      for value in x.rows(rows).elements {
+        let bits = value.magnitude.bitPattern
+        own = max(own, bits < Float.infinity.bitPattern ? bits : 0)
+      }
+      largest.max(own, ordering: .relaxed)
+    }
+    let maximum = Float(bitPattern: largest.load(ordering: .relaxed))
+    let scale = maximum == 0 ? 1 : maximum / format.largestWithoutOuterScale
+    forRows(of: x) { rows in
+      let (from, to) = (x.rows(rows).elements, out.rows(rows).elements)
+      for place in from.indices { to[place] = from[place] / scale }
+    }
+    return scale
   }
 
   /// As `Compute` says, tile by tile where both become codes.
@@ -62,7 +101,7 @@ extension CPU {
           arena: request.arena)
       }
       return EncodedOperand(
-        operand: operand, broken: broken, losses: losses(x, axis: axis, request))
+        operand: operand, broken: broken, losses: losses(x, axis: axis, request, arena: arena))
     }
     return (
       operand(rows, targets.0, packed.0, .rows), operand(columns, targets.1, packed.1, .columns)
@@ -82,15 +121,24 @@ extension CPU {
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
     switch operand.content {
-    case .numbers(let x):
+    case .numbers(let x) where operand.outerScale == nil:
       return encode(x, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    case .numbers(let x) where encoding.quantizer?.format.scale == .one:
+      // One grid is good for both axes: they are on it.
+      return (Encoded(.numbers(x), axis: axis, outerScale: operand.outerScale), 0)
+    case .numbers:
+      let (rows, columns) = operand.shape
+      let values = arena.matrix(rows: rows, columns: columns)
+      decode(operand, into: values)
+      return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
     case .codes(let source):
-      if case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns {
+      if case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns,
+        operand.outerScale == nil || quantizer.format == source.format
+      {
         let (rows, columns) = operand.shape
         let out = arena.packed(rows: rows, columns: columns, axis: axis, format: quantizer.format)
-        return (
-          Encoded(.codes(out), axis: axis), repack(source, into: out, quantizer, random: random)
-        )
+        let broken = repack(source, into: out, quantizer, random: random)
+        return (Encoded(.codes(out), axis: axis, outerScale: operand.outerScale), broken)
       }
       let (rows, columns) = operand.shape
       let values = arena.matrix(rows: rows, columns: columns)
@@ -108,11 +156,33 @@ extension CPU {
       precondition(operand.axis == .rows, "codes along columns are not decoded")
       unpack(view, into: values)
     }
+    if let scale = operand.outerScale { multiply(values, by: scale) }
+  }
+
+  private func multiply(_ x: FloatMatrix, by factor: Float) {
+    forRows(of: x) { rows in
+      let values = x.rows(rows).elements
+      for place in values.indices { values[place] *= factor }
+    }
   }
 
   /// As `Compute` says, counted slice by slice.
   package func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    random: RandomStream, arena: Arena
+  ) -> QuantizerLosses {
+    if quantizer.format.outerScale == .matrix {
+      return arena.scratch {
+        let divided = arena.matrix(rows: x.rows, columns: x.columns)
+        _ = divide(x, byOuterScaleOf: quantizer.format, into: divided)
+        return losses(of: divided, averages: nil, axis: axis, quantizer, random: random)
+      }
+    }
+    return losses(of: x, averages: averages, axis: axis, quantizer, random: random)
+  }
+
+  private func losses(
+    of x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream
   ) -> QuantizerLosses {
     let numbers = QuantizerSlice(

@@ -13,10 +13,25 @@ extension CPU {
       var (a, b) = (a, b)
       if a.isCodes != b.isCodes {
         a = numbers(of: a, arena)
-        if b.axis != .rows { b = numbers(of: b, arena) }
+        if b.axis != .rows || b.outerScale != nil { b = numbers(of: b, arena) }
       }
-      multiply(
-        ProductTerms(a, b, bias: bias), into: c, accumulates: accumulates, arena: arena)
+      guard a.outerScale != nil || b.outerScale != nil else {
+        return multiply(
+          ProductTerms(a, b, bias: bias), into: c, accumulates: accumulates, arena: arena)
+      }
+      let sums = accumulates ? arena.matrix(rows: c.rows, columns: c.columns) : c
+      multiply(ProductTerms(a, b), into: sums, accumulates: false, arena: arena)
+      let scale = (a.outerScale ?? 1) * (b.outerScale ?? 1)
+      forRows(of: c) { rows in
+        for row in rows {
+          let (from, to) = (sums.row(row), c.row(row))
+          for column in 0..<c.columns {
+            let term = from[column] * scale
+            to[column] =
+              accumulates ? to[column] + term : term + (bias?.elements[column] ?? 0)
+          }
+        }
+      }
     }
   }
 

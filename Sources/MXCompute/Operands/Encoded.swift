@@ -51,9 +51,12 @@ package struct Encoded: BitwiseCopyable {
   package let content: Content
   /// The axis of the matrix along which it is contracted; groups of codes lie along it.
   package let axis: GroupAxis
+  /// What its numbers, or the values of its codes, are still to be multiplied with: the outer scale of its format; nil where
+  /// that has none.
+  package let outerScale: Float?
 
-  package init(_ content: Content, axis: GroupAxis) {
-    (self.content, self.axis) = (content, axis)
+  package init(_ content: Content, axis: GroupAxis, outerScale: Float? = nil) {
+    (self.content, self.axis, self.outerScale) = (content, axis, outerScale)
   }
 
   /// A matrix in single precision, as it is.

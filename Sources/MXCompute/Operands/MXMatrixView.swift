@@ -62,7 +62,6 @@ public struct MXMatrixView: BitwiseCopyable {
 
   /// A view on `byteCount` bytes: all codes, then all scales.
   init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: BlockFormat) {
-    precondition(format.outerScale == .none, "no place for an outer scale: \(format.rawValue)")
     codes = base
     scales = base + Self.panels(lanes) * format.groups(length) * Self.blockBytes(format)
     self.lanes = lanes

@@ -68,9 +68,11 @@ package protocol Compute: Sendable {
   func decode(_ operand: Encoded, into values: FloatMatrix)
 
   /// What a quantizer loses of x. Groups with a NaN or an infinity count as zeros.
+  ///
+  /// - Parameter arena: scratch.
   func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
-    random: RandomStream
+    random: RandomStream, arena: Arena
   ) -> QuantizerLosses
 
   /// c = Aᵒ·Bᵒᵀ + bias, where Mᵒ is M contracted along its rows, and Mᵀ contracted along its columns. Codes with codes
@@ -103,9 +105,9 @@ extension Compute {
 
   /// What is lost of numbers that an operand is asked for; nil where that is not asked, or nothing rounds.
   func losses(
-    _ x: FloatMatrix, axis: GroupAxis, _ request: OperandRequest
+    _ x: FloatMatrix, axis: GroupAxis, _ request: OperandRequest, arena: Arena
   ) -> QuantizerLosses? {
     guard request.countsLosses, let quantizer = request.encoding.quantizer else { return nil }
-    return losses(x, averages: nil, axis: axis, quantizer, random: request.random)
+    return losses(x, averages: nil, axis: axis, quantizer, random: request.random, arena: arena)
   }
 }

@@ -14,16 +14,27 @@ extension Reference {
     guard let recipe = encoding.quantizer else { return (Encoded(exact: x, axis: axis), 0) }
     let quantized = quantize(x, averages, axis, recipe, random)
     let broken = quantized.scales.count { recipe.format.scale.value(of: $0).isNaN }
-    guard encoding.isCodes else {
-      let values = quantized.values
-      return (
-        Encoded(exact: arena.matrix(rows: x.rows, columns: x.columns) { values[$0] }, axis: axis),
-        broken
-      )
+    let outerScale = recipe.format.outerScale == .none ? nil : quantized.outerScale
+    return (
+      operand(quantized.withoutOuterScale, axis, outerScale, isCodes: encoding.isCodes, arena),
+      broken
+    )
+  }
+
+  private func operand(
+    _ matrix: QuantizedMatrix, _ axis: GroupAxis, _ outerScale: Float?, isCodes: Bool,
+    _ arena: Arena
+  ) -> Encoded {
+    let (rows, columns) = (matrix.rows, matrix.columns)
+    guard isCodes else {
+      let values = matrix.values
+      return Encoded(
+        .numbers(arena.matrix(rows: rows, columns: columns) { values[$0] }), axis: axis,
+        outerScale: outerScale)
     }
-    let codes = arena.packed(rows: x.rows, columns: x.columns, axis: axis, format: recipe.format)
-    codes.write(quantized)
-    return (Encoded(.codes(codes), axis: axis), broken)
+    let codes = arena.packed(rows: rows, columns: columns, axis: axis, format: matrix.format)
+    codes.write(matrix)
+    return Encoded(.codes(codes), axis: axis, outerScale: outerScale)
   }
 
   private func quantize(
@@ -60,7 +71,8 @@ extension Reference {
           numbers, averages: nil, axis: axis, request.encoding, random: request.random,
           arena: request.arena)
         return EncodedOperand(
-          operand: operand, broken: broken, losses: losses(numbers, axis: axis, request))
+          operand: operand, broken: broken,
+          losses: losses(numbers, axis: axis, request, arena: arena))
       }
     }
     return (operand(rows, .rows), operand(columns, .columns))
@@ -70,10 +82,27 @@ extension Reference {
   package func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
+    if operand.outerScale != nil, let format = encoding.quantizer?.format, format.scale == .one {
+      // One grid is good for both axes: the numbers are on it.
+      let (rows, columns) = operand.shape
+      let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
+      let unscaled = arena.matrix(rows: rows, columns: columns)
+      decode(Encoded(operand.content, axis: operand.axis), into: unscaled)
+      let codes = unscaled.elements.map { value in
+        format.elements.magnitudeCode(of: value.magnitude, .nearestEven)
+          | (value.sign == .minus ? 8 : 0)
+      }
+      let matrix = QuantizedMatrix(
+        format: format, axis: axis, rows: rows, columns: columns, codes: codes,
+        scales: [UInt8](repeating: E8M0(exponent: 0).byte, count: shape.rows * shape.columns))
+      return (
+        self.operand(matrix, axis, operand.outerScale, isCodes: encoding.isCodes, arena), 0
+      )
+    }
     let values: FloatMatrix
     switch operand.content {
-    case .numbers(let x): values = x
-    case .codes:
+    case .numbers(let x) where operand.outerScale == nil: values = x
+    default:
       values = arena.matrix(rows: operand.shape.rows, columns: operand.shape.columns)
       decode(operand, into: values)
     }
@@ -89,12 +118,14 @@ extension Reference {
         values.elements[place] = value
       }
     }
+    guard let scale = operand.outerScale else { return }
+    for place in values.elements.indices { values.elements[place] *= scale }
   }
 
   /// As `Compute` says.
   package func losses(
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
-    random: RandomStream
+    random: RandomStream, arena: Arena
   ) -> QuantizerLosses {
     let quantized = quantize(x, averages, axis, quantizer, random)
     var losses = QuantizerLosses(elements: x.count, saturated: 0, underflowed: 0)
@@ -113,12 +144,23 @@ extension Reference {
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena
   ) {
-    let sums: [Float]
+    let isMixed = a.isCodes != b.isCodes
+    /// Codes beside numbers stand for their values, with the outer scale.
+    func isScaled(_ operand: Encoded) -> Bool { isMixed && operand.isCodes }
+    let pending = [a, b].filter { !isScaled($0) }.compactMap(\.outerScale)
+    var sums: [Float]
     if case .codes(let left) = a.content, case .codes(let right) = b.content {
       // Lane by lane, whatever the axis of the matrix.
       sums = referenceProduct(left.quantized(axis: .rows), right.quantized(axis: .rows))
     } else {
-      sums = arena.scratch { plainSums(lanes(a, arena), lanes(b, arena)) }
+      func numbers(_ operand: Encoded) -> FloatMatrix {
+        lanes(isScaled(operand) ? operand : Encoded(operand.content, axis: operand.axis), arena)
+      }
+      sums = arena.scratch { plainSums(numbers(a), numbers(b)) }
+    }
+    if !pending.isEmpty {
+      let scale = pending.reduce(1, *)
+      sums = sums.map { $0 * scale }
     }
     for (place, sum) in sums.enumerated() {
       c.elements[place] =

@@ -27,6 +27,9 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   /// Three exponent bits, no mantissa: 0, .25, .5, 1, 2, 4, 8, 16.
   public static let e3m0 = ElementFormat(exponentBits: 3, mantissaBits: 0, bias: 3)
 
+  /// Integers, 0 … 7: with one bit of exponent, both binades have the same step.
+  public static let int4 = ElementFormat(exponentBits: 1, mantissaBits: 2, bias: -1)
+
   /// The largest code of a magnitude.
   static let largestCode: UInt8 = 7
 
@@ -59,6 +62,8 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
     return code & 8 == 0 ? magnitude : -magnitude
   }
 
-  /// As the specification writes it, in small letters: "e2m1".
-  package var name: String { "e\(exponentBits)m\(mantissaBits)" }
+  /// As the specification writes it, in small letters: "e2m1"; "int4".
+  package var name: String {
+    self == .int4 ? "int4" : "e\(exponentBits)m\(mantissaBits)"
+  }
 }

@@ -36,6 +36,12 @@ public struct QuantizedMatrix: Equatable, Sendable {
     self.outerScale = outerScale
   }
 
+  /// The same codes and scales under an outer scale of 1.
+  package var withoutOuterScale: QuantizedMatrix {
+    QuantizedMatrix(
+      format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales)
+  }
+
   /// The scale S of the group that element (row, column) belongs to, with the outer scale in it (which is rounded once), or
   /// NaN.
   public func scale(row: Int, column: Int) -> Float {

@@ -88,13 +88,14 @@ public struct Quantizer: Equatable, Sendable {
   private func outerScale(of values: [Float]) -> Float {
     guard format.outerScale == .matrix else { return 1 }
     let maximum = values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }
-    return maximum == 0 ? 1 : maximum / (E4M3.maximum * format.elements.maximum)
+    return maximum == 0 ? 1 : maximum / format.largestWithoutOuterScale
   }
 
   /// The scale of a group whose largest magnitude is `maximum`; NaN for one without a largest.
   private func scaleByte(maximum: Float, outerScale: Float) -> UInt8 {
     switch format.scale {
     case .e8m0: scaleRule.scale(maximum: maximum, format: format.elements).byte
+    case .one: (maximum.isFinite ? E8M0(exponent: 0) : E8M0.nan).byte
     case .e4m3 where !maximum.isFinite: E4M3.nan.byte
     case .e4m3: E4M3(nearest: maximum / outerScale / format.elements.maximum).byte
     }

@@ -4,11 +4,13 @@ package enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
   case e8m0
   /// An 8-bit number with three bits of mantissa.
   case e4m3
+  /// Always 1, as a power of two; NaN for a group with a number that is not finite.
+  case one
 
   /// The value of a byte; NaN where the byte stands for that.
   package func value(of byte: UInt8) -> Float {
     switch self {
-    case .e8m0: E8M0(byte: byte).value
+    case .e8m0, .one: E8M0(byte: byte).value
     case .e4m3: E4M3(byte: byte).value
     }
   }
@@ -18,6 +20,7 @@ package enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
 package enum OuterScale: Hashable, Sendable, BitwiseCopyable {
   /// Nothing.
   case none
-  /// A number in single precision, with which the largest scale is the largest that its format holds.
+  /// A number in single precision, with which the largest magnitude of the matrix gets the largest scale, and the largest code,
+  /// that there are.
   case matrix
 }

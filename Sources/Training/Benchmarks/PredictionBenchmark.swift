@@ -38,7 +38,7 @@ package struct PredictionBenchmark {
     line.add("bench", "predict")
     line.add("model", name)
     line.add("batch", batch)
-    line.add("activations", model.activations.rawValue)
+    line.add("activations", model.activations)
     line.add("images_per_second", Double(batch) / time)
     line.add("load_seconds", opening)
     line.add("first_seconds", opening + first)
@@ -49,7 +49,7 @@ package struct PredictionBenchmark {
     line.add("isa", cpu.name)
     let weights = twoDigits(Double(model.weightBytes) / 1e6)
     return BenchmarkResult(
-      line: line, text: "\(name) batch \(batch) activations \(model.activations.rawValue)",
+      line: line, text: "\(name) batch \(batch) activations \(model.activations)",
       seconds: time,
       rate: "\(twoDigits(Double(batch) / time)) images/s, weights \(weights) MB")
   }

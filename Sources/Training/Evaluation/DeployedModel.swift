@@ -17,8 +17,8 @@ package final class DeployedModel {
   package let classNames: [String]
   /// The model's description, with the quantizers that are in use.
   package let model: VisionModel
-  /// What its linear layers read.
-  package let activations: Activations
+  /// What its linear layers read: "full", "mxfp4", or the name of another format.
+  package let activations: String
   /// Bytes of weights: codes and scales, and what is in single precision.
   package let weightBytes: Int
 
@@ -90,7 +90,12 @@ package final class DeployedModel {
     (self.recipe, self.classNames, self.data) = (recipe, classNames, data)
     (self.compute, self.averages) = (compute, averages)
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    activations = recipe.linear[.q1] == nil ? .full : .mxfp4
+    activations =
+      switch recipe.linear[.q1]?.format {
+      case nil: Activations.full.rawValue
+      case .mxfp4?: Activations.mxfp4.rawValue
+      case let format?: format.rawValue
+      }
     let quantizer = recipe.engine == .packed ? recipe.linear[.q2] : nil
     let context = StepContext(compute)
     weights = AlignedBuffer(uninitializedCount: model.parameters.count)

@@ -11,10 +11,21 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     case fp32
     /// Products of numbers in bfloat16, summed in single precision: the paper's full precision.
     case bf16
+    /// INT4 per tensor: integers −7 … 7 under one scale.
+    case int4
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
     case microscaling
     /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
     case tetrajet
+
+    /// Why no remedy goes with it; nil where some do.
+    fileprivate var reasonAgainstRemedies: String? {
+      switch self {
+      case .fp32, .bf16: "\(rawValue) quantizes no weights, so none oscillates"
+      case .int4: "int4 has one scale a tensor, and remedies know scales of groups"
+      case .microscaling, .tetrajet: nil
+      }
+    }
   }
 
   /// The quantizers.
@@ -32,6 +43,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static let fp32 = Method(.fp32)
   /// Products of numbers in bfloat16.
   package static let bf16 = Method(.bf16)
+  /// INT4 per tensor.
+  package static let int4 = Method(.int4)
   /// The OCP Microscaling baseline.
   package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
@@ -39,7 +52,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
 
   /// The methods that are compared: those without a remedy, and TetraJet with one of each.
   package static let allCases =
-    [Method.fp32, .bf16, .microscaling, .tetrajet]
+    [Method.fp32, .bf16, .int4, .microscaling, .tetrajet]
     + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
@@ -59,15 +72,13 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     ([base.rawValue] + remedies.map(\.rawValue)).joined(separator: "+")
   }
 
-  /// Whether it quantizes anything by itself.
-  package var quantizes: Bool { ![.fp32, .bf16].contains(base) }
-
   /// The method's six quantizers.
   package var linearRecipe: LinearRecipe {
     var recipe: LinearRecipe =
       switch base {
       case .fp32: .fp32
       case .bf16: .bf16
+      case .int4: .int4
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }
@@ -79,12 +90,10 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   ///
   /// - Throws: `RecipeError` with the reason.
   package func validate() throws {
-    if !quantizes, let remedy = remedies.first {
+    if let reason = base.reasonAgainstRemedies, let remedy = remedies.first {
       throw RecipeError(
         key: "method", found: "'\(rawValue)'",
-        expected:
-          "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): \(base.rawValue) quantizes no "
-          + "weights, so none oscillates")
+        expected: "microscaling+\(remedy.rawValue) or tetrajet+\(remedy.rawValue): \(reason)")
     }
     for (index, first) in remedies.enumerated() {
       for second in remedies.dropFirst(index + 1) {

@@ -142,8 +142,6 @@ final class OscillationRecorder {
 
   private func line(_ window: Window) -> JSONLine {
     let statistics = OscillationStatistics(window.movement)
-    let confidence = QuantizationConfidence(
-      training.weights, training.weightQuantizer, by: training.compute)
     var line = JSONLine()
     line.add(.statisticsSteps, window.movement.sums.steps)
     line.add(.weightRate, statistics.rates.weight)
@@ -153,20 +151,28 @@ final class OscillationRecorder {
     if window.output != nil {
       line.add(.outputRate, window.outputRates / Double(window.movement.sums.steps))
     }
-    line.add(.confidence, confidence.all.mean)
+    // Confidences and paths are told in scales of groups.
+    let hasGroups = training.weightQuantizer.recipe.format.outerScale == .none
+    let confidence =
+      hasGroups
+      ? QuantizationConfidence(training.weights, training.weightQuantizer, by: training.compute)
+      : nil
+    if let confidence { line.add(.confidence, confidence.all.mean) }
     line.add(.oscillatingShare, statistics.oscillatingShare)
     line.add(.flips, statistics.flipsPerStep)
     line.add(.scaleFlips, statistics.scaleFlipsPerStep)
     var percentiles = JSONLine()
     for (percent, value) in statistics.ratioPercentiles { percentiles.add("\(percent)", value) }
     line.add(.ratioPercentiles, percentiles)
-    line.add(.confidenceHistogram, confidence.all.histogram)
-    line.add(.latentHistogram, confidence.all.latent)
-    line.add(
-      .latentRange,
-      ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
+    if let confidence {
+      line.add(.confidenceHistogram, confidence.all.histogram)
+      line.add(.latentHistogram, confidence.all.latent)
+      line.add(
+        .latentRange,
+        ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
+    }
     addLosses(window.losses, to: &line)
-    if settings.layers {
+    if settings.layers, let confidence {
       line.add(
         .layers,
         zip(confidence.layers, statistics.layerShares).map { confidence, share in
@@ -179,7 +185,7 @@ final class OscillationRecorder {
           return layer
         })
     }
-    if settings.trajectories > 0 {
+    if settings.trajectories > 0, hasGroups {
       line.add(
         .trajectories, window.trajectories.liveliest(settings.trajectories).map(Self.object))
     }

@@ -6,6 +6,8 @@ package enum QuantizationError: ReportableError, Equatable {
   case nameTaken(String, tensor: String)
   /// The file's 4-bit tensors were made in another way than is asked for now.
   case otherwise(String, format: String, scale: String, axis: String)
+  /// The file was trained in a format that no file holds.
+  case untold(String, format: String)
 
   /// The error that names how the file's own 4-bit tensors were made.
   static func otherwise(_ path: String, _ stored: StoredQuantization) -> QuantizationError {
@@ -27,6 +29,8 @@ package enum QuantizationError: ReportableError, Equatable {
     case .otherwise(let path, let format, let scale, let axis):
       "\(path): is quantized already (\(format), \(scale) scales, along \(axis)); quantize the file that it was made "
         + "from, or leave the options out"
+    case .untold(let path, let format):
+      "\(path): was trained in \(format), of which files hold no codes; --format e2m1 makes MXFP4 of it"
     }
   }
 }

@@ -15,7 +15,8 @@ extension Trial {
       let random = RandomStream(seed: 7, purpose: .q3, step: 2, layer: 5)
       for format in BlockFormat.allCases {
         for rule in [ScaleRule.truncationFree, .floor] {
-          for rounding in Rounding.allCases {
+          // Moving averages are of formats whose groups have scales.
+          for rounding in Rounding.allCases where format.outerScale == .none || rounding != .ema {
             let recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
             for axis in GroupAxis.allCases {
               let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)"
@@ -28,7 +29,7 @@ extension Trial {
                 x, averages: averages, axis: axis, .codes(recipe), random: random, arena: arena)
               note("product of codes \(name)", product(codes.operand, rows, columns, axis))
               let lost = compute.losses(
-                x, averages: averages, axis: axis, recipe, random: random)
+                x, averages: averages, axis: axis, recipe, random: random, arena: arena)
               note(
                 "losses \(name)",
                 [Double(lost.elements), Double(lost.saturated), Double(lost.underflowed)])
@@ -38,6 +39,10 @@ extension Trial {
               let again = compute.recode(
                 codes.operand, axis: .columns, .codes(recipe), random: random, arena: arena)
               note("recoded \(name)", product(again.operand, rows, columns, .columns))
+              let plain = compute.recode(
+                rounded.operand, axis: .columns, .rounded(recipe), random: random, arena: arena)
+              compute.decode(plain.operand, into: values)
+              note("recoded numbers \(name)", values)
             }
           }
         }

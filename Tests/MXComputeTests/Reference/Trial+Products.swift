@@ -99,6 +99,23 @@ extension Trial {
     let exact = Encoded(exact: normals(70, 64, seed: 97), axis: .rows)
     compute.product(codes, exact, bias: nil, into: mixed, accumulates: false, arena: arena)
     note("codes with floats", mixed)
+    let int4 = compute.encode(
+      normals(codes.shape.rows, codes.shape.columns, seed: 30), averages: nil, axis: .rows,
+      .codes(QuantizerRecipe(format: .int4)), random: RandomStream(seed: 8, purpose: .q1),
+      arena: arena
+    ).operand
+    for (name, other) in [("floats", exact), ("codes of groups", codes), ("their like", int4)] {
+      for accumulates in [false, true] {
+        let shapes = [(int4, other, "left"), (other, int4, "right")]
+        for (a, b, side) in shapes where a.shape.columns == b.shape.columns {
+          let c = normals(a.shape.rows, b.shape.rows, seed: 31)
+          compute.product(
+            a, b, bias: accumulates ? nil : normals(1, c.columns, seed: 32), into: c,
+            accumulates: accumulates, arena: arena)
+          note("integers, \(side), with \(name), \(accumulates)", c)
+        }
+      }
+    }
     let random = RandomStream(seed: 8, purpose: .q5)
     let floats = LazyMatrix.Numbers.product(ProductTerms(exact, exact))
     encode(.gelu(floats), "GELU of floats", QuantizerRecipe(rounding: .stochastic), random)

@@ -13,7 +13,8 @@ extension BlockFormat {
   }
 
   private func isDescribed(by row: tj_format) -> Bool {
-    scale == .e8m0 && outerScale == .none && groupSize == Int(row.group)
+    // Kernels know no outer scale: whoever calls them divides by it.
+    scale == (row.has_no_scales == 0 ? .e8m0 : .one) && groupSize == Int(row.group)
       && elements.exponentBits == Int(row.exponent_bits)
       && elements.mantissaBits == Int(row.mantissa_bits) && elements.bias == Int(row.bias)
   }

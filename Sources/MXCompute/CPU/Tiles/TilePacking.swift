@@ -10,9 +10,11 @@ struct PackingTarget {
   let random: RandomStream
   let countsLosses: Bool
 
-  /// Memory for the codes that are asked for; nil where that is something else.
+  /// Memory for the codes that are asked for; nil where that is something else, or all of the matrix must be known first.
   init?(_ request: OperandRequest?, axis: GroupAxis, of shape: (rows: Int, columns: Int)) {
-    guard let request, case .codes(let quantizer) = request.encoding else { return nil }
+    guard let request, case .codes(let quantizer) = request.encoding,
+      quantizer.format.outerScale == .none
+    else { return nil }
     out = request.arena.packed(
       rows: shape.rows, columns: shape.columns, axis: axis, format: quantizer.format)
     (self.axis, self.quantizer, self.random) = (axis, quantizer.without(nil), request.random)
