@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import MXFormats
 import MXLinear
@@ -29,6 +30,10 @@ struct TraceCommand: ParsableCommand {
       and exact gradient. A ratio about 1 is no bias; * marks one above 2. The output may then be left out; it holds \
       the mean as grad.NAME and the exact gradient as exact.NAME.
 
+      With --repeat the input may be the folder of a run: its last weights, and --images of its training images. The method \
+      is then its own, unless you name another one; how the means of 1, 2, 4, ... draws lie is kept in the run's gradients.json, \
+      method by method, and 'tetrajet report' draws it.
+
         tetrajet trace in.safetensors out.safetensors --method tetrajet
         tetrajet trace in.safetensors out.safetensors --method tetrajet \\
           --backward-rounding nearest-even
@@ -36,9 +41,10 @@ struct TraceCommand: ParsableCommand {
           --set quantizers.q2.enabled=true
         tetrajet trace in.safetensors --repeat 64 --method tetrajet \\
           --set quantizers.q4.reads_quantized=false
+        tetrajet trace runs/first --repeat 256
       """)
 
-  @Argument(help: "The file with model, images and labels.")
+  @Argument(help: "The file with model, images and labels; or a run's folder.")
   var input: String
 
   @Argument(help: "The file to write ('-' for standard output).")
@@ -67,6 +73,9 @@ struct TraceCommand: ParsableCommand {
       "Compare the gradients of so many seeds with the exact ones.", valueName: "k"))
   var repeats: Int?
 
+  @Option(help: ArgumentHelp("Of a run: so many of its training images.", valueName: "n"))
+  var images: Int?
+
   @Flag(help: "With --repeat: print one JSON object a line and tensor.")
   var json = false
 
@@ -77,10 +86,18 @@ struct TraceCommand: ParsableCommand {
     if backwardRounding == .ema {
       throw ValidationError("--backward-rounding ema: only weights have moving averages")
     }
-    if method == nil, !set.contains(where: { $0.hasPrefix("method=") }) {
+    let isRun = RunDirectory.isRun(input)
+    if method == nil, !isRun, !set.contains(where: { $0.hasPrefix("method=") }) {
       throw ValidationError("Missing expected argument '--method <method>'")
     }
+    if let images {
+      guard isRun else { throw ValidationError("--images goes with the folder of a run") }
+      guard (1...65_536).contains(images) else {
+        throw ValidationError("--images is \(images); it must be from 1 to 65536")
+      }
+    }
     guard let repeats else {
+      if isRun { throw ValidationError("the folder of a run goes with --repeat") }
       if output == nil { throw ValidationError("Missing expected argument '<output>'") }
       if json { throw ValidationError("--json goes with --repeat, which is not there") }
       return
@@ -103,11 +120,15 @@ struct TraceCommand: ParsableCommand {
       return
     }
     let comparisons = try compareGradients(
-      input, output: output, settings: settings, seed: seed, repeats: repeats, on: cpu)
+      input, images: images ?? 64, output: output, settings: settings, seed: seed,
+      repeats: repeats, on: cpu)
     if json {
       for comparison in comparisons { try printLine(comparison.line.text) }
     } else {
       try printLine(Self.table(comparisons))
+    }
+    if RunDirectory.isRun(input) {
+      writeError(oneLine("kept in \(RunDirectory(reading: input).gradients)") + "\n")
     }
   }
 

@@ -20,21 +20,23 @@ package struct LineChart {
 
   private let title, xLabel: String
   private let curves: [Curve]
-  private let includesZero, isLogarithmic, showsLegend: Bool
+  private let includesZero, isLogarithmic, hasLogarithmicX, showsLegend: Bool
   private let thresholds: [Double]
 
   /// - Parameters:
   ///   - isLogarithmic: whether equal heights are equal ratios; points that are not above 0 are left out then.
+  ///   - hasLogarithmicX: the same of widths.
   ///   - showsLegend: whether the curves are named above the chart: where their colours do not stand for the page's
   ///     recipes.
   ///   - thresholds: horizontal lines, dashed.
   package init(
     title: String, xLabel: String, curves: [Curve], includesZero: Bool = false,
-    isLogarithmic: Bool = false, showsLegend: Bool = false, thresholds: [Double] = []
+    isLogarithmic: Bool = false, hasLogarithmicX: Bool = false, showsLegend: Bool = false,
+    thresholds: [Double] = []
   ) {
     (self.title, self.xLabel, self.curves) = (title, xLabel, curves)
     (self.includesZero, self.showsLegend) = (includesZero, showsLegend)
-    self.isLogarithmic = isLogarithmic
+    (self.isLogarithmic, self.hasLogarithmicX) = (isLogarithmic, hasLogarithmicX)
     self.thresholds = thresholds
   }
 
@@ -46,7 +48,9 @@ package struct LineChart {
     let curves = finiteCurves
     let points = curves.flatMap(\.points)
     guard !points.isEmpty else { return "" }
-    let x = Axis(points.map(\.x), snaps: false, wanted: 6)
+    let x =
+      hasLogarithmicX
+      ? Axis(logarithmOf: points.map(\.x)) : Axis(points.map(\.x), snaps: false, wanted: 6)
     let heights = points.flatMap { [$0.low, $0.high] } + thresholds
     let y =
       isLogarithmic ? Axis(logarithmOf: heights) : Axis(heights, includingZero: includesZero)
@@ -99,7 +103,7 @@ package struct LineChart {
     curves.map { curve in
       let points = curve.points.filter {
         [$0.x, $0.y, $0.low, $0.high].allSatisfy(\.isFinite)
-          && (!isLogarithmic || min($0.y, $0.low) > 0)
+          && (!isLogarithmic || min($0.y, $0.low) > 0) && (!hasLogarithmicX || $0.x > 0)
       }
       return Curve(
         name: curve.name, color: curve.color, points: points, isStepped: curve.isStepped)
@@ -123,7 +127,7 @@ package struct LineChart {
         "{\"n\":\(jsonString(curve.name)),\"c\":\"\(colorClass(curve.color))\",\"p\":[\(points)]}"
     }
     return
-      "{\"plot\":[\(plot.map(digits).joined(separator: ","))],\"x\":\(jsonString(xLabel)),"
+      "{\"plot\":[\(plot.map(digits).joined(separator: ","))],\"x\":\(jsonString(xLabel)),\"log\":\(hasLogarithmicX),"
       + "\"s\":[\(series.joined(separator: ","))]}"
   }
 

@@ -56,7 +56,7 @@ enum PageStyle {
     const box=document.getElementById('readout');
     const show=v=>Math.abs(v)>=1e-3&&Math.abs(v)<1e6||v===0?String(+v.toPrecision(4)):v.toExponential(2);
     for(const svg of document.querySelectorAll('svg[data-chart]')){
-      const chart=JSON.parse(svg.dataset.chart),[l,r,t,b,x0,x1]=chart.plot,ns='http://www.w3.org/2000/svg';
+      const chart=JSON.parse(svg.dataset.chart),[l,r,t,b,x0,x1]=chart.plot,f=chart.log?Math.log:v=>v,ns='http://www.w3.org/2000/svg';
       const cursor=svg.appendChild(document.createElementNS(ns,'line'));
       cursor.setAttribute('class','cursor');cursor.setAttribute('y1',t);cursor.setAttribute('y2',b);cursor.style.display='none';
       const hide=()=>{box.style.display='none';cursor.style.display='none'};
@@ -64,17 +64,17 @@ enum PageStyle {
       svg.addEventListener('pointermove',event=>{
         const area=svg.getBoundingClientRect(),u=(event.clientX-area.left)/area.width*svg.viewBox.baseVal.width;
         if(u<l-4||u>r+4){hide();return}
-        const x=x0+(u-l)/(r-l)*(x1-x0);
+        const x=f(x0)+(u-l)/(r-l)*(f(x1)-f(x0));
         box.replaceChildren();
         let at=null;
         for(const series of chart.s){
-          const p=series.p.reduce((best,q)=>Math.abs(q[0]-x)<Math.abs(best[0]-x)?q:best);
-          if(at===null||Math.abs(p[0]-x)<Math.abs(at-x))at=p[0];
+          const p=series.p.reduce((best,q)=>Math.abs(f(q[0])-x)<Math.abs(f(best[0])-x)?q:best);
+          if(at===null||Math.abs(f(p[0])-x)<Math.abs(f(at)-x))at=p[0];
           const line=document.createElement('div'),key=document.createElement('span');
           key.className='key '+series.c;line.append(key,series.n+': '+show(p[1]));box.append(line);
         }
         const head=document.createElement('div');head.textContent=chart.x+' '+show(at);box.prepend(head);
-        const c=l+(at-x0)/(x1-x0)*(r-l);
+        const c=l+(f(at)-f(x0))/(f(x1)-f(x0))*(r-l);
         cursor.setAttribute('x1',c);cursor.setAttribute('x2',c);cursor.style.display='';
         box.style.display='block';
         const left=event.clientX+14+box.offsetWidth>innerWidth?event.clientX-box.offsetWidth-14:event.clientX+14;

@@ -57,6 +57,9 @@ package struct ReportPage {
       section("Layer by layer", heatMaps, note: Self.heatNote),
       section("What quantizers lose", losses, note: Self.lossesNote),
       section(
+        "Bias and variance of gradients", GradientSection(groups: groups).html,
+        note: GradientSection.note),
+      section(
         "Where the models err", EvaluationSection(groups: groups).html, note: EvaluationSection.note
       ),
       section("The runs", runs),

@@ -21,6 +21,8 @@ package struct RunRecord: Sendable {
   package let summary: RunSummary?
   /// The last evaluation, class by class; nil where the run's version, or the run, has not written it.
   let evaluation: RunEvaluation?
+  /// How gradients of its weights lie to the exact ones; nil where nobody asked.
+  let gradients: GradientStudy?
   /// What its images are by content; nil where nobody wrote it down.
   let data: DataFingerprint?
   /// Things a reader should know: unfinished, damaged, unknown keys.
@@ -90,6 +92,11 @@ package struct RunRecord: Sendable {
       if evaluation == nil { notes.append("evaluation.json is from another version or damaged") }
     } else {
       evaluation = nil
+    }
+
+    gradients = try? GradientStudy(path: directory.gradients)
+    if gradients == nil, files.fileExists(atPath: directory.gradients) {
+      notes.append("gradients.json is from another version or damaged")
     }
 
     if files.fileExists(atPath: directory.summary) {

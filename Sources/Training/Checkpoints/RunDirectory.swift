@@ -23,6 +23,8 @@ package struct RunDirectory: Sendable {
   package var summary: String { Self.summary(of: path) }
   /// The last evaluation, class by class.
   package var evaluation: String { "\(path)/evaluation.json" }
+  /// How gradients of its weights lie to the exact ones, where anybody asked (`GradientStudy`).
+  package var gradients: String { "\(path)/gradients.json" }
   /// The weights of the last epoch.
   package var last: String { "\(path)/\(Self.lastName)" }
   /// The weights of the epoch with the best top-1.
@@ -41,8 +43,13 @@ package struct RunDirectory: Sendable {
     let run = RunDirectory(reading: path)
     return [
       run.recipe, run.metrics, run.summary, run.evaluation, run.last, run.best, run.average,
-      run.resume, run.previousResume,
+      run.resume, run.previousResume, run.gradients,
     ]
+  }
+
+  /// Whether a path is the folder of a run that has weights.
+  package static func isRun(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: RunDirectory(reading: path).last)
   }
 
   /// The folder of a run of which nothing is expected.

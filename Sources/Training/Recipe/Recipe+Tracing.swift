@@ -8,6 +8,14 @@ extension Recipe {
   package init(tracing model: ModelConfiguration, settings: [RecipeSetting]) throws {
     self.init()
     self.model = model
+    self = try traced(by: settings)
+  }
+
+  /// The same, as settings change what a single step reads.
+  ///
+  /// - Throws: as above.
+  func traced(by settings: [RecipeSetting]) throws -> Recipe {
+    var recipe = self
     let settings = settings.withoutDefaults()
     for setting in settings where !Self.isRead(inTraces: setting.name) {
       let section = setting.name + "."
@@ -20,9 +28,19 @@ extension Recipe {
           + "model.*, without drop path",
         location: setting.location)
     }
-    try apply(settings)
-    try Self.validate(self.model)
-    try validateRemedies()
+    try recipe.apply(settings)
+    try Self.validate(recipe.model)
+    try recipe.validateRemedies()
+    return recipe
+  }
+
+  /// The method, and the quantizers' keys that are not its own: what tells gradients apart.
+  var quantizerLabel: String {
+    let (own, values) = (own.values, values)
+    let others = values.filter { $0.key.hasPrefix("quantizers.") && own[$0.key] != $0.value }
+    let changes = others.map { "\($0.key.dropFirst("quantizers.".count))=\($0.value)" }
+    return ([method.rawValue] + changes.sorted())
+      .joined(separator: ", ")
   }
 
   private static func isRead(inTraces key: String) -> Bool {

@@ -16,12 +16,18 @@ extension Recipe {
   ///
   /// - Throws: loader errors.
   func fixedBatch(of test: any ImageDataset) throws -> Batch? {
-    let images = statistics.images
-    guard statistics.enabled, images > 0 else { return nil }
+    guard statistics.enabled, statistics.images > 0 else { return nil }
+    return try batch(of: statistics.images, from: test)
+  }
+
+  /// Images spread over the classes, as evaluation shows them; nil where all of them are broken.
+  ///
+  /// - Throws: loader errors.
+  func batch(of images: Int, from dataset: any ImageDataset) throws -> Batch? {
     var options = loaderOptions(training: false)
     (options.batchSize, options.workers, options.maximumBrokenShare) = (images, 1, 1)
     return try BatchLoader(
-      dataset: test.spread(images), preprocessing: preprocessing, options: options
+      dataset: dataset.spread(images), preprocessing: preprocessing, options: options
     )
     .epoch(0).next()
   }

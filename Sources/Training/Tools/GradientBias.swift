@@ -19,6 +19,15 @@ package struct GradientBias: Sendable {
   package let expectedBias: Double
   /// The cosine of the angle between mean_k g_k and g.
   package let cosine: Double
+  /// The bias of the means of the first 1, 2, 4, … and of all draws: a slope of −1/2 on paper with two logarithmic axes is that of
+  /// noise, a floor is a bias.
+  package let means: [Mean]
+
+  /// ‖mean of the first `draws` g_k − g‖ / ‖g‖.
+  package struct Mean: Sendable, Equatable {
+    package let draws: Int
+    package let error: Double
+  }
 
   /// Below this a difference is what single precision rounds, in whatever order an engine adds.
   static let precision = 1e-5
@@ -36,6 +45,8 @@ package struct GradientBias: Sendable {
     line.add("deviation", deviation)
     line.add("cosine", cosine)
     line.add("outside_noise", isOutsideNoise)
+    line.add("draws", means.map(\.draws))
+    line.add("errors", means.map(\.error))
     return line
   }
 }
@@ -46,17 +57,23 @@ package struct GradientBias: Sendable {
 /// Beside the gradient and the exact one, the mean is kept, in double precision.
 ///
 /// - Parameters:
+///   - input: a file as for `traceStep`, or the folder of a run: its last weights, and `images` of its training images, as evaluation
+///     shows them. In a run's folder the curves are kept for its report (`GradientStudy`).
 ///   - output: where `logits`, `loss`, `grad.<name>` (the mean) and `exact.<name>` are written; nil for nowhere.
 ///   - seed: the first seed; the others follow it.
 ///   - repeats: K, at least 2.
 /// - Returns: one comparison a tensor, and one of the whole gradient at the end.
 /// - Throws: as `traceStep`; `RecipeError` where the forward pass rounds at random, and so has no one gradient.
 package func compareGradients(
-  _ input: String, output: OutputFile?, settings: [RecipeSetting], seed: UInt64, repeats: Int,
-  on compute: any TrainingCompute
+  _ input: String, images: Int, output: OutputFile?, settings: [RecipeSetting], seed: UInt64,
+  repeats: Int, on compute: any TrainingCompute
 ) throws -> [GradientBias] {
   precondition(repeats >= 2, "\(repeats) repeats")
-  let step = try TracedStep(input, settings: settings, seed: seed, compute)
+  let isRun = RunDirectory.isRun(input)
+  let step =
+    try isRun
+    ? TracedStep(run: input, images: images, settings: settings, seed: seed, compute)
+    : TracedStep(input, settings: settings, seed: seed, compute)
   for operand in [Operand.q1, .q2] where step.recipe.linear[operand]?.rounding == .stochastic {
     throw RecipeError(
       key: "quantizers.\(operand.rawValue).rounding", found: "stochastic",
@@ -72,12 +89,14 @@ package func compareGradients(
     seed: step.seed, gradients: exact)
 
   let gradients = AlignedBuffer<Float>(count: parameters.count)
-  var moments = GradientMoments(parameters)
+  var moments = GradientMoments(parameters, exact: exact)
   for number in 0..<repeats {
     _ = try step.run(step.model, seed: step.seed &+ UInt64(number), gradients: gradients)
     moments.add(gradients)
+    let draws = number + 1
+    if draws == repeats || draws.nonzeroBitCount == 1 { moments.noteMean() }
   }
-  let comparisons = moments.comparisons(with: exact)
+  let comparisons = moments.comparisons
   if let output {
     moments.writeMean(to: gradients)
     try writeSafetensors(
@@ -88,20 +107,29 @@ package func compareGradients(
         "seed": "\(step.seed)", "repeats": "\(repeats)",
       ]) { $1 })
   }
+  if isRun {
+    var study = GradientStudy(inRun: input)
+    study.add(comparisons, label: step.recipe.quantizerLabel, images: step.count)
+    try study.write(inRun: input)
+  }
   return comparisons
 }
 
 /// The mean of gradients and how they scatter about it, one by one (Welford 1962).
 struct GradientMoments {
   private let parameters: ParameterTable
+  private let exact: AlignedBuffer<Float>
   private let mean: AlignedBuffer<Double>
+  /// How far means lay off, of each tensor and at the end of all.
+  private var means: [[GradientBias.Mean]]
   /// Σ_k ‖g_k − mean‖² of each tensor.
   private var scatter: [Double]
   private var count = 0
 
   /// None yet.
-  init(_ parameters: ParameterTable) {
-    self.parameters = parameters
+  init(_ parameters: ParameterTable, exact: AlignedBuffer<Float>) {
+    (self.parameters, self.exact) = (parameters, exact)
+    means = Array(repeating: [], count: parameters.entries.count + 1)
     mean = AlignedBuffer(count: parameters.count)
     scatter = parameters.entries.map { _ in 0 }
   }
@@ -122,16 +150,31 @@ struct GradientMoments {
     }
   }
 
+  /// Notes how far the means of now lie from the exact gradient.
+  mutating func noteMean() {
+    for (index, sums) in sums.enumerated() {
+      means[index].append(GradientBias.Mean(draws: count, error: sums.error))
+    }
+  }
+
   /// Each tensor, and all of them, beside the exact gradient.
-  func comparisons(with exact: AlignedBuffer<Float>) -> [GradientBias] {
+  var comparisons: [GradientBias] {
+    let names = parameters.entries.map(\.name) + ["all tensors"]
+    return zip(names, zip(sums, means)).map { name, found in
+      found.0.comparison(name, draws: count, means: found.1)
+    }
+  }
+
+  /// Of each tensor, and of all of them.
+  private var sums: [Sums] {
     var all = Sums()
     let each = zip(parameters.entries, scatter).map { entry, scatter in
       var sums = Sums(elements: entry.count, scatter: scatter)
       for place in entry.range { sums.add(mean[place], exact: Double(exact[place])) }
       all.add(sums)
-      return sums.comparison(entry.name, draws: count)
+      return sums
     }
-    return each + [all.comparison("all tensors", draws: count)]
+    return each + [all]
   }
 
   /// The mean in single precision.
@@ -164,13 +207,16 @@ struct GradientMoments {
       product += sums.product
     }
 
-    func comparison(_ tensor: String, draws: Int) -> GradientBias {
+    /// ‖mean − exact‖ / ‖exact‖.
+    var error: Double { difference.squareRoot() / exact.squareRoot() }
+
+    func comparison(_ tensor: String, draws: Int, means: [GradientBias.Mean]) -> GradientBias {
       let norm = exact.squareRoot()
       let deviation = (max(0, scatter) / Double(draws - 1)).squareRoot() / norm
       return GradientBias(
-        tensor: tensor, elements: elements, bias: difference.squareRoot() / norm,
+        tensor: tensor, elements: elements, bias: error,
         deviation: deviation, expectedBias: deviation / Double(draws).squareRoot(),
-        cosine: product / (mean.squareRoot() * norm))
+        cosine: product / (mean.squareRoot() * norm), means: means)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Files
+import ImageData
 import MXCompute
 import MXLinear
 import MXRuntime
@@ -79,6 +80,32 @@ struct TracedStep {
     }
     self.labels = labels
   }
+
+  /// The step of a run's last weights, and averages under Q-EMA, on some of its training images, spread over the classes.
+  ///
+  /// - Throws: `FileError`, `SafetensorsError`, `RecipeError`, loader errors.
+  init(
+    run: String, images count: Int, settings: [RecipeSetting], seed: UInt64,
+    _ compute: any TrainingCompute
+  ) throws {
+    self.compute = compute
+    let checkpoint = try Checkpoint(path: RunDirectory(reading: run).last)
+    recipe = try checkpoint.recipe.traced(by: settings)
+    self.seed = settings.contains { $0.name == "seed" } ? UInt64(recipe.seed) : seed
+    model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
+    (weights, averages) = (checkpoint.weights, checkpoint.averages)
+    let own = try Recipe(settings: RecipeSetting.read(RunDirectory(reading: run).recipe))
+    let data = try DataLocation(own.data.path, besideRun: run).open(own.data.split).data
+    guard let batch = try own.batch(of: count, from: data.train) else {
+      throw LoaderError.noImages
+    }
+    images = AlignedBuffer(count: batch.count * batch.images.count / max(1, batch.labels.count))
+    _ = images.elements.update(from: batch.images.elements.prefix(images.count))
+    labels = batch.labels
+  }
+
+  /// How many images it is of.
+  var count: Int { labels.count }
 
   /// Computes the step by a model of this one's shape.
   ///
