@@ -76,6 +76,14 @@ struct Study: Sendable {
     guard !records.isEmpty else { return }
     var options = ReportPage.Options()
     (options.epochs, options.layer) = (figures.epochs, figures.layer)
+    options.names = Dictionary(uniqueKeysWithValues: runs.map { (folder.folder($0), $0.row) })
+    // Where each base has a baseline of its own, there is none for all.
+    let baselines = Set(runs.map(\.baseline))
+    if baselines.count == 1, let baseline = baselines.first ?? nil,
+      records.contains(where: { options.names[$0.path] == baseline })
+    {
+      options.baseline = oneLine(baseline)
+    }
     func html() throws -> String { try ReportPage(records, title: title, options: options).html }
     do {
       try writeFileAtomically(folder.page, text: html())

@@ -120,6 +120,29 @@ struct SweepCommandTests {
     }
   }
 
+  @Test("its page calls recipes by the rows' names, and takes differences to the baseline")
+  func page() throws {
+    try withTemporaryFolder { folder in
+      try writeFileAtomically(
+        "\(folder)/grid.yaml",
+        text: """
+          set: {training.epochs: 1, model.depth: 1}
+          rows:
+            - {name: plainly <this>, method: tetrajet}
+            - {name: the other, method: fp32}
+          axes: {seed: 0...1}
+          baseline: the other
+          figures: {layer: blocks.77.mlp.fc2}
+          """)
+      let found = try tetrajet("sweep", "\(folder)/grid.yaml", "-o", "\(folder)/s")
+      try #require(found.status == 0, "\(found)")
+      #expect(found.errors.contains("no run has a quantized layer 'blocks.77.mlp.fc2'"))
+      let html = text("\(folder)/s/report.html")
+      #expect(html.contains("plainly &lt;this&gt;") && html.contains("Seed by seed"))
+      #expect(!html.contains("<this>") && !html.contains(">tetrajet</span>"))
+    }
+  }
+
   @Test(
     "what cannot be trained is one line before anything is",
     arguments: [

@@ -17,6 +17,8 @@ package struct ReportPage {
     /// The quantized layer whose confidence is drawn, with or without ".weight"; nil for the least confident one of
     /// the first recipe.
     package var layer: String?
+    /// What recipes are called, by the path of any of their runs; others by what tells them apart.
+    package var names: [String: String] = [:]
     /// The recipe that differences are taken to, as for `Differences.all`; nil for none.
     package var baseline: String?
 
@@ -28,7 +30,7 @@ package struct ReportPage {
   ///
   /// - Throws: `LayerChoiceError` where no run has the layer; `BaselineError`.
   package init(_ runs: [RunRecord], title: String, options: Options = Options()) throws {
-    groups = RunGroup.grouped(runs)
+    groups = RunGroup.grouped(runs, names: options.names)
     self.title = title
     self.options = options
     let groups = groups

@@ -1,3 +1,4 @@
+import Files
 import MXCompute
 import MXFormats
 import Oscillation
@@ -17,7 +18,9 @@ package struct RunGroup: Sendable {
   ///
   /// Where the images lie, and how their path was typed, plays no part: what they are by content does, where a run's folder
   /// says it.
-  package static func grouped(_ runs: [RunRecord]) -> [RunGroup] {
+  ///
+  /// - Parameter names: what groups are called instead of what tells them apart, by the path of any of their runs.
+  package static func grouped(_ runs: [RunRecord], names: [String: String] = [:]) -> [RunGroup] {
     var order: [[String: String]] = []
     var members: [[String: String]: [RunRecord]] = [:]
     for run in runs {
@@ -30,7 +33,9 @@ package struct RunGroup: Sendable {
       members[key, default: []].append(run)
     }
     let groups = order.compactMap { members[$0] }.flatMap(apartByData)
-    return zip(groups, GroupLabels(groups.map { $0[0] }).labels).map(RunGroup.init)
+    return zip(groups, GroupLabels(groups.map { $0[0] }).labels).map { runs, label in
+      RunGroup(runs, label: runs.lazy.compactMap { names[$0.path] }.first.map(oneLine) ?? label)
+    }
   }
 
   /// Runs apart that are known to be of other images; those of which nobody knows stay together.
