@@ -3,6 +3,7 @@ import Foundation
 import Reports
 import TestSupport
 import Testing
+import Training
 
 @Suite("A study's table")
 struct StudyTableTests {
@@ -89,6 +90,31 @@ struct StudyTableTests {
       let interval = try #require(difference.interval)
       #expect(abs(interval[0] + interval[1] - 8.2) < 1e-9 && interval[0] < 4)
     }
+  }
+
+  @Test("what was published of several models has a column each")
+  func published() throws {
+    func number(_ base: String, _ value: Double) -> StudyGrid.Published {
+      StudyGrid.Published(column: .top5, base: base, value: value)
+    }
+    let table = StudyTable(
+      [
+        StudyTable.Source("a", [], published: [number("T", 80), number("S", 90)]),
+        StudyTable.Source("b", [], published: [number("S", 91)]),
+      ], columns: [.top1])
+    #expect(
+      table.markdown.hasPrefix(
+        """
+        |  | n | top-1 % | published T top-5 % | published S top-5 % |
+        | --- | ---: | ---: | ---: | ---: |
+        | a | 0 | – | 80.00 | 90.00 |
+        | b | 0 | – | – | 91.00 |
+
+        """), "\(table.markdown)")
+    #expect(table.json.text.contains(#""published": {"eval_top5": {"T": 80, "S": 90}}"#))
+    #expect(
+      table.csv.hasPrefix(
+        "name,n,eval_top1_mean,eval_top1_sd,eval_top1_ci95,published_T_eval_top5,"))
   }
 
   @Test("fits a terminal", arguments: [40, 60, 80, 200])

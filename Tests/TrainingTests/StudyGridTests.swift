@@ -141,7 +141,7 @@ struct StudyGridTests {
       #expect(list.map(\.recipe.seed) == [7, 7, 1, 1])
     }
     for text in ["", "a", "1,,2", "3...1", "-1", "1...2...3"] {
-      #expect(throws: GridError.self) { try StudyGrid.seeds(text) }
+      #expect(throws: StudyError.self) { try StudyGrid.seeds(text) }
     }
   }
 

@@ -56,6 +56,41 @@ struct TerminalTests {
     #expect(!messages.isEmpty && messages.allSatisfy { !hasBar($0) && $0.hasSuffix("\r\n") })
   }
 
+  @Test(
+    "a sweep's table stands above the line, fits the terminal, and is drawn over from its first line"
+  )
+  func liveTable() throws {
+    try withTemporaryFolder { folder in
+      try Data("set: {training.epochs: 3}\naxes: {method: [fp32, tetrajet, int4]}\n".utf8)
+        .write(to: URL(fileURLWithPath: "\(folder)/grid.yaml"))
+      let terminal = try PseudoTerminal(columns: 70)
+      let process = try terminal.start(["sweep", "\(folder)/grid.yaml", "-o", "\(folder)/s"])
+      let text = terminal.read()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      let blocks = text.components(separatedBy: "\r\u{1B}[J").compactMap { part in
+        part.wholeMatch(of: #/((?s).*)\r\u{1B}\[(\d+)A/#)
+      }
+      #expect(blocks.count >= 3, "\(text)")
+      for block in blocks {
+        let lines = String(block.output.1).components(separatedBy: "\r\n")
+        // The cursor goes back to the first line.
+        #expect(lines.count - 1 == Int(block.output.2), "\(lines)")
+        #expect(lines.allSatisfy { $0.count < 70 } && lines.count <= 23)
+        #expect(lines[0].hasPrefix("row ") && lines.last?.contains(" of 3") == true, "\(lines)")
+        #expect(lines.contains { $0.hasPrefix("tetrajet") && $0.contains("  ") })
+      }
+      let running = blocks.compactMap {
+        String($0.output.1).components(separatedBy: "\r\n").dropLast().last
+      }
+      #expect(
+        running.contains { $0.hasPrefix("tetrajet-0") }
+          && running.contains { $0.hasPrefix("int4-0") })
+      // Messages have lines of their own.
+      for number in 1...3 { #expect(text.contains("\u{1B}[J\(number) of 3: ")) }
+    }
+  }
+
   @Test("block characters count as two columns where they may be that wide")
   func wideBlocks() throws {
     let text = try Self.training(columns: 60, environment: ["LC_ALL": "ja_JP.UTF-8"])

@@ -168,6 +168,9 @@ struct GridText {
       switch (try key.scalar.map(document.text), value) {
       case ("epochs", .sequence(let epochs)):
         figures.epochs = try epochs.map { try number($0, key) }
+        if figures.epochs.contains(where: { $0 < 0 }) {
+          throw GridError(location: place, problem: "epochs are counted from 0")
+        }
       case ("layer", _): figures.layer = try word(value, "layer", place)
       default:
         throw GridError(

@@ -140,15 +140,14 @@ package struct StudyGrid: Sendable {
 
   /// Seeds as the command line says them: `0...4`, or `0,1,7`.
   ///
-  /// - Throws: `GridError`.
+  /// - Throws: `StudyError`.
   package static func seeds(_ text: String) throws -> [RecipeSetting] {
     let words =
       GridText.range(text).map { $0.map(String.init) }
       ?? text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     guard words.allSatisfy({ Int($0).map { $0 >= 0 } ?? false }) else {
-      throw GridError(
-        location: "--seeds",
-        problem: "'\(text)' is neither a range, as in 0...4, nor a list, as in 0,1,7")
+      throw StudyError(
+        "--seeds is '\(text)'; it must be a range, as in 0...4, or a list, as in 0,1,7")
     }
     return words.map { RecipeSetting("seed", $0, flag: "--seeds") }
   }
