@@ -46,5 +46,20 @@ extension Linear {
     let input: Encoded
     /// Q2(W), where it is codes.
     let weight: Encoded?
+
+    init(input: Encoded, weight: Encoded?) { (self.input, self.weight) = (input, weight) }
+
+    /// X itself, for a layer that reads nothing else.
+    package init(keeping x: FloatMatrix) {
+      self.init(input: Encoded(exact: x, axis: .rows), weight: nil)
+    }
+
+    /// X.
+    ///
+    /// - Precondition: it was kept as it is.
+    package var kept: FloatMatrix {
+      guard case .numbers(let x) = input.content else { preconditionFailure("X was not kept") }
+      return x
+    }
   }
 }

@@ -14,6 +14,8 @@ public struct LinearRecipe: Equatable, Sendable {
   public var q6ReadsQuantized: Bool
   /// What products read of operands without a quantizer.
   public var unquantized: OperandPrecision
+  /// How layers that are quantized compute where they are `RotatedLinear` ones, which know none of the above; nil where they are not.
+  public var rotated: RotatedLinear.Gradient?
 
   /// A recipe; an operand without a quantizer stays in full precision.
   public init(
@@ -59,6 +61,13 @@ public struct LinearRecipe: Equatable, Sendable {
         )
       }), q4ReadsQuantized: true, q6ReadsQuantized: true)
 
+  /// INT4 as Xi et al. (2023) have it.
+  public static let rotatedINT4: LinearRecipe = {
+    var recipe = LinearRecipe()
+    recipe.rotated = .sampled
+    return recipe
+  }()
+
   /// The paper's method: truncation-free scales, nearest rounding forward, stochastic rounding of
   /// already quantized operands backward, which makes the gradient unbiased.
   public static let tetrajet = LinearRecipe(
@@ -80,8 +89,10 @@ public struct LinearRecipe: Equatable, Sendable {
   /// The same forward pass, and the gradient of what it computes, straight through its quantizers: dX = dY·Q2(W) and
   /// dW = dYᵀ·Q1(X) (the paper's Eq. 8 and 9).
   public var straightThrough: LinearRecipe {
-    LinearRecipe(
+    var recipe = LinearRecipe(
       quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
       q6ReadsQuantized: true, unquantized: unquantized)
+    recipe.rotated = rotated.map { _ in .exact }
+    return recipe
   }
 }

@@ -14,6 +14,10 @@ public struct StepContext {
   public var step: Int
   /// Which of the step's micro-batches, each of which draws random numbers of its own.
   public var microBatch: Int
+  /// What layers with learned steps find anew.
+  package var recalibration = Recalibration.none
+  /// Whether parameters may be put right.
+  package var isTraining = false
   /// Where the time of the step's parts is added up; nil for nowhere.
   package var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.

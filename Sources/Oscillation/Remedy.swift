@@ -10,6 +10,9 @@ package protocol Remedy: AnyObject {
   /// What a checkpoint must hold of it: buffers in the layout of the weights, by names of their own.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
+  /// Counts that `report` goes on from, which a checkpoint holds, too.
+  var counts: [Int] { get set }
+
   /// Before the forward pass of a step.
   func beforeStep(_ training: TrainingView, trial: TrialRun) throws
   /// Between the backward pass and the optimizer: the gradients may change.
@@ -33,6 +36,11 @@ package protocol Remedy: AnyObject {
 extension Remedy {
   /// Nothing.
   package var state: [(name: String, buffer: AlignedBuffer<Float>)] { [] }
+  /// None.
+  package var counts: [Int] {
+    get { [] }
+    set {}
+  }
   /// Does nothing.
   package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {}
   /// Does nothing.

@@ -114,6 +114,7 @@ struct KeysCommand: ParsableCommand {
       ("fp32", "single precision"),
       ("bf16", "products of bfloat16, with sums in single precision; of attention, too"),
       ("int4", "integers -7 to 7 under one scale a tensor: the paper's rival, plainly"),
+      ("int4-xi", "the same behind rotations, with learned steps and sampled gradients"),
       ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
       ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
     ]

@@ -111,7 +111,7 @@ struct StudyTableTests {
         | b | 0 | – | – | 91.00 |
 
         """), "\(table.markdown)")
-    #expect(table.json.text.contains(#""published": {"eval_top5": {"T": 80, "S": 90}}"#))
+    #expect(table.json.text.contains(#""published": {"eval_top5": {"T": 80.0, "S": 90.0}}"#))
     #expect(
       table.csv.hasPrefix(
         "name,n,eval_top1_mean,eval_top1_sd,eval_top1_ci95,published_T_eval_top5,"))

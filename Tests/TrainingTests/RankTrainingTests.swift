@@ -136,6 +136,20 @@ struct RankTrainingTests {
     }
   }
 
+  @Test("several of them do not train by a method that finds its steps in one micro-batch")
+  func rotatedINT4() throws {
+    try withTemporaryFolder { folder in
+      let results = Self.results(Self.recipe(.int4xi), ranks: 2, in: "\(folder)/run") {
+        Stopper(request: $0)
+      }
+      for result in results {
+        let error = try #require(throws: (any Error).self) { try result.get() }
+        #expect("\(error)".contains("another one for several ranks"), "\(error)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
+  }
+
   @Test("a model of several chunks is trained to the same bits while its gradients travel")
   func chunks() throws {
     try withTemporaryFolder { folder in

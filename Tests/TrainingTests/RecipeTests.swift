@@ -91,7 +91,7 @@ struct RecipeTests {
       ),
       (
         "method: tetrjet",
-        "method is 'tetrjet'; it must be one of fp32, bf16, int4, microscaling"
+        "method is 'tetrjet'; it must be one of fp32, bf16, int4, int4-xi"
       ),
       (
         "model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"
@@ -194,6 +194,10 @@ struct RecipeTests {
     #expect(try Self.recipe("method: tetrajet").model.attention == .fp32)
     #expect(Self.message("method: bf16+qema").contains("bf16 quantizes no weights"))
     #expect(Self.message("method: int4+freeze").contains("int4 has one scale a tensor"))
+    #expect(Self.message("method: int4-xi+freeze").contains("int4-xi has one scale a tensor"))
+    #expect(
+      Self.message("method: int4-xi\nquantizers: {q5: {enabled: true}}")
+        .contains("int4-xi has steps of its own"))
     #expect(
       Self.message("method: tetrajet+dampen\nquantizers: {q2: {format: int4}}")
         .contains("dampen knows scales of groups"))

@@ -122,7 +122,7 @@ struct StudyGridTests {
       ][String(model)]
       let method = run.recipe.method.rawValue.replacing("tetrajet+", with: "")
       // The recipes' baseline is single precision, and INT4 has none.
-      if ["bf16", "int4"].contains(method) { continue }
+      if ["bf16", "int4", "int4-xi"].contains(method) { continue }
       let path = "\(recipes)/\(try #require(file))_imagenet_\(method).yaml"
       let text = String(decoding: try readFile(path), as: UTF8.self)
       let value = try #require(run.published.first?.value)

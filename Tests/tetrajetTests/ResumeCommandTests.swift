@@ -61,7 +61,8 @@ struct ResumeCommandTests {
     arguments: [
       ["tetrajet"], ["microscaling+qema"], ["tetrajet+dampen", "dampen.start=0"],
       ["tetrajet", "training.micro_batch=8", "schedule.unit=epoch", "schedule.lag_epochs=1"],
-      ["fp32", "training.average_decay=0.9"], ["tetrajet", "model.attention=bf16"],
+      ["fp32", "training.average_decay=0.9"], ["int4-xi", "training.micro_batch=16"],
+      ["tetrajet", "model.attention=bf16"],
       ["tetrajet+qramping", "qramping.update_every=20", "qramping.detection_steps=15"],
       ["tetrajet+freeze", "freeze.start=0.02", "freeze.momentum=0.1"],
       [

@@ -74,7 +74,13 @@ package final class OsciReset: Remedy {
     }
   }
 
-  /// Weights that were reset so far in this process, and others whose quantized values changed by that.
+  /// Weights that were reset so far, and others whose quantized values changed by that.
+  package var counts: [Int] {
+    get { [resets, neighbours] }
+    set { if newValue.count == 2 { (resets, neighbours) = (newValue[0], newValue[1]) } }
+  }
+
+  /// The same.
   package var report: [(key: String, value: Double)] {
     [("oscireset_weights", Double(resets)), ("oscireset_neighbours", Double(neighbours))]
   }

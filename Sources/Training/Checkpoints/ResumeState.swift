@@ -41,6 +41,8 @@ struct ResumeState: BitwiseCopyable {
         "interval_score": sums.interval.text, "previous_score": sums.previous.text,
         "epoch_steps": "\(sums.steps)", "epoch_seconds": "\(sums.seconds)",
         "epoch_waited": "\(sums.waited)",
+        "remedy_counts": training.remedies.flatMap(\.counts).map(String.init)
+          .joined(separator: " "),
       ].merging(origin.metadata) { $1 }.merging(statistics.metadata) { $1 }, checksum: true,
       place: place)
   }
@@ -81,6 +83,12 @@ struct ResumeState: BitwiseCopyable {
     // Versions without early stopping counted none.
     if file.metadata["evaluations_since_best"] != nil {
       state.evaluationsSinceBest = try count("evaluations_since_best")
+    }
+    // Nor did they keep counts of remedies.
+    var counts = (file.metadata["remedy_counts"] ?? "").split(separator: " ").compactMap { Int($0) }
+    for remedy in training.remedies where remedy.counts.count <= counts.count {
+      remedy.counts = Array(counts.prefix(remedy.counts.count))
+      counts.removeFirst(remedy.counts.count)
     }
     guard hasPlaceInEpoch(file) else { return state }
     state.nextBatch = try count("next_batch")

@@ -305,12 +305,15 @@ package final class TrainingStep {
   ) throws {
     // A trial draws other random numbers than the steps that it foresees.
     let randomStep = isTrial ? step | 1 << 31 : step
+    var context = StepContext(
+      compute, seed: seed, step: randomStep, microBatch: number, profile: profile, census: census)
+    context.isTraining = number == 0
+    if number == 0 {
+      context.recalibration = Recalibration(step: step, stepsPerEpoch: stepsPerEpoch)
+    }
     let pass = Pass(
       compute, weights: weights, weightAverages: averages(step: step), workspace: workspace,
-      context: StepContext(
-        compute, seed: seed, step: randomStep, microBatch: number, profile: profile,
-        census: census),
-      training: true, recomputation: recomputation)
+      context: context, training: true, recomputation: recomputation)
     compute.fill(gradients.matrix(), with: 0)
     let (logits, saved) = try model.forward(batch.images, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)

@@ -13,6 +13,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     case bf16
     /// INT4 per tensor: integers −7 … 7 under one scale.
     case int4
+    /// INT4 behind rotations, with learned steps and sampled gradients (Xi et al. 2023).
+    case int4xi = "int4-xi"
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
     case microscaling
     /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
@@ -22,7 +24,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     fileprivate var reasonAgainstRemedies: String? {
       switch self {
       case .fp32, .bf16: "\(rawValue) quantizes no weights, so none oscillates"
-      case .int4: "int4 has one scale a tensor, and remedies know scales of groups"
+      case .int4, .int4xi:
+        "\(rawValue) has one scale a tensor, and remedies know scales of groups"
       case .microscaling, .tetrajet: nil
       }
     }
@@ -45,6 +48,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static let bf16 = Method(.bf16)
   /// INT4 per tensor.
   package static let int4 = Method(.int4)
+  /// INT4 behind rotations.
+  package static let int4xi = Method(.int4xi)
   /// The OCP Microscaling baseline.
   package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
@@ -52,7 +57,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
 
   /// The methods that are compared: those without a remedy, and TetraJet with one of each.
   package static let allCases =
-    [Method.fp32, .bf16, .int4, .microscaling, .tetrajet]
+    [Method.fp32, .bf16, .int4, .int4xi, .microscaling, .tetrajet]
     + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
@@ -79,6 +84,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .fp32: .fp32
       case .bf16: .bf16
       case .int4: .int4
+      case .int4xi: .rotatedINT4
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }

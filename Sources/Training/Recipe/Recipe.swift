@@ -283,6 +283,11 @@ package struct Recipe: Equatable, Sendable {
   /// Checks that the quantizers are what the method's remedies need.
   func validateRemedies() throws {
     try method.validate()
+    if linear.rotated != nil, let operand = Operand.allCases.first(where: { linear[$0] != nil }) {
+      throw RecipeError(
+        key: "quantizers.\(operand.rawValue).enabled", found: "true",
+        expected: "false: \(method.rawValue) has steps of its own in place of quantizers")
+    }
     if linear[.q2] == nil, let remedy = method.remedies.first {
       throw RecipeError(
         key: "quantizers.q2.enabled", found: "false",

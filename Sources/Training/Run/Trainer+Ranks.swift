@@ -122,6 +122,25 @@ extension Ranks {
   }
 }
 
+extension Recipe {
+  /// Refuses more ranks than can train by it.
+  ///
+  /// - Throws: `RankCountError`, `RecipeError`.
+  func check(ranks: Int) throws {
+    let microBatches = training.microBatches
+    guard ranks <= microBatches else {
+      throw RankCountError(ranks: ranks, microBatches: microBatches)
+    }
+    guard ranks == 1 || linear.rotated == nil else {
+      throw RecipeError(
+        key: "method", found: "'\(method.rawValue)'",
+        expected:
+          "another one for several ranks: it finds steps in the first micro-batch, which one rank alone sees"
+      )
+    }
+  }
+}
+
 /// More ranks than micro-batches.
 package struct RankCountError: ReportableError {
   let ranks, microBatches: Int

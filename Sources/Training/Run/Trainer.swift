@@ -164,9 +164,7 @@ package struct Trainer {
     self.ranks = ranks
     ranks.limitWaiting(to: recipe.parallel.timeLimit)
     let microBatches = recipe.training.microBatches
-    guard ranks.count <= microBatches else {
-      throw RankCountError(ranks: ranks.count, microBatches: microBatches)
-    }
+    try recipe.check(ranks: ranks.count)
     roundingNote = try RoundingBias.check(recipe.linear, compute)
     memory = try RunMemory.admit(
       recipe, data, compute, limit: memoryLimit, ranks: ranks.count,

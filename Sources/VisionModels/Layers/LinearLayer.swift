@@ -6,8 +6,16 @@ import MXRuntime
 struct LinearLayer: Sendable {
   private let linear: Linear
   private let weight, bias: Parameter
+  /// Where it is a layer of INT4 behind rotations.
+  private let rotated: Rotated?
   /// What W is called.
   let weightName: String
+
+  /// Such a layer, and its steps s_X and s_W, and log2 of its rotation's size.
+  private struct Rotated {
+    let linear: RotatedLinear
+    let inputStep, weightStep, group: Parameter
+  }
 
   /// Adds the layer's parameters to a table.
   ///
@@ -24,6 +32,15 @@ struct LinearLayer: Sendable {
       weightName, [outputs, inputs], initial: .narrowNormal, decays: true,
       quantized: isQuantized)
     bias = table.add("\(name).bias", [outputs], decays: false)
+    rotated = (isQuantized ? recipe.rotated : nil).map { gradient in
+      Rotated(
+        linear: RotatedLinear(index: index, gradient: gradient),
+        inputStep: table.add(
+          "\(name).scale_input", [1], initial: .constant(1), decays: false),
+        weightStep: table.add(
+          "\(name).scale_weight", [1], initial: .constant(1), decays: false),
+        group: table.add("\(name).group", [1], initial: .constant(0), decays: false))
+    }
   }
 
   /// C.
@@ -46,7 +63,14 @@ struct LinearLayer: Sendable {
 
   /// x [N, D] → y [N, C], overwritten. Where x lies in memory, it is scratch, or lasts until the backward pass.
   func forward(_ x: LazyMatrix, y: FloatMatrix, _ pass: Pass) throws -> Linear.Saved {
-    try linear.forward(
+    if let rotated {
+      let x = made(x, pass)
+      rotated.linear.forward(
+        x, parameters(rotated, in: pass.weights), group: pass.weights[rotated.group], y: y,
+        arena: pass.scratch, context: pass.context)
+      return Linear.Saved(keeping: x)
+    }
+    return try linear.forward(
       x, parameters(pass), y: y, workspace: pass.workspace, context: pass.context)
   }
 
@@ -80,6 +104,18 @@ struct LinearLayer: Sendable {
     dy: LazyMatrix, _ saved: Linear.Saved, gradients: AlignedBuffer<Float>, _ pass: Pass
   ) throws -> FloatMatrix {
     let dx = pass.scratch.matrix(rows: dy.shape.rows, columns: linear.inputs)
+    if let rotated {
+      pass.scratch.scratch {
+        let numbers = pass.scratch.matrix(rows: dy.shape.rows, columns: dy.shape.columns)
+        pass.compute.make(dy, into: numbers, arena: pass.scratch, profile: pass.profile)
+        rotated.linear.backward(
+          dy: numbers, x: saved.kept, parameters(rotated, in: pass.weights),
+          group: pass.weights[rotated.group], dx: dx,
+          gradients: parameters(rotated, in: gradients), arena: pass.scratch,
+          context: pass.context)
+      }
+      return dx
+    }
     try linear.backward(
       dy: dy, saved, parameters(pass), dx: dx, gradients: places(gradients), arena: pass.scratch,
       context: pass.context)
@@ -97,6 +133,22 @@ struct LinearLayer: Sendable {
       try linear.gradients(
         dy: dy, saved, parameters(pass), into: places(gradients), arena: pass.scratch,
         context: pass.context))
+  }
+
+  /// The numbers of x, where the layer keeps them.
+  private func made(_ x: LazyMatrix, _ pass: Pass) -> FloatMatrix {
+    if case .numbers(.matrix(let x)) = x { return x }
+    let matrix = pass.kept.matrix(rows: x.shape.rows, columns: x.shape.columns)
+    pass.compute.make(x, into: matrix, arena: pass.scratch, profile: pass.profile)
+    return matrix
+  }
+
+  private func parameters(
+    _ rotated: Rotated, in buffer: AlignedBuffer<Float>
+  ) -> RotatedLinear.Parameters {
+    RotatedLinear.Parameters(
+      weight: buffer[weight], bias: buffer[bias], inputStep: buffer[rotated.inputStep],
+      weightStep: buffer[rotated.weightStep])
   }
 
   private func places(_ gradients: AlignedBuffer<Float>) -> Linear.Gradients {

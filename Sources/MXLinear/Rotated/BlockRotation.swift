@@ -1,0 +1,48 @@
+import MXRuntime
+
+/// H = blockdiag(H_g, …, H_g) with Sylvester's Hadamard matrix of g = 2ᵏ, normalized, so that H = Hᵀ = H⁻¹ (Xi et al. 2023, section 3.3).
+package struct BlockRotation {
+  /// g, a divisor of the columns.
+  package let group: Int
+
+  /// - Parameter exponent: log2 of g as parameters have it; of one that cannot be, the nearest that can.
+  package init(exponent: Float, columns: Int) {
+    var size = 1 << Int(min(max(exponent.isNaN ? 0 : exponent.rounded(), 0), 10))
+    while !columns.isMultiple(of: size) { size /= 2 }
+    group = size
+  }
+
+  package init(group: Int) { self.group = group }
+
+  /// The groups that are tried for so many columns: powers of two up to 1024 that divide them.
+  package static func candidates(columns: Int) -> [Int] {
+    (0...10).map { 1 << $0 }.filter { columns.isMultiple(of: $0) }
+  }
+
+  /// x ← x·H.
+  package func apply(_ x: FloatMatrix, threads: Int) {
+    guard group > 1 else { return }
+    let norm = 1 / Float(group).squareRoot()
+    parallelRanges(x.rows, length: rowsOfSlice(x.columns), threads: threads) { rows in
+      for row in rows {
+        for start in stride(from: 0, to: x.columns, by: group) {
+          let values = x.row(row) + start
+          var half = 1
+          while half < group {
+            for block in stride(from: 0, to: group, by: 2 * half) {
+              for place in block..<block + half {
+                let (a, b) = (values[place], values[place + half])
+                (values[place], values[place + half]) = (a + b, a - b)
+              }
+            }
+            half *= 2
+          }
+          for place in 0..<group { values[place] *= norm }
+        }
+      }
+    }
+  }
+}
+
+/// Rows of so many columns that are worth handing to a thread.
+func rowsOfSlice(_ columns: Int) -> Int { max(1, (1 << 14) / max(columns, 1)) }
