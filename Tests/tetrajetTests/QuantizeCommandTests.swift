@@ -51,6 +51,29 @@ struct QuantizeCommandTests {
     }
   }
 
+  @Test(
+    "A run in INT4 scores what it scored in training, and says that no file holds its codes",
+    arguments: [("int4", "packed"), ("int4", "simulated"), ("int4-xi", "simulated")])
+  func int4(method: String, engine: String) throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      try train(run, ["--method", method, "--engine", engine, "--set", "model.depth=1"])
+      let summary = try RunSummary(path: "\(run)/summary.json")
+      #expect(try score(run) == [summary.evalTop1, summary.evalTop5, summary.evalLoss])
+      let refused = try tetrajet("quantize", run, "\(folder)/q")
+      #expect(refused.status == 65 && refused.errors.contains("was trained "), "\(refused)")
+      #expect(
+        refused.errors.contains(method) && !FileManager.default.fileExists(atPath: "\(folder)/q"))
+      let export = try tetrajet("export", run, "\(folder)/e", "--layout", "gguf")
+      #expect(export.status == 65 && export.errors.contains(method), "\(export)")
+      guard method == "int4" else { return }
+      // What is asked for by name is made.
+      let made = try tetrajet("quantize", run, "\(folder)/q", "--format", "mxfp4")
+      #expect(made.status == 0, "\(made)")
+      #expect(try score("\(folder)/q") != score(run))
+    }
+  }
+
   @Test("A run starts from the values of a quantized file, which carries a checksum of its own")
   func start() throws {
     try withTemporaryFolder { folder in

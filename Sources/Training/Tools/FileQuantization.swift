@@ -124,8 +124,11 @@ package struct FileQuantization: Sendable {
   private func quantization(
     of file: SafetensorsFile, _ older: StoredQuantization?
   ) throws -> StoredQuantization {
-    var recipe =
-      try older?.recipe ?? Checkpoint.recipe(of: file)?.linear[.q2] ?? QuantizerRecipe()
+    let trained = try Checkpoint.recipe(of: file)
+    if let trained, trained.linear.rotated != nil {
+      throw QuantizationError.rotated(file.path, method: trained.method.rawValue)
+    }
+    var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
     recipe.format = format ?? recipe.format
     recipe.scaleRule = scaleRule ?? recipe.scaleRule
     recipe.rounding = rounding ?? recipe.rounding

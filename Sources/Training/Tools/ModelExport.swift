@@ -54,6 +54,9 @@ extension ExportedModel {
   private static func quantization(
     _ tensors: WeightFile, _ recipe: Recipe, _ path: String
   ) throws -> StoredQuantization {
+    guard recipe.linear.rotated == nil else {
+      throw QuantizationError.rotated(path, method: recipe.method.rawValue)
+    }
     guard
       let stored = tensors.quantization
         ?? recipe.linear[.q2].map({ StoredQuantization($0, axis: .rows) })
