@@ -1,4 +1,3 @@
-import MXCompute
 import MXRuntime
 
 /// An operand behind the rotation, over its learned step: T = X·H, U = T/s, codes clamp(round(U), −8, 7).
@@ -43,6 +42,21 @@ package struct SteppedOperand {
       }
     }
     (self.rotated, self.codes, self.step) = (rotated, codes, step)
+  }
+
+  /// ‖s·codes‖ of each row, in an arena.
+  package func rowNorms(_ arena: Arena, threads: Int) -> UnsafeMutableBufferPointer<Double> {
+    let norms = arena.array(of: Double.self, count: codes.rows)
+    parallelRanges(codes.rows, length: rowsOfSlice(codes.columns), threads: threads) { rows in
+      for row in rows {
+        var sum = 0.0
+        for column in 0..<codes.columns {
+          sum += Double(codes.row(row)[column]) * Double(codes.row(row)[column])
+        }
+        norms[row] = Double(step) * sum.squareRoot()
+      }
+    }
+    return norms
   }
 
   /// ‖s·codes − T‖², which is ‖X̃ − X‖² since rotations keep norms.

@@ -19,6 +19,14 @@ package struct BlockRotation {
     (0...10).map { 1 << $0 }.filter { columns.isMultiple(of: $0) }
   }
 
+  /// y += x·H; x is spent.
+  package func apply(_ x: FloatMatrix, addingTo y: FloatMatrix, threads: Int) {
+    apply(x, threads: threads)
+    parallelRanges(x.rows, length: rowsOfSlice(x.columns), threads: threads) { rows in
+      for row in rows { for column in 0..<x.columns { y.row(row)[column] += x.row(row)[column] } }
+    }
+  }
+
   /// x ← x·H.
   package func apply(_ x: FloatMatrix, threads: Int) {
     guard group > 1 else { return }

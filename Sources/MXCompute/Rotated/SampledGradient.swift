@@ -1,4 +1,3 @@
-import MXCompute
 import MXRuntime
 
 /// dY as two matrices of INT4 codes, dY ≈ (14·hi + lo)/c with c = 98/max|dY| (bit splitting), of whose 2N rows products read about N,

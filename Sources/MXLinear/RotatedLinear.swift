@@ -59,13 +59,16 @@ public struct RotatedLinear: Sendable {
   ) {
     arena.scratch {
       if context.recalibration == .groups {
-        group.base[0] = Float(bestGroup(x, parameters.weight, arena, context).trailingZeroBitCount)
+        group.elements[0] = Float(
+          bestGroup(x, parameters.weight, arena, context).trailingZeroBitCount)
       }
       let (input, weight) = operands(
         x, parameters, group, startsSteps: context.recalibration != .none, arena, context)
       // What the optimizer made negative stands for its magnitude.
       if context.recalibration != .none || context.isTraining {
-        (parameters.inputStep.base[0], parameters.weightStep.base[0]) = (input.step, weight.step)
+        (parameters.inputStep.elements[0], parameters.weightStep.elements[0]) = (
+          input.step, weight.step
+        )
       }
       context.products?.count(.y, .simulated)
       context.compute.product(
@@ -83,7 +86,7 @@ public struct RotatedLinear: Sendable {
     arena.scratch {
       let (input, weight) = operands(
         x, parameters, group, startsSteps: false, arena, context)
-      let rotation = BlockRotation(exponent: group.base[0], columns: x.columns)
+      let rotation = BlockRotation(exponent: group.elements[0], columns: x.columns)
       // The bias's gradient adds up what is not split.
       _ = compute.encode(
         .matrix(dy), rows: nil, columns: nil, addingColumnSumsTo: gradients.bias, arena: arena,
@@ -102,32 +105,21 @@ public struct RotatedLinear: Sendable {
         compute.product(
           Encoded(exact: rows, axis: .rows), weight.encoded(.columns), bias: nil, into: dx,
           accumulates: false, arena: arena)
-        gradients.inputStep.base[0] += input.backward(dx, arena, threads: threads)
+        gradients.inputStep.elements[0] += input.backward(dx, arena, threads: threads)
         rotation.apply(dx, threads: threads)
       }
       arena.scratch {
-        let norms = arena.array(of: Double.self, count: x.rows)
-        parallelRanges(x.rows, length: rowsOfSlice(x.columns), threads: threads) { rows in
-          for row in rows {
-            var sum = 0.0
-            for column in 0..<x.columns {
-              let code = Double(input.codes.row(row)[column])
-              sum += code * code
-            }
-            norms[row] = Double(input.step) * sum.squareRoot()
-          }
-        }
         let rows =
           halves?.drawn(
-            weights: norms, random: context.random(Operand.q5, layer: index), arena) ?? dy
+            weights: input.rowNorms(arena, threads: threads),
+            random: context.random(Operand.q5, layer: index), arena) ?? dy
         let dT = arena.matrix(rows: parameters.weight.rows, columns: x.columns)
         context.products?.count(.dw, .simulated)
         compute.product(
           Encoded(exact: rows, axis: .columns), input.encoded(.columns), bias: nil, into: dT,
           accumulates: false, arena: arena)
-        gradients.weightStep.base[0] += weight.backward(dT, arena, threads: threads)
-        rotation.apply(dT, threads: threads)
-        for place in 0..<dT.count { gradients.weight.base[place] += dT.base[place] }
+        gradients.weightStep.elements[0] += weight.backward(dT, arena, threads: threads)
+        rotation.apply(dT, addingTo: gradients.weight, threads: threads)
       }
     }
   }
@@ -156,10 +148,10 @@ public struct RotatedLinear: Sendable {
     _ x: FloatMatrix, _ parameters: Parameters, _ group: FloatMatrix, startsSteps: Bool,
     _ arena: Arena, _ context: StepContext
   ) -> (input: SteppedOperand, weight: SteppedOperand) {
-    let rotation = BlockRotation(exponent: group.base[0], columns: x.columns)
+    let rotation = BlockRotation(exponent: group.elements[0], columns: x.columns)
     func operand(_ x: FloatMatrix, _ step: FloatMatrix) -> SteppedOperand {
       SteppedOperand(
-        x, rotation, step: startsSteps ? nil : step.base[0].magnitude, arena,
+        x, rotation, step: startsSteps ? nil : step.elements[0].magnitude, arena,
         threads: context.compute.threads)
     }
     return (operand(x, parameters.inputStep), operand(parameters.weight, parameters.weightStep))
