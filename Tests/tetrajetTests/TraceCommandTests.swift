@@ -296,7 +296,7 @@ struct TraceCommandTests {
         ])
       #expect(study.methods.allSatisfy { $0.images == 20 })
       let whole = try study.methods.map { try #require($0.tensors.last) }
-      #expect(
+      try #require(
         whole.allSatisfy { $0.tensor == "all tensors" && $0.draws == [1, 2, 4, 8, 16, 32, 64] })
       let errors = whole.map { $0.errors.compactMap(\.self) }
       // Nearest rounding draws nothing: all means are one. TetraJet's fall by the root of their number, eight times.
