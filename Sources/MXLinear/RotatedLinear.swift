@@ -23,6 +23,10 @@ public struct RotatedLinear: Sendable {
   let gradient: Gradient
 
   /// A layer.
+  ///
+  /// - Parameters:
+  ///   - index: its number among the model's linear layers.
+  ///   - gradient: what its backward products read.
   public init(index: Int, gradient: Gradient = .sampled) {
     (self.index, self.gradient) = (index, gradient)
   }
@@ -34,6 +38,8 @@ public struct RotatedLinear: Sendable {
     /// s_X and s_W.
     public let inputStep, weightStep: FloatMatrix
 
+    /// Views on the parameters, which must outlive them.
+    ///
     /// - Parameters:
     ///   - weight: W [C, D].
     ///   - bias: b [1, C].
@@ -47,10 +53,13 @@ public struct RotatedLinear: Sendable {
     }
   }
 
-  /// Y [N, C], overwritten.
+  /// Y = s_X·s_W·X̂·Ŵᵀ + b.
   ///
   /// - Parameters:
   ///   - x: [N, D]; must stay as it is until the backward pass.
+  ///   - parameters: W, b and the steps.
+  ///   - y: [N, C], overwritten.
+  ///   - arena: scratch.
   ///   - group: log2 of the size of a Hadamard matrix [1, 1], which is no learned parameter.
   ///   - context: where it says so, the group, the steps or both are found anew from x, and written where they lie.
   public func forward(
@@ -77,7 +86,17 @@ public struct RotatedLinear: Sendable {
     }
   }
 
-  /// dX [N, D], overwritten, and the parameters' gradients, added to what is there.
+  /// The gradients of X and of the parameters.
+  ///
+  /// - Parameters:
+  ///   - dy: [N, C].
+  ///   - x: that of the forward pass.
+  ///   - parameters: those of the forward pass.
+  ///   - group: that of the forward pass.
+  ///   - dx: [N, D], overwritten.
+  ///   - gradients: what those of the parameters are added to.
+  ///   - arena: scratch.
+  ///   - context: the step, which keys the random bits.
   public func backward(
     dy: FloatMatrix, x: FloatMatrix, _ parameters: Parameters, group: FloatMatrix,
     dx: FloatMatrix, gradients: Parameters, arena: Arena, context: StepContext
