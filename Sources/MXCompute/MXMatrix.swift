@@ -49,6 +49,7 @@ public struct MXMatrix: ~Copyable {
 
   /// Quantizes `rows` × `columns` numbers, each to the nearest.
   ///
+  /// - Precondition: the format is not `int4`.
   /// - Parameters:
   ///   - values: row-major.
   ///   - rows: of the matrix.

@@ -23,9 +23,12 @@ struct SweepCommand: ParsableCommand {
         except:                        # combinations that are left out
           - {quantizers.q1.scale: floor, seed: 2}
 
+      'base' can have several recipes by name, of which each has all rows; 'for' in a row then has keys of single ones. 'published' in \
+      a row is what others measured; 'columns' are the table's, 'figures' says what the page shows (epochs, layer).
+
       Each run is a process of its own in OUTPUT/runs; what it prints is in OUTPUT/logs. A sweep that was stopped or killed \
       goes on where it was, to the bit: give the same command again. Tables are OUTPUT/table.md, .csv, .tex and .json, written \
-      after every run. A run that fails does not stop the others.
+      after every run; OUTPUT/report.html has the figures. A run that fails does not stop the others.
       """)
 
   @Argument(help: "The grid in YAML.", completion: .file(extensions: ["yaml", "yml"]))

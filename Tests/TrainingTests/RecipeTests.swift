@@ -192,6 +192,11 @@ struct RecipeTests {
         .model.attention == .bf16)
     #expect(try Self.recipe("model: {attention: fp32}\nmethod: bf16").model.attention == .fp32)
     #expect(try Self.recipe("method: tetrajet").model.attention == .fp32)
+    // Another method takes it back, and leaves what was asked for.
+    #expect(try Self.recipe("method: bf16", "method=tetrajet").model.attention == .fp32)
+    #expect(
+      try Self.recipe("method: tetrajet\nmodel: {attention: bf16}", "method=fp32").model.attention
+        == .bf16)
     #expect(Self.message("method: bf16+qema").contains("bf16 quantizes no weights"))
     #expect(Self.message("method: int4+freeze").contains("int4 has one scale a tensor"))
     #expect(Self.message("method: int4-xi+freeze").contains("int4-xi has one scale a tensor"))

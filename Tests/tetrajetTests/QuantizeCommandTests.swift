@@ -77,6 +77,20 @@ struct QuantizeCommandTests {
     }
   }
 
+  @Test("A file that claims codes in a format that files do not have is one clear line")
+  func strangeFormat() throws {
+    try withTemporaryFolder { folder in
+      try writeSafetensors(
+        "\(folder)/in", tensors: [.floats("w", shape: [2, 32], [Float](repeating: 1, count: 64))],
+        metadata: [
+          "element_format": "int4", "scale_rule": "floor", "rounding": "nearest-even",
+          "group_axis": "rows",
+        ])
+      let found = try tetrajet("quantize", "\(folder)/in", "\(folder)/out")
+      #expect(found.status == 65 && found.errors.contains("one of e2m1, e3m0"), "\(found)")
+    }
+  }
+
   @Test("A run starts from the values of a quantized file, which carries a checksum of its own")
   func start() throws {
     try withTemporaryFolder { folder in

@@ -319,6 +319,7 @@ struct TraceCommandTests {
           "folder of a run"
         ),
         ([run, "--repeat", "4", "--set", "training.epochs=3"], "training.epochs"),
+        ([run, "--repeat", "4", "--set", "model.width=32"], "left out: the run's weights"),
         (
           [run, "--repeat", "4", "--set", "quantizers.q1.rounding=stochastic"],
           "another forward pass"
@@ -327,6 +328,9 @@ struct TraceCommandTests {
         let found = try tetrajet(["trace"] + arguments)
         #expect(found.status == 64 && found.errors.contains(words), "\(found)")
       }
+      // Its parameters are not the run's.
+      let stranger = try tetrajet("trace", run, "--repeat", "2", "--method", "int4-xi")
+      #expect(stranger.status == 65 && stranger.errors.contains("scale_input"), "\(stranger)")
       try writeFileAtomically("\(run)/gradients.json", text: "{}")
       let damaged = try tetrajet("report", run, "-o", "\(folder)/d.html")
       #expect(damaged.status == 0 && damaged.errors.contains("gradients.json"), "\(damaged)")

@@ -97,6 +97,7 @@ extension Compute {
   package func operand(
     _ x: FloatMatrix, axis: GroupAxis, _ precision: OperandPrecision, arena: Arena
   ) -> Encoded {
+    // Nothing is drawn.
     encode(
       x, averages: nil, axis: axis, precision.encoding,
       random: RandomStream(seed: 0, purpose: .initialization, layer: 0), arena: arena

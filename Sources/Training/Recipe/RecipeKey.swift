@@ -26,11 +26,15 @@ package struct RecipeKey: Sendable {
         choices: Method.allCases.map(\.rawValue),
         read: { recipe, words in
           guard let method = words.count == 1 ? Method(rawValue: words[0]) : nil else { return nil }
+          // What the paper calls full precision is attention's, too, as long as it is the method.
+          if method.base == .bf16 {
+            recipe.model.attention = .bf16
+          } else if recipe.method.base == .bf16 {
+            recipe.model.attention = .fp32
+          }
           recipe.method = method
           // A method sets all quantizers; keys under `quantizers` then change single ones.
           recipe.linear = method.linearRecipe
-          // What the paper calls full precision is attention's, too.
-          if method.base == .bf16 { recipe.model.attention = .bf16 }
           return ()
         }, write: { $0.method.rawValue }),
       .choice("engine", \.engine, "how products are computed"),

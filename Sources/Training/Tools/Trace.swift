@@ -89,19 +89,32 @@ struct TracedStep {
     _ compute: any TrainingCompute
   ) throws {
     self.compute = compute
-    let checkpoint = try Checkpoint(path: RunDirectory(reading: run).last)
+    if let shape = settings.first(where: {
+      $0.name.hasPrefix("model.") && $0.name != "model.attention"
+    }) {
+      throw RecipeError(
+        key: shape.name, found: "'\(shape.text)'",
+        expected: "left out: the run's weights have the shape of its model",
+        location: shape.location)
+    }
+    let checkpoint = try CheckpointFile(path: RunDirectory(reading: run).last)
     recipe = try checkpoint.recipe.traced(by: settings)
     self.seed = settings.contains { $0.name == "seed" } ? UInt64(recipe.seed) : seed
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    (weights, averages) = (checkpoint.weights, checkpoint.averages)
+    // A method can have parameters that the run's own has not.
+    weights = try model.parameters.read(from: checkpoint.tensors)
+    averages = try model.parameters.readAverages(from: checkpoint.tensors)
     let own = try Recipe(settings: RecipeSetting.read(RunDirectory(reading: run).recipe))
     let data = try DataLocation(own.data.path, besideRun: run).open(own.data.split).data
     guard let batch = try own.batch(of: count, from: data.train) else {
       throw LoaderError.noImages
     }
-    images = AlignedBuffer(count: batch.count * batch.images.count / max(1, batch.labels.count))
-    _ = images.elements.update(from: batch.images.elements.prefix(images.count))
     labels = batch.labels
+    images = batch.withMatrix { numbers in
+      let images = AlignedBuffer<Float>(count: numbers.count)
+      _ = images.elements.update(from: numbers.elements)
+      return images
+    }
   }
 
   /// How many images it is of.
