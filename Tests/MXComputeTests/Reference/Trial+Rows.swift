@@ -57,8 +57,9 @@ extension Trial {
     let (sum, waited, periods) = (
       buffer(count, seed: 54), buffer(count, seed: 55), buffer(count, seed: 56)
     )
+    // No period of the periods divides where a range begins.
     for place in 0..<count {
-      (waited[place], periods[place]) = (Float(place % 3), Float(1 + place % 4))
+      (waited[place], periods[place]) = (Float(place % 3), Float(1 + place % 7 % 4))
     }
     var state = AdamWState(weights: weights, gradients: buffer(count, seed: 57), m: m, v: v)
     let slices = [
