@@ -14,8 +14,8 @@ struct DemoCommand: ParsableCommand {
       same small ViT, with the same seed, in a process of its own, so that its peak memory is its own.
 
       r(W_Q): by how many thousandths a step changes the quantized weights. R_w>16: the share of weights \
-      that oscillate. Both in the second half of training; in fp32, of the weights as they would be \
-      quantized.
+      that oscillate. Both in the second half of training; in fp32, bf16 and int4-xi, of the weights as \
+      TetraJet would quantize them.
       """)
 
   @Option(help: "Passes over the training images. (default: the digits' own)")

@@ -24,7 +24,7 @@ extension OscillationRecorder {
     let tensors =
       Self.paths(window.movement.track).flatMap {
         training.model.parameters.tensors(of: $1, prefix: $0)
-      } + [.floats(Self.recordName, shape: [step == 0 ? 0 : record.count / step, step], record)]
+      } + [.floats(Self.recordName, shape: [window.movement.sums.steps, step], record)]
     return (tensors, [Self.key: WindowNumbers(window).text])
   }
 
@@ -46,11 +46,10 @@ extension OscillationRecorder {
     }
     let averages = training.averages(step: step)
     movement.begin(training.weights, averages: averages, continuing: numbers.sums)
+    let record = try file.floats(
+      Self.recordName, shape: [numbers.sums.steps, Trajectories(movement).numbersAStep])
     window = Window(
-      movement: movement,
-      trajectories: Trajectories(
-        movement,
-        continuing: try file.floats(Self.recordName, shape: file.shape(of: Self.recordName))),
+      movement: movement, trajectories: Trajectories(movement, continuing: record),
       output: try output(averages), outputRates: numbers.outputRates, seconds: numbers.seconds,
       losses: numbers.losses, lastStep: numbers.lastStep, isClosed: numbers.isClosed)
   }
