@@ -13,6 +13,9 @@ extension Linear {
     /// w_EMA [C, D] (the paper's Algorithm 1), by which Q2 rounds under `Rounding.ema`. Nil where no average is in use
     /// yet: Q2 then rounds to the nearest, ties to even.
     public let weightAverages: FloatMatrix?
+    /// μ [1, D], what is subtracted from every row of X before Q1 and Q6 read it: Y = Q1(X − 1μᵀ)·Q2(W)ᵀ + 1(b + Q2(W)·μ)ᵀ,
+    /// which is the same but for what the quantizer loses. Nil for nothing. (Documentation/Numerics.md, section 4.)
+    public let inputMean: FloatMatrix?
     /// Q2(W), where `encodeWeight` has made it already.
     package var encoded: Encoded?
 
@@ -22,8 +25,13 @@ extension Linear {
     ///   - weight: W [C, D].
     ///   - bias: b [1, C].
     ///   - weightAverages: w_EMA [C, D] (the paper's Algorithm 1); nil where no average is in use.
-    public init(weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil) {
+    ///   - inputMean: μ [1, D]; nil where X is quantized as it is.
+    public init(
+      weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil,
+      inputMean: FloatMatrix? = nil
+    ) {
       (self.weight, self.bias, self.weightAverages) = (weight, bias, weightAverages)
+      self.inputMean = inputMean
     }
   }
 
@@ -33,11 +41,27 @@ extension Linear {
     public let weight: FloatMatrix
     /// db [1, C].
     public let bias: FloatMatrix
+    /// [1, D], no gradient: what μ lacks of the mean of the rows of X is added to it, for whoever lets μ follow. Nil for
+    /// nobody.
+    public let inputMean: FloatMatrix?
 
-    /// Views on the gradients, which must outlive them: dW [C, D] and db [1, C].
-    public init(weight: FloatMatrix, bias: FloatMatrix) {
-      (self.weight, self.bias) = (weight, bias)
+    /// Views on the gradients, which must outlive them.
+    ///
+    /// - Parameters:
+    ///   - weight: dW [C, D].
+    ///   - bias: db [1, C].
+    ///   - inputMean: [1, D]; nil where nobody lets μ follow.
+    public init(weight: FloatMatrix, bias: FloatMatrix, inputMean: FloatMatrix? = nil) {
+      (self.weight, self.bias, self.inputMean) = (weight, bias, inputMean)
     }
+  }
+
+  /// What the forward pass works out of μ.
+  struct MeanSplit: BitwiseCopyable {
+    /// b + Q2(W)·μ [1, C].
+    let bias: FloatMatrix
+    /// The mean of the rows of X − 1μᵀ, [1, D].
+    let distance: FloatMatrix
   }
 
   /// What the backward pass needs of the forward pass.
@@ -46,8 +70,12 @@ extension Linear {
     let input: Encoded
     /// Q2(W), where it is codes.
     let weight: Encoded?
+    /// Where a mean was subtracted from X.
+    let split: MeanSplit?
 
-    init(input: Encoded, weight: Encoded?) { (self.input, self.weight) = (input, weight) }
+    init(input: Encoded, weight: Encoded?, split: MeanSplit? = nil) {
+      (self.input, self.weight, self.split) = (input, weight, split)
+    }
 
     /// X itself, for a layer that reads nothing else.
     package init(keeping x: FloatMatrix) {

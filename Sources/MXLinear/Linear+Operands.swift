@@ -13,22 +13,77 @@ extension Linear {
     let weight =
       try parameters.encoded
       ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
+    let x = x.minus(parameters.inputMean)
+    let split = parameters.inputMean.map {
+      MeanSplit(
+        bias: bias($0, weight, parameters, workspace, context),
+        distance: zeros(inputs, workspace.kept, context))
+    }
     let exact = plan.kept == .input ? inMemory(x, workspace.kept, context) : nil
     let (input, final) = try encode(
       exact.map { .matrix($0) } ?? x,
       rows: (.q1, plan.kept == .quantizedInput ? workspace.kept : workspace.scratch),
-      columns: plan.kept == .finalInput ? (.q6, workspace.kept) : nil, sums: nil,
+      columns: plan.kept == .finalInput ? (.q6, workspace.kept) : nil, sums: split?.distance,
       workspace.scratch, context)
+    if let inputs = context.inputs, plan[.q1].quantizer != nil {
+      follow(x, input, inputs, workspace.scratch, context)
+    }
+    if let split { context.compute.scale(split.distance, by: 1 / Float(x.shape.rows)) }
     let kept = exact.map { Encoded(exact: $0, axis: Operand.q6.axis) }
     return (
-      Saved(input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil),
-      ProductTerms(input, weight, bias: parameters.bias)
+      Saved(
+        input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil, split: split),
+      ProductTerms(input, weight, bias: split?.bias ?? parameters.bias)
     )
+  }
+
+  /// Shows a census what Q1 read, and what it made of that.
+  private func follow(
+    _ x: LazyMatrix, _ input: Encoded, _ census: InputCensus, _ arena: Arena, _ context: StepContext
+  ) {
+    arena.scratch {
+      func matrix() -> FloatMatrix { arena.matrix(rows: x.shape.rows, columns: x.shape.columns) }
+      let (numbers, values) = (matrix(), matrix())
+      context.compute.make(x, into: numbers, arena: arena, profile: nil)
+      if plan.rotatesForward { context.compute.rotate(numbers, into: numbers, adds: false) }
+      context.compute.decode(input, into: values)
+      census.take(name, index: index, input: numbers, quantized: values, context.compute)
+    }
+  }
+
+  /// b + Q2(W)·μ, in single precision.
+  private func bias(
+    _ mean: FloatMatrix, _ weight: Encoded, _ parameters: Parameters, _ workspace: Workspace,
+    _ context: StepContext
+  ) -> FloatMatrix {
+    let bias = workspace.kept.matrix(rows: 1, columns: outputs)
+    var mean = mean
+    if plan.rotatesForward {
+      let rotated = workspace.scratch.matrix(rows: 1, columns: inputs)
+      rotate(mean, into: rotated, context)
+      mean = rotated
+    }
+    let terms = ProductTerms(Encoded(exact: mean, axis: .rows), weight, bias: parameters.bias)
+    multiply(terms, into: bias, workspace.scratch, context)
+    return bias
+  }
+
+  func rotate(
+    _ x: FloatMatrix, into y: FloatMatrix, adds: Bool = false, _ context: StepContext
+  ) {
+    context.profile.measure(.quantizer) { context.compute.rotate(x, into: y, adds: adds) }
+  }
+
+  /// A row of zeros.
+  func zeros(_ columns: Int, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
+    let row = arena.matrix(rows: 1, columns: columns)
+    context.compute.fill(row, with: 0)
+    return row
   }
 
   /// The numbers of x, in an arena where they are not in memory yet.
   private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
-    if case .numbers(.matrix(let x)) = x { return x }
+    if let x = x.matrix { return x }
     let matrix = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
     context.compute.make(x, into: matrix, arena: arena, profile: context.profile)
     return matrix

@@ -4,7 +4,8 @@ import MXRuntime
 
 // Shapes: N rows (batch · tokens), D inputs, C outputs. X [N, D], W [C, D], b [1, C], Y and dY [N, C].
 
-/// The fully connected layer Y = Q1(X)·Q2(W)ᵀ + b and its gradients.
+/// The fully connected layer Y = Q1(X)·Q2(W)ᵀ + b and its gradients; where there is a mean μ of X, Q1 reads what X is beside it
+/// (`Parameters.inputMean`).
 ///
 /// Gradients pass straight through the quantizers (the paper's Eq. 8 and 9). The layer owns no memory: weights and
 /// gradients lie in the caller's buffers, activations in a workspace.
@@ -114,12 +115,13 @@ public struct Linear: Sendable {
     guard canRecomputeOutput, let weight = saved.weight else {
       preconditionFailure("\(name): the operands were not saved as codes")
     }
-    let terms = ProductTerms(saved.input, weight, bias: parameters.bias)
+    let terms = ProductTerms(saved.input, weight, bias: saved.split?.bias ?? parameters.bias)
     context.products?.count(.y, terms.engine)
     return terms
   }
 
-  /// dX = Q3(dY)·Q4(·), dW += Q5(dY)ᵀ·Q6(·), db += Σ_N dY (Eq. 4 and 5). dY is read once for Q3, Q5 and db.
+  /// dX = Q3(dY)·Q4(·), dW += Q5(dY)ᵀ·Q6(·), db += Σ_N dY (Eq. 4 and 5); with a mean, dW += Σ_N dY·μᵀ, too. dY is read once
+  /// for Q3, Q5 and db.
   ///
   /// - Parameters:
   ///   - dy: [N, C].
@@ -149,26 +151,39 @@ public struct Linear: Sendable {
       let terms = try self.gradients(
         dy: dy, saved, parameters, into: gradients, arena: arena, context: context)
       multiply(terms, into: dx, arena, context)
+      if plan.rotatesInputGradient { rotate(dx, into: dx, context) }
     }
   }
 
   /// The same, dX left to whoever reads it.
   ///
+  /// - Precondition: `canDeferInputGradient`, or the caller rotates.
   /// - Returns: dX, whose operands lie in the arena.
   package func gradients(
     dy: LazyMatrix, _ saved: Saved, _ parameters: Parameters, into gradients: Gradients,
     arena: Arena, context: StepContext
   ) throws -> ProductTerms {
     precondition(dy.shape.columns == outputs, "\(name): shapes")
+    // Σ_N dY of this call alone, where it is needed for dW.
+    let sums = saved.split.map { _ in zeros(outputs, arena, context) }
     let (q3, q5) = try encode(
-      dy, rows: (.q3, arena), columns: (.q5, arena), sums: gradients.bias, arena, context)
+      dy, rows: (.q3, arena), columns: (.q5, arena), sums: sums ?? gradients.bias, arena, context)
     guard let q5 else { preconditionFailure("\(name): no operand") }
     try arena.scratch {
       let q6 =
         plan.kept == .finalInput ? saved.input : try recode(saved.input, .q6, arena, context)
       let terms = ProductTerms(q5, q6)
       context.products?.count(.dw, terms.engine)
-      multiply(terms, into: gradients.weight, accumulates: true, arena, context)
+      if plan.rotatesWeightGradient {
+        let rotated = arena.matrix(rows: outputs, columns: inputs)
+        multiply(terms, into: rotated, arena, context)
+        rotate(rotated, into: gradients.weight, adds: true, context)
+      } else {
+        multiply(terms, into: gradients.weight, accumulates: true, arena, context)
+      }
+      if let split = saved.split, let sums {
+        add(split, sums, parameters, to: gradients, arena, context)
+      }
     }
     let q4 =
       plan.q4ReadsQuantized
@@ -178,5 +193,18 @@ public struct Linear: Sendable {
     let terms = ProductTerms(q3, q4)
     context.products?.count(.dx, terms.engine)
     return terms
+  }
+
+  /// What a mean that was subtracted from X adds: Σ_N dY·μᵀ to dW, and its distance from that of X.
+  private func add(
+    _ split: MeanSplit, _ sums: FloatMatrix, _ parameters: Parameters, to gradients: Gradients,
+    _ arena: Arena, _ context: StepContext
+  ) {
+    guard let mean = parameters.inputMean else { preconditionFailure("\(name): no mean") }
+    let terms = ProductTerms(
+      Encoded(exact: sums, axis: .columns), Encoded(exact: mean, axis: .columns))
+    multiply(terms, into: gradients.weight, accumulates: true, arena, context)
+    context.compute.add(sums, to: gradients.bias)
+    if let place = gradients.inputMean { context.compute.add(split.distance, to: place) }
   }
 }

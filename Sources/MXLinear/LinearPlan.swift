@@ -21,22 +21,26 @@ struct LinearPlan: Sendable {
   let kept: Kept
   /// Whether Q4 reads Q2(W), or W.
   let q4ReadsQuantized: Bool
+  /// Whether Q1 and Q2 read rotated operands, so that what goes on from Q1(X) or Q2(W) is rotated, too.
+  let rotatesForward: Bool
+  /// Whether dW and dX come out rotated.
+  var rotatesWeightGradient: Bool { rotatesForward && kept == .quantizedInput }
+  var rotatesInputGradient: Bool { rotatesForward && q4ReadsQuantized }
   /// Whether Q2(W) is kept for the backward pass: where it is codes, which take little.
   var keepsWeight: Bool { self[.q2].isCodes }
 
   init(_ recipe: LinearRecipe, engine: Engine) {
     let isPacked = { recipe.engine(of: $0, asked: engine) == .packed }
     var encodings: [Operand: Encoding] = [:]
-    for product in LinearProduct.allCases {
-      for operand in [product.operands.0, product.operands.1] {
-        encodings[operand] = recipe[operand].map {
-          isPacked(product) ? .codes($0) : .rounded($0)
-        }
+    for operand in Operand.allCases {
+      encodings[operand] = recipe.quantizer(of: operand).map {
+        isPacked(operand.product) ? .codes($0) : .rounded($0)
       }
     }
     unquantized = recipe.unquantized.encoding
     q4ReadsQuantized = recipe.q4ReadsQuantized && recipe[.q2] != nil
-    if recipe.q6ReadsQuantized, let q1 = recipe[.q1] {
+    rotatesForward = recipe.rotates(.y)
+    if recipe.q6ReadsQuantized, let q1 = recipe.quantizer(of: .q1) {
       kept = .quantizedInput
       // Kept, codes take an eighth, and give the same numbers.
       if engine == .packed { encodings[.q1] = .codes(q1) }
@@ -53,7 +57,7 @@ struct LinearPlan: Sendable {
   var canRecomputeOutput: Bool { kept == .quantizedInput && areCodes(.q1, .q2) }
 
   /// Whether dX can be computed while it is read.
-  var canDeferInputGradient: Bool { areCodes(.q3, .q4) }
+  var canDeferInputGradient: Bool { areCodes(.q3, .q4) && !rotatesInputGradient }
 
   /// Whether Q3 and Q5 are one: the same numbers, rounded by the same draw, where one grid is good for both axes.
   var sharesGradient: Bool {

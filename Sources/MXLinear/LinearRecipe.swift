@@ -14,6 +14,13 @@ public struct LinearRecipe: Equatable, Sendable {
   public var q6ReadsQuantized: Bool
   /// What products read of operands without a quantizer.
   public var unquantized: OperandPrecision
+  /// The layers whose Q1 reads what the input is beside its moving average (`Linear.Parameters.inputMean`).
+  public var meanSplit: Set<LayerKind> = []
+  /// The products both of whose operands are rotated, along their contraction, before they are quantized
+  /// (`QuantizerRecipe.rotates`); of these, those that have both quantizers.
+  public var rotatedProducts: Set<LinearProduct> = []
+  /// The blocks of a model, counted from 1, whose layers have no quantizers.
+  public var exactBlocks: Set<Int> = []
   /// How layers that are quantized compute where they are `RotatedLinear` ones, which know none of the above; nil where they are not.
   public var rotated: RotatedLinear.Gradient?
 
@@ -32,6 +39,19 @@ public struct LinearRecipe: Equatable, Sendable {
   public subscript(operand: Operand) -> QuantizerRecipe? {
     get { quantizers[operand] }
     set { quantizers[operand] = newValue }
+  }
+
+  /// Whether both operands of a product are rotated.
+  public func rotates(_ product: LinearProduct) -> Bool {
+    let (a, b) = product.operands
+    return rotatedProducts.contains(product) && self[a] != nil && self[b] != nil
+  }
+
+  /// The quantizer of an operand as it computes, with the rotation of its product; nil where it is off.
+  public func quantizer(of operand: Operand) -> QuantizerRecipe? {
+    var quantizer = self[operand]
+    quantizer?.rotates = rotates(operand.product)
+    return quantizer
   }
 
   /// Everything in single precision.
@@ -92,6 +112,8 @@ public struct LinearRecipe: Equatable, Sendable {
     var recipe = LinearRecipe(
       quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
       q6ReadsQuantized: true, unquantized: unquantized)
+    (recipe.meanSplit, recipe.exactBlocks) = (meanSplit, exactBlocks)
+    recipe.rotatedProducts = rotatedProducts
     recipe.rotated = rotated.map { _ in .exact }
     return recipe
   }

@@ -23,6 +23,15 @@ public enum Operand: String, CaseIterable, Sendable {
     }
   }
 
+  /// The product that reads it.
+  public var product: LinearProduct {
+    switch self {
+    case .q1, .q2: .y
+    case .q3, .q4: .dx
+    case .q5, .q6: .dw
+    }
+  }
+
   /// What is quantized, for messages.
   var tensor: String {
     switch self {

@@ -22,6 +22,8 @@ public struct StepContext {
   package var profile: StepProfile?
   /// Where what the quantizers lose is counted; nil for nowhere.
   package var census: QuantizerCensus?
+  /// Where it is followed how inputs and their codes move; nil for nowhere.
+  package var inputs: InputCensus?
   /// Where it is counted which engine computes the products; nil for nowhere.
   package var products: ProductCensus?
 

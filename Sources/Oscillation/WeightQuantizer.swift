@@ -81,6 +81,24 @@ package struct WeightQuantizer: Sendable {
     }
   }
 
+  /// The weights as the quantizer reads them: as they are, or rotated.
+  ///
+  /// - Parameter memory: where rotated ones are put; other tensors' places are left alone. Nil where nothing is rotated.
+  package func latent(
+    _ weights: AlignedBuffer<Float>, memory: AlignedBuffer<Float>?, by compute: any TrainingCompute
+  ) -> AlignedBuffer<Float> {
+    guard let memory else { return weights }
+    for entry in entries {
+      compute.rotate(weights[entry.parameter], into: memory[entry.parameter], adds: false)
+    }
+    return memory
+  }
+
+  /// Memory for `latent`; nil where none is needed.
+  package func latentMemory() -> AlignedBuffer<Float>? {
+    recipe.rotates ? AlignedBuffer(count: count) : nil
+  }
+
   /// Where one of the quantized weights lies.
   struct Location {
     let name: String

@@ -61,7 +61,7 @@ struct RemedyTests {
   @Test("Q-EMA's average starts at the weight, follows by beta, and is used after ten steps")
   func qema() throws {
     let training = ToyTraining(Self.group(1), rows: 1, totalSteps: 100) {
-      QEMA(RemedySettings().qema, $0)
+      QEMA(RemedySettings().qema, $0, totalSteps: 100)
     }
     let average = try #require(training.remedy.state.first?.buffer)
     try training.run { $0.base[6] = 2 }
@@ -73,6 +73,48 @@ struct RemedyTests {
     #expect(training.remedy.weightAverages(step: 10) === average)
     let expected = 2 - Foundation.pow(0.998 as Double, 10)
     #expect(abs(Double(average.base[6]) - expected) < 1e-5)
+  }
+
+  @Test(
+    "Q-EMA's memory and its beginning are shares of the training; its memory grows as the rate falls"
+  )
+  func qemaShares() throws {
+    var settings = RemedySettings().qema
+    (settings.memory, settings.start) = (0.05, 0.255)
+    #expect(settings.beta(totalSteps: 100) == 0.8 && settings.firstStep(totalSteps: 100) == 26)
+    // The paper's 500 steps of its 112,590.
+    settings.memory = 500 / 112_590
+    #expect(abs(settings.beta(totalSteps: 112_590) - 0.998) < 1e-6)
+    #expect(settings.firstStep(totalSteps: 20) == 10)
+
+    (settings.memory, settings.followsRate) = (0, true)
+    settings.beta = 0.75
+    let training = ToyTraining(Self.group(1), rows: 1, totalSteps: 4) {
+      QEMA(settings, $0, totalSteps: 4)
+    }
+    training.learningRate = { [1e-3, 2e-3, 1e-3, 0][$0] }
+    let average = try #require(training.remedy.state.first?.buffer)
+    // The weight jumps by 1 in the first step: 1 − β is 1/8, 1/4, 1/8 and 0.
+    var expected: Float = 1
+    for share: Float in [0.125, 0.25, 0.125, 0] {
+      try training.run { $0.base[6] = 2 }
+      expected += share * (2 - expected)
+      #expect(abs(average.base[6] - expected) < 1e-6)
+    }
+  }
+
+  @Test("Q-Ramping's steps are shares of the training where these are given")
+  func qrampingShares() {
+    var settings = RemedySettings().qramping
+    #expect(settings.interval(stepsPerEpoch: 7, totalSteps: 900) == 7)
+    #expect(settings.detectionSteps(totalSteps: 900) == 30)
+    (settings.updateEvery, settings.updateShare) = (50, 1 / 90)
+    settings.detectionShare = 0.0105
+    #expect(settings.interval(stepsPerEpoch: 7, totalSteps: 900) == 10)
+    #expect(settings.detectionSteps(totalSteps: 900) == 10)
+    #expect(settings.interval(stepsPerEpoch: 7, totalSteps: 3) == 1)
+    settings.updateShare = 0.07
+    #expect(settings.interval(stepsPerEpoch: 7, totalSteps: 100) == 7)
   }
 
   @Test("Q-Ramping detects in a trial at the start and every so many steps, and caps periods")

@@ -35,13 +35,19 @@ struct RecipeTests {
       model: {preset: deit_tiny_patch16_224, drop_path: 0.1}
       optimizer: {learning_rate: 3.3e-4}
       quantizers:
-        q3: {rounding: stochastic, format: e3m0}
+        mean_split: [fc2, proj]
+        hadamard: [dx]
+        exact_blocks: [12, 1]
+        q3: {rounding: stochastic, format: e3m0, from: 0.25}
         q5: {enabled: false}
-        q6: {reads_quantized: true}
+        q6: {reads_quantized: true, until: 0.8}
       """)
     #expect(recipe.model.width == 192 && recipe.model.dropPath == 0.1)
     #expect(recipe.linear[.q5] == nil && recipe.linear[.q3]?.format == .mxe3m0)
     #expect(recipe.linear.q6ReadsQuantized && !recipe.linear.q4ReadsQuantized)
+    #expect(recipe.linear.meanSplit == [.proj, .fc2] && recipe.linear.rotatedProducts == [.dx])
+    #expect(recipe.linear.exactBlocks == [1, 12])
+    #expect(recipe.windows[.q3].from == 0.25 && recipe.windows[.q6].until == 0.8)
     #expect(try Self.recipe(recipe.yaml) == recipe)
     #expect(try Self.recipe(Recipe.digits.yaml) == .digits)
   }
@@ -138,6 +144,34 @@ struct RecipeTests {
       (
         "{method: tetrajet+freeze, quantizers: {q2: {rounding: stochastic}}}",
         "quantizers.q2.rounding is stochastic; it must be nearest-even or nearest-away"
+      ),
+      (
+        "quantizers: {mean_split: [fc2, fc3]}",
+        "quantizers.mean_split is [\"fc2\", \"fc3\"]; it must be a list of some of qkv, proj, fc1, fc2"
+      ),
+      (
+        "quantizers: {mean_split: [fc2], q1: {enabled: false}}",
+        "quantizers.mean_split is [fc2]; it must be []: tetrajet quantizes no inputs here"
+      ),
+      (
+        "quantizers: {hadamard: [y], q2: {enabled: false}}",
+        "quantizers.hadamard is with y; it must be without y, or quantizers.q2.enabled true"
+      ),
+      (
+        "{method: int4, quantizers: {hadamard: [dx]}}",
+        "it must be without dx: int4 of q3 has one scale a tensor"
+      ),
+      (
+        "{method: tetrajet+freeze, quantizers: {hadamard: [y]}}",
+        "it must be without y: freeze follows weights one by one"
+      ),
+      (
+        "quantizers: {exact_blocks: [2, 4]}",
+        "quantizers.exact_blocks is 4; it must be at most 3, the blocks of the model"
+      ),
+      (
+        "quantizers: {q1: {from: 0.5, until: 0.5}}",
+        "quantizers.q1.until is 0.5; it must be more than quantizers.q1.from, which is 0.5"
       ),
       ("{qema: {beta: 1}}", "qema.beta is '1'; it must be a number from 0.0 to 0.999999"),
       (

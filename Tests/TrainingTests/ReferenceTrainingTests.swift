@@ -1,4 +1,5 @@
 import MXCompute
+import MXLinear
 import MXRuntime
 import TestSupport
 import Testing
@@ -10,10 +11,11 @@ struct ReferenceTrainingTests {
   /// Ten steps of a small model of a family, with drop path, on one batch of grey images.
   static func weights(
     _ method: Method, _ architecture: Architecture, _ attention: OperandPrecision = .fp32,
-    on compute: any TrainingCompute
+    on compute: any TrainingCompute, _ change: (inout Recipe) -> Void = { _ in }
   ) throws -> [UInt32] {
     var recipe = Recipe.digits
     (recipe.method, recipe.linear) = (method, method.linearRecipe)
+    change(&recipe)
     recipe.model =
       architecture == .swin
       // Grids of six and three, windows of four: they fill up and roll.
@@ -48,6 +50,30 @@ struct ReferenceTrainingTests {
     let expected = try Self.weights(method, architecture, on: Reference())
     let isSame = try Self.weights(method, architecture, on: cpu.on(threads: 3)) == expected
     #expect(isSame)
+  }
+
+  @Test(
+    "of means, rotations and windows leaves the weights that kernels leave",
+    .enabled(
+      if: cpu.name != "portable", "without a fused instruction attention may round otherwise"),
+    arguments: ["tetrajet", "tetrajet+qema", "microscaling"], Architecture.allCases)
+  func options(method: String, architecture: Architecture) throws {
+    let method = try #require(Method(rawValue: method))
+    func weights(_ compute: any TrainingCompute) throws -> [UInt32] {
+      try Self.weights(method, architecture, on: compute) { recipe in
+        recipe.linear.meanSplit = [.qkv, .proj, .fc2]
+        recipe.linear.rotatedProducts = Set(LinearProduct.allCases)
+        recipe.linear.exactBlocks = [2]
+        recipe.windows[.q1].until = 0.8
+        recipe.windows[.q5].from = 0.2
+        recipe.training.epochs = 1
+      }
+    }
+    let expected = try weights(Reference())
+    let isSame = try weights(cpu.on(threads: 3)) == expected
+    #expect(isSame)
+    let isOther = try Self.weights(method, architecture, on: cpu) != expected
+    #expect(isOther)
   }
 
   @Test(

@@ -98,6 +98,68 @@ struct ExportCommandTests {
     }
   }
 
+  @Test(
+    "means of inputs become part of biases, where a layer in front can subtract them",
+    arguments: [[], Self.swin])
+  func means(settings: [String]) throws {
+    func loss(_ path: String, _ more: String...) throws -> Double {
+      let result = try tetrajet(["eval", path, "--json"] + more)
+      try #require(result.status == 0, "\(result.errors)")
+      let line = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+      return try #require(line?["eval_loss"] as? Double)
+    }
+    let split = "quantizers.mean_split="
+    try withRun("tetrajet", settings + [split + "[qkv, proj, fc1]"]) { folder, run, _ in
+      try export(run, "\(folder)/ct", "compressed-tensors", "--activations", "mxfp4")
+      try export(run, "\(folder)/model.gguf", "gguf")
+      let file = try SafetensorsFile(path: "\(folder)/ct/model.safetensors")
+      #expect(!file.tensorNames.contains { $0.hasSuffix("input_mean") })
+      // What is not subtracted any more comes out the same, but for single precision's rounding, which may move a code.
+      let (own, other) = (try loss(run), try loss("\(folder)/ct"))
+      #expect(abs(own - other) < 2e-3, "\(own) \(other)")
+      #expect(try loss("\(folder)/model.gguf") == other)
+      let exact = try loss(run, "--activations", "full")
+      #expect(abs(try loss("\(folder)/ct", "--activations", "full") - exact) < 1e-5)
+      #expect(abs(own - exact) > 1e-4)
+    }
+    try withRun("tetrajet", settings + [split + "[fc2]"]) { folder, run, _ in
+      let refused = try tetrajet(
+        "export", run, "\(folder)/ct", "--layout", "compressed-tensors", "--activations", "mxfp4")
+      #expect(refused.status == 65 && refused.errors.contains("behind GELU"), "\(refused.errors)")
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/ct"))
+      try export(run, "\(folder)/model.gguf", "gguf")
+      let exact = try loss(run, "--activations", "full")
+      #expect(abs(try loss("\(folder)/model.gguf", "--activations", "full") - exact) < 1e-5)
+    }
+  }
+
+  @Test("rotated weights have no codes of their own; a model of a window is that of its last step")
+  func rotationsAndWindows() throws {
+    try withTemporaryFolder { folder in
+      func train(_ setting: String) throws -> String {
+        let run = "\(folder)/\(setting.hasSuffix("]") ? "rotated" : "window")"
+        let result = try tetrajet("train", "--epochs", "1", "--output", run, "--set", setting)
+        try #require(result.status == 0, "\(result.errors)")
+        return run
+      }
+      let rotated = try train("quantizers.hadamard=[y]")
+      for command in [["export", "--layout", "gguf"], ["quantize"]] {
+        let result = try tetrajet(command + [rotated, "\(folder)/out"])
+        let errors = result.errors
+        #expect(result.status == 65 && errors.contains("rotated weights"), "\(errors)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
+      #expect(try tetrajet("eval", rotated).status == 0)
+      let window = try train("quantizers.q1.until=0.5")
+      let (own, full) = (
+        try tetrajet("eval", window, "--json"),
+        try tetrajet("eval", window, "--json", "--activations", "full")
+      )
+      #expect(own.status == 0 && own.output == full.output)
+      #expect(own.output.contains(#""activations": "full""#))
+    }
+  }
+
   @Test("a file of ggml's holds the codes in its own order, and everything at multiples of 32")
   func gguf() throws {
     try withRun { folder, run, codes in

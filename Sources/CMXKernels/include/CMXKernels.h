@@ -26,8 +26,9 @@ typedef struct {
   int32_t format;             // index of the format
   int32_t rounding;           // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
   int32_t fraction_threshold; // the scale rule; 0x7fffff: never above
-  uint32_t key[2];            // Philox key
-  uint32_t stream[2];         // Philox counter words 2 and 3
+  int32_t rotates;    // whether whole groups are multiplied with a Hadamard matrix first, as rotate_rows does
+  uint32_t key[2];    // Philox key
+  uint32_t stream[2]; // Philox counter words 2 and 3
 } tj_quantizer;
 
 /// Some rows of a matrix that a quantizer reads, or some of their columns.
@@ -229,6 +230,9 @@ typedef struct {
                         float *m, float *v, size_t n);
   /// y += scale (a - b), n elements.
   void (*add_scaled_difference)(float *y, float scale, const float *a, const float *b, size_t n);
+  /// y = x, or y += x where it adds: rows x columns numbers, of which whole groups of 32 neighbours in a row are multiplied
+  /// with Sylvester's Hadamard matrix over the root of 32; y may be x.
+  void (*rotate_rows)(const float *x, float *y, size_t rows, size_t columns, int32_t adds);
   /// Takes one step of n weights into account.
   void (*track_movement)(const float *w, const float *q, const tj_track *track, tj_movement *movement,
                          size_t n);

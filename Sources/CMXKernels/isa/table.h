@@ -46,6 +46,7 @@ static void replace(tj_kernels *kernels) {
       .ramping_adamw = ramping_adamw,
       .add_scaled_difference = add_scaled_difference,
       .track_movement = track_movement,
+      .rotate_rows = rotate_rows,
   };
 }
 

@@ -42,13 +42,16 @@ TJ_INLINE void count_lanes(rounded_lanes lanes, vint broken, tj_losses *losses, 
 /// The place in a sink where one group, or neighbouring ones, begin.
 typedef struct {
   float *values;
+  size_t stride; // of values, from row to row
   uint8_t *codes, *scales;
   tj_losses *losses;
 } sink_place;
 
-/// Where a slice's numbers from `offset` on go, which lie in block `block` of a packed matrix.
-TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t block, const int kind) {
-  if (kind == TJ_VALUES) return (sink_place){.values = sink->values + offset};
+/// Where a slice's numbers from `offset` on go, whose rows stand `stride` apart, and which lie in block `block` of a packed
+/// matrix.
+TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t stride, size_t block,
+                              const int kind) {
+  if (kind == TJ_VALUES) return (sink_place){.values = sink->values + offset, .stride = stride};
   if (kind == TJ_COUNTS) return (sink_place){.losses = sink->losses};
   return (sink_place){.codes = sink->codes + block * TJ_BLOCK, .scales = sink->scales + block * TJ_LANES};
 }

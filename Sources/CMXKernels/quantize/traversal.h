@@ -4,6 +4,7 @@
 #define TJ_TRAVERSAL_H
 
 #include "random.h"
+#include "rotation.h"
 #include "sinks.h"
 
 /// How many columns ahead a strip of rows is fetched: its lines lie rows apart, which the hardware does not
@@ -89,8 +90,9 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
     const rounded_lanes right = round_lanes(b, ema_b, noise_b, reciprocal, format, rounding);
     const vint is_nan = (vint)broken[i];
     if (kind == TJ_VALUES) {
-      store_some(to.values + at, lane_values(left, (vint)byte[i], is_nan, format), first);
-      store_some(to.values + at + first, lane_values(right, (vint)byte[i], is_nan, format), second);
+      float *values = to.values + i * to.stride;
+      store_some(values, lane_values(left, (vint)byte[i], is_nan, format), first);
+      store_some(values + first, lane_values(right, (vint)byte[i], is_nan, format), second);
     } else if (kind == TJ_CODES) {
       const vuint codes = lane_codes(left) | lane_codes(right) << 8;
       if (broken_groups == 0 || !broken[i]) pairs[i / 2] |= codes << (uint32_t)(i % 2 * 16);
@@ -118,11 +120,17 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
     const size_t panel = (slice->first_row + row) / TJ_LANES * sink->groups + first_group;
     for (size_t group = 0; group < groups; group++) {
       const size_t column = group * TJ_GROUP, length = columns - column;
-      const group_source source = source_at(slice, row, column, rounding);
-      const sink_place to = place_in(sink, row * columns + column, panel + group, kind);
+      group_source source = source_at(slice, row, column, rounding);
+      const sink_place to = place_in(sink, row * columns + column, columns, panel + group, kind);
       for (size_t i = 0; i < count; i++) {
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD + 16);
+      }
+      float rotated[8][TJ_GROUP], averages[8][TJ_GROUP];
+      if (quantizer->rotates && length >= TJ_GROUP) {
+        rotate_row_groups(source.x, columns, count, rotated);
+        if (rounding == TJ_EMA) rotate_row_groups(source.ema, columns, count, averages);
+        source.x = rotated[0], source.ema = averages[0], source.stride = TJ_GROUP;
       }
       // The whole block as constants is straight code.
       if (count == 8 && length >= TJ_GROUP)
@@ -134,7 +142,7 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
   }
   const size_t end = slice->first_row + rows;
   if (kind == TJ_CODES && rows % TJ_LANES) {
-    const sink_place to = place_in(sink, 0, end / TJ_LANES * sink->groups + first_group, kind);
+    const sink_place to = place_in(sink, 0, 0, end / TJ_LANES * sink->groups + first_group, kind);
     clear_lanes(end % TJ_LANES, groups, to.codes, to.scales);
   }
   return broken_groups;
@@ -167,7 +175,7 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
       const vfloat x = load_some(source.x + at, lanes);
       const rounded_lanes rounded = round_lanes(x, average, noise, reciprocal, format, rounding);
       if (kind == TJ_VALUES)
-        store_some(to.values + at, lane_values(rounded, byte, broken, format), lanes);
+        store_some(to.values + (8 * t + i) * to.stride, lane_values(rounded, byte, broken, format), lanes);
       else if (kind == TJ_CODES)
         packed |= (lane_codes(rounded) & (vuint)~broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
       else
@@ -181,6 +189,13 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
 /// The groups of a strip of up to 32 rows, which are all the columns' own.
 TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
                               sink_place to, const int kind, const int format, const int rounding) {
+  float rotated[TJ_GROUP][TJ_LANES], averages[TJ_GROUP][TJ_LANES];
+  if (quantizer->rotates && rows == TJ_GROUP) {
+    const size_t some = lanes < TJ_LANES ? lanes : TJ_LANES;
+    rotate_column_groups(source.x, source.stride, some, rotated);
+    if (rounding == TJ_EMA) rotate_column_groups(source.ema, source.stride, some, averages);
+    source.x = rotated[0], source.ema = averages[0], source.stride = TJ_LANES;
+  }
   // The whole block as constants is straight code.
   if (rows == TJ_GROUP && lanes >= TJ_LANES)
     return column_groups(source, TJ_GROUP, TJ_LANES, quantizer, to, kind, format, rounding);
@@ -198,7 +213,7 @@ TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *
     for (size_t column = 0; column < columns; column += TJ_LANES) {
       const group_source source = source_at(slice, row, column, rounding);
       const size_t block = source.column / TJ_LANES * sink->groups + source.row / TJ_GROUP;
-      const sink_place to = place_in(sink, row * columns + column, block, kind);
+      const sink_place to = place_in(sink, row * columns + column, columns, block, kind);
       for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
       broken_groups += strip_groups(source, count, columns - column, quantizer, to, kind, format, rounding);
     }
@@ -229,7 +244,7 @@ TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantiz
         const size_t block = column / TJ_LANES * sink->groups + row / TJ_GROUP;
         // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
         broken_groups += strip_groups(lanes, count, source->columns - column, quantizer,
-                                      place_in(sink, 0, block, kind), kind, format, rounding);
+                                      place_in(sink, 0, 0, block, kind), kind, format, rounding);
       }
     }
   }

@@ -40,7 +40,7 @@ extension CPU {
           return memory
         }
       }
-      switch x {
+      switch x.source {
       case .numbers(let numbers):
         let x = matrix(numbers, in: y)
         if x.base != y.base { copy(x, into: y) }
@@ -71,6 +71,9 @@ extension CPU {
               x.base + start, dy: dy.base + start, dx: y.base + start, range.count)
           }
         }
+      }
+      if let offset = x.offset {
+        forRows(of: y) { kernels.subtract(offset.base, from: y.rows($0)) }
       }
     }
   }

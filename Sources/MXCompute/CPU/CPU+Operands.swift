@@ -94,7 +94,7 @@ extension CPU {
           operand: Encoded(.codes(target.out), axis: axis), broken: packed.broken,
           losses: target.countsLosses ? packed.losses(of: x.shape) : nil)
       }
-      guard case .numbers(.matrix(let x)) = x else { preconditionFailure("not in memory") }
+      guard let x = x.matrix else { preconditionFailure("not in memory") }
       let (operand, broken) = profile.measure(.quantizer) {
         encode(
           x, averages: nil, axis: axis, request.encoding, random: request.random,
@@ -110,7 +110,7 @@ extension CPU {
 
   /// The numbers of x, in an arena where they are not in memory yet, and cannot be put where what they are made of is.
   private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ profile: StepProfile?) -> LazyMatrix {
-    if case .numbers(.matrix) = x { return x }
+    if x.matrix != nil { return x }
     let matrix = x.overwritable ?? arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
     make(x, into: matrix, arena: arena, profile: profile)
     return .matrix(matrix)
@@ -157,6 +157,11 @@ extension CPU {
       unpack(view, into: values)
     }
     if let scale = operand.outerScale { multiply(values, by: scale) }
+  }
+
+  package func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
+    precondition(x.rows == y.rows && x.columns == y.columns, "rotated into another shape")
+    forRows(of: x) { kernels.rotate(x.rows($0), into: y.rows($0), adds: adds) }
   }
 
   private func multiply(_ x: FloatMatrix, by factor: Float) {

@@ -3,17 +3,47 @@ import MXRuntime
 // Shapes: N rows, C channels.
 
 /// Numbers that an operation makes while they are read: what only a quantizer reads need not lie in memory.
-package enum LazyMatrix {
+package struct LazyMatrix {
+  /// What they are made of.
+  let source: Source
+  /// [1, C], what is then subtracted from every row; nil for nothing.
+  private(set) var offset: FloatMatrix?
+
+  enum Source {
+    case numbers(Numbers)
+    case rows(RowTerms)
+    case layerNorm(NormTerms)
+    case gelu(Numbers)
+    case geluGradient(x: Numbers, dy: Numbers)
+  }
+
+  private init(_ source: Source) { self.source = source }
+
   /// Those that lie in memory, or a product.
-  case numbers(Numbers)
+  package static func numbers(_ x: Numbers) -> LazyMatrix { LazyMatrix(.numbers(x)) }
   /// Rows in another order, times factors.
-  case rows(RowTerms)
+  package static func rows(_ terms: RowTerms) -> LazyMatrix { LazyMatrix(.rows(terms)) }
   /// Layer norm.
-  case layerNorm(NormTerms)
+  package static func layerNorm(_ terms: NormTerms) -> LazyMatrix { LazyMatrix(.layerNorm(terms)) }
   /// x·Φ(x).
-  case gelu(Numbers)
+  package static func gelu(_ x: Numbers) -> LazyMatrix { LazyMatrix(.gelu(x)) }
   /// dy·(Φ(x) + x·φ(x)): the gradient of GELU at x. Where dy lies in memory, it may be overwritten.
-  case geluGradient(x: Numbers, dy: Numbers)
+  package static func geluGradient(x: Numbers, dy: Numbers) -> LazyMatrix {
+    LazyMatrix(.geluGradient(x: x, dy: dy))
+  }
+
+  /// The same, of which a row [1, C] is subtracted from every row; nil for nothing.
+  package func minus(_ row: FloatMatrix?) -> LazyMatrix {
+    precondition(offset == nil && row.map { $0.count == shape.columns } != false, "another width")
+    var result = self
+    result.offset = row
+    return result
+  }
+
+  /// The numbers, where they lie in memory as they are; nil where they are to be made.
+  package var matrix: FloatMatrix? {
+    if offset == nil, case .numbers(.matrix(let x)) = source { x } else { nil }
+  }
 
   /// What an operation goes on from.
   package enum Numbers: BitwiseCopyable {
@@ -28,7 +58,7 @@ package enum LazyMatrix {
 
   /// Rows and columns.
   package var shape: (rows: Int, columns: Int) {
-    switch self {
+    switch source {
     case .numbers(let x), .gelu(let x), .geluGradient(x: _, let x): x.shape
     case .rows(let terms): (terms.map.rows(terms.x.rows), terms.x.columns)
     case .layerNorm(let terms): (terms.map.rows(terms.x.rows), terms.x.columns)
@@ -37,12 +67,12 @@ package enum LazyMatrix {
 
   /// Memory of its size that it is made of and that it may be put into; nil for none.
   var overwritable: FloatMatrix? {
-    if case .geluGradient(_, .matrix(let dy)) = self { dy } else { nil }
+    if case .geluGradient(_, .matrix(let dy)) = source { dy } else { nil }
   }
 
   /// Whether its tiles can be made one by one: not of a product of codes with numbers.
   var isMadeInTiles: Bool {
-    switch self {
+    switch source {
     case .numbers(let x), .gelu(let x): x.isMadeInTiles
     case .geluGradient(let x, let dy): x.isMadeInTiles && dy.isMadeInTiles
     case .rows, .layerNorm: true

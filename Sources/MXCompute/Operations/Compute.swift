@@ -88,6 +88,18 @@ package protocol Compute: Sendable {
   func product(
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena)
+
+  /// y = x·H, or y += x·H, where H = Hᵀ = H⁻¹ rotates as `QuantizerRecipe.rotates` says, along rows; y may be x.
+  func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool)
+
+  /// All elements become `value`.
+  func fill(_ x: FloatMatrix, with value: Float)
+  /// y = x.
+  func copy(_ x: FloatMatrix, into y: FloatMatrix)
+  /// y = x + y.
+  func add(_ x: FloatMatrix, to y: FloatMatrix)
+  /// x ·= factor; nothing happens where that is 1.
+  func scale(_ x: FloatMatrix, by factor: Float)
 }
 
 extension Compute {

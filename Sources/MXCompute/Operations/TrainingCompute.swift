@@ -75,14 +75,6 @@ package protocol RowOperations {
 
   /// All elements become initial values, in row-major order.
   func initialize(_ x: FloatMatrix, _ values: InitialValues, random: RandomStream)
-  /// All elements become `value`.
-  func fill(_ x: FloatMatrix, with value: Float)
-  /// y = x.
-  func copy(_ x: FloatMatrix, into y: FloatMatrix)
-  /// y = x + y.
-  func add(_ x: FloatMatrix, to y: FloatMatrix)
-  /// x ·= factor; nothing happens where that is 1.
-  func scale(_ x: FloatMatrix, by factor: Float)
   /// y += scale · (a − b).
   func addDifference(_ a: FloatMatrix, _ b: FloatMatrix, scale: Float, to y: FloatMatrix)
   /// Σx² in double precision: not finite where x is not.

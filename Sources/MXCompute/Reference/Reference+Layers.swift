@@ -16,7 +16,7 @@ extension Reference {
       }
     }
     arena.scratch {
-      switch x {
+      switch x.source {
       case .numbers(let numbers): copy(matrix(numbers), into: y)
       case .rows(let terms): rows(terms, into: y)
       case .layerNorm(let terms):
@@ -31,6 +31,10 @@ extension Reference {
         for place in 0..<y.count {
           y.elements[place] = dy.elements[place] * Self.geluSlope(a.elements[place])
         }
+      }
+      guard let offset = x.offset else { return }
+      for row in 0..<y.rows {
+        for column in 0..<y.columns { y.row(row)[column] -= offset.elements[column] }
       }
     }
   }

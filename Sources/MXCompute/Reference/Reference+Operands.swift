@@ -45,8 +45,43 @@ extension Reference {
       format: recipe.format, scaleRule: recipe.scaleRule,
       rounding: recipe.without(averages).rounding, axis: axis
     ).quantize(
-      Array(x.elements), rows: x.rows, columns: x.columns, ema: averages.map { Array($0.elements) },
+      numbers(x, axis, recipe), rows: x.rows, columns: x.columns,
+      ema: averages.map { numbers($0, axis, recipe) },
       randomBits: { random.roundingBits(row: $0, column: $1) })
+  }
+
+  /// What a quantizer reads.
+  private func numbers(_ x: FloatMatrix, _ axis: GroupAxis, _ recipe: QuantizerRecipe) -> [Float] {
+    precondition(!recipe.rotates || recipe.format.outerScale == .none, "a rotation of one grid")
+    return recipe.rotates ? Self.rotated(x, axis) : Array(x.elements)
+  }
+
+  /// x, of which whole groups of 32 are rotated: sums and differences of neighbours, of neighbouring pairs, and so on.
+  static func rotated(_ x: FloatMatrix, _ axis: GroupAxis) -> [Float] {
+    var y = Array(x.elements)
+    let (lanes, length) = axis == .rows ? (x.rows, x.columns) : (x.columns, x.rows)
+    func place(_ lane: Int, _ index: Int) -> Int {
+      axis == .rows ? lane * x.columns + index : index * x.columns + lane
+    }
+    let norm = 1 / Float(32).squareRoot()
+    for lane in 0..<lanes {
+      for start in stride(from: 0, through: length - 32, by: 32) {
+        for half in [1, 2, 4, 8, 16] {
+          for index in 0..<32 where index & half == 0 {
+            let (first, second) = (place(lane, start + index), place(lane, start + index + half))
+            (y[first], y[second]) = (y[first] + y[second], y[first] - y[second])
+          }
+        }
+        for index in start..<start + 32 { y[place(lane, index)] *= norm }
+      }
+    }
+    return y
+  }
+
+  package func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
+    for (place, value) in Self.rotated(x, .rows).enumerated() {
+      y.elements[place] = adds ? y.elements[place] + value : value
+    }
   }
 
   /// As `Compute` says; the sums of strips of 32 rows join those of their slice.
@@ -129,7 +164,7 @@ extension Reference {
   ) -> QuantizerLosses {
     let quantized = quantize(x, averages, axis, quantizer, random)
     var losses = QuantizerLosses(elements: x.count, saturated: 0, underflowed: 0)
-    for (place, value) in x.elements.enumerated() {
+    for (place, value) in numbers(x, axis, quantizer).enumerated() {
       let (row, column) = place.quotientAndRemainder(dividingBy: x.columns)
       let scale = quantized.scale(row: row, column: column)
       if scale.isNaN { continue }

@@ -60,6 +60,9 @@ package struct ParameterTable: Sendable {
     case scales
     /// To make logits.
     case head
+    /// To be subtracted from inputs: moving averages of them, which no optimizer moves. Their gradients' places have what they
+    /// lack of the inputs of a step.
+    case means
     /// All else.
     case other
   }
@@ -94,6 +97,13 @@ package struct ParameterTable: Sendable {
     part.role = role
     defer { part.role = .other }
     return add(&self)
+  }
+
+  /// The same places for what an optimizer moves: all but means of inputs.
+  package var learned: ParameterTable {
+    var table = self
+    table.entries = entries.filter { $0.part.role != .means }
+    return table
   }
 
   /// Where each layer begins, from the last to the first: at place d the one that has d layers behind it.

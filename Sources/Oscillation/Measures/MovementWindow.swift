@@ -19,6 +19,8 @@ package final class MovementWindow {
   private var scales, scalesBefore: AlignedBuffer<UInt8>
   /// What one step moves in each of the quantizer's slices.
   private let movements: AlignedBuffer<WeightMovement>
+  /// Where rotated weights are put, if the quantizer reads those.
+  private let latentMemory: AlignedBuffer<Float>?
   private let compute: any TrainingCompute
   private let arena: Arena
 
@@ -26,6 +28,7 @@ package final class MovementWindow {
   package init(_ quantizer: WeightQuantizer, _ compute: any TrainingCompute, arena: Arena) {
     self.quantizer = quantizer
     (self.compute, self.arena) = (compute, arena)
+    latentMemory = quantizer.latentMemory()
     track = MovementTrack(count: quantizer.count)
     quantized = AlignedBuffer(count: quantizer.count)
     (scales, scalesBefore) = (
@@ -41,7 +44,7 @@ package final class MovementWindow {
   package func begin(
     _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, continuing sums: Sums? = nil
   ) {
-    compute.copy(weights.matrix(), into: track.weightBefore.matrix())
+    compute.copy(latent(weights).matrix(), into: track.weightBefore.matrix())
     quantizer.quantize(
       weights, averages: averages, into: track.quantizedBefore.matrix(), scales: scalesBefore,
       by: compute, arena: arena)
@@ -57,7 +60,7 @@ package final class MovementWindow {
       weights, averages: averages, into: quantized.matrix(), scales: scales, by: compute,
       arena: arena)
     compute.trackMovement(
-      weights: weights, quantized: quantized, track, quantizer.slices, into: movements)
+      weights: latent(weights), quantized: quantized, track, quantizer.slices, into: movements)
     var whole = WeightMovement()
     for slices in quantizer.slicesOfEntries {
       var tensor = WeightMovement()
@@ -70,6 +73,11 @@ package final class MovementWindow {
     sums.flips += whole.flips
     sums.scaleFlips += compute.countDifferences(scales, scalesBefore)
     swap(&scales, &scalesBefore)
+  }
+
+  /// The weights as the quantizer reads them.
+  func latent(_ weights: AlignedBuffer<Float>) -> AlignedBuffer<Float> {
+    quantizer.latent(weights, memory: latentMemory, by: compute)
   }
 
   /// Sums over the steps of a window.

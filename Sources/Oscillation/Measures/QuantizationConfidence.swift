@@ -16,6 +16,7 @@ package struct QuantizationConfidence: Sendable {
   package init(
     _ weights: AlignedBuffer<Float>, _ quantizer: WeightQuantizer, by compute: any TrainingCompute
   ) {
+    let weights = quantizer.latent(weights, memory: quantizer.latentMemory(), by: compute)
     layers = quantizer.entries.map {
       ($0.name, compute.confidence(weights[$0.parameter], quantizer.recipe))
     }

@@ -45,6 +45,7 @@ package final class Trajectories {
   /// Takes the weights of now into account, once the window has.
   package func add(_ weights: AlignedBuffer<Float>) {
     let elements = window.quantizer.recipe.format.elements
+    let weights = window.latent(weights)
     for location in locations {
       let value = window.quantized[location.place]
       let scale = E8M0(byte: window.currentScales[location.scale])

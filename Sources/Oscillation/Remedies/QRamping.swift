@@ -30,7 +30,8 @@ package final class QRamping: Remedy {
 
   /// Every T_update steps, measures R_w over T0 steps of a trial and sets N_w from it.
   package func beforeStep(_ training: TrainingView, trial: TrialRun) throws {
-    let every = settings.interval(stepsPerEpoch: training.stepsPerEpoch)
+    let every = settings.interval(
+      stepsPerEpoch: training.stepsPerEpoch, totalSteps: training.totalSteps)
     guard training.step.isMultiple(of: every) else { return }
     let detects = settings.detects(
       before: training.step, stepsPerEpoch: training.stepsPerEpoch,
@@ -42,7 +43,9 @@ package final class QRamping: Remedy {
     let start = ContinuousClock.now
     let window = MovementWindow(quantizer, training.compute, arena: training.arena)
     window.begin(training.weights, averages: training.averages)
-    try trial(settings.detectionSteps) { window.add($0.weights, averages: $0.averages) }
+    try trial(settings.detectionSteps(totalSteps: training.totalSteps)) {
+      window.add($0.weights, averages: $0.averages)
+    }
     let limit = settings.maximumPeriod > 0 ? settings.maximumPeriod : training.stepsPerEpoch
     training.compute.updatePeriods(
       RampingRule(k1: settings.k1, k2: settings.k2, limit: Float(limit)), window.track,
@@ -72,8 +75,12 @@ extension RemedySettings {
   package struct QRamping: Equatable, Sendable {
     /// Steps between two detections, T_update; 0 for an epoch.
     package var updateEvery = 0
+    /// The same as a share of all steps, in its place; 0 for that. The paper's 1,251 of its 112,590 steps are 1/90.
+    package var updateShare = 0.0
     /// Steps of a detection, T0.
     package var detectionSteps = 30
+    /// The same as a share of all steps, in its place; 0 for that.
+    package var detectionShare = 0.0
     /// k1 of N_w = min(k2·⌊R_w/k1⌋ + 1, N_max).
     package var k1: Float = 16
     /// k2.
@@ -82,15 +89,23 @@ extension RemedySettings {
     package var maximumPeriod = 0
 
     /// Steps from one detection to the next.
-    package func interval(stepsPerEpoch: Int) -> Int {
-      updateEvery > 0 ? updateEvery : stepsPerEpoch
+    package func interval(stepsPerEpoch: Int, totalSteps: Int) -> Int {
+      if updateShare > 0 { return max(1, RemedySettings.step(updateShare, of: totalSteps)) }
+      return updateEvery > 0 ? updateEvery : stepsPerEpoch
+    }
+
+    /// Steps of a detection in a training of so many.
+    package func detectionSteps(totalSteps: Int) -> Int {
+      guard detectionShare > 0 else { return detectionSteps }
+      return max(1, RemedySettings.step(detectionShare, of: totalSteps))
     }
 
     /// Whether periods are found out before a step at which they are due: not where the rate rises before the next one.
     package func detects(
       before step: Int, stepsPerEpoch: Int, totalSteps: Int, learningRate: (Int) -> Float
     ) -> Bool {
-      let end = min(step + interval(stepsPerEpoch: stepsPerEpoch), totalSteps)
+      let end = min(
+        step + interval(stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps), totalSteps)
       return !(step..<max(step, end - 1)).contains { learningRate($0) < learningRate($0 + 1) }
     }
   }

@@ -13,12 +13,13 @@ package enum RemedyName: String, CaseIterable, Sendable {
   /// Oscillation reset (TetraJet-v2).
   case oscireset
 
-  /// The remedy itself, at the start of a training.
+  /// The remedy itself, at the start of a training of so many steps.
   package func make(
-    _ settings: RemedySettings, quantizer: WeightQuantizer, _ compute: any TrainingCompute
+    _ settings: RemedySettings, quantizer: WeightQuantizer, totalSteps: Int,
+    _ compute: any TrainingCompute
   ) -> any Remedy {
     switch self {
-    case .qema: QEMA(settings.qema, quantizer)
+    case .qema: QEMA(settings.qema, quantizer, totalSteps: totalSteps)
     case .qramping: QRamping(settings.qramping, quantizer)
     case .dampen: Dampen(settings.dampen)
     case .freeze: Freeze(settings.freeze, quantizer)

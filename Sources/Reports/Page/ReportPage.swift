@@ -164,7 +164,8 @@ package struct ReportPage {
   ]
 
   private static let oscillationCharts: [Metric] = [
-    .weightRate, .quantizedWeightRate, .outputRate, .oscillatingShare, .confidence, .flips,
+    .weightRate, .quantizedWeightRate, .outputRate, .fullInputOutputRate, .inputRate,
+    .quantizedInputRate, .inputFlips, .oscillatingShare, .confidence, .flips,
   ]
 
   private static let oscillationNote =

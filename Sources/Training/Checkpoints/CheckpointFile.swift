@@ -39,6 +39,7 @@ struct CheckpointFile {
     var recipe = Recipe()
     if let trained = try Checkpoint.recipe(of: file) {
       recipe = trained
+      (recipe.linear, recipe.windows) = (trained.deployedLinear, QuantizerWindows())
     } else {
       recipe.method = .fp32
       recipe.linear = .fp32

@@ -18,6 +18,10 @@ package enum Metric: String, CaseIterable, Sendable {
   case weightRate = "rate_of_change_weight"
   case quantizedWeightRate = "rate_of_change_quantized_weight"
   case outputRate = "rate_of_change_output"
+  case fullInputOutputRate = "rate_of_change_output_full_inputs"
+  case inputRate = "rate_of_change_input"
+  case quantizedInputRate = "rate_of_change_quantized_input"
+  case inputFlips = "input_flip_share"
   case wholeWeightRate = "rate_of_change_weight_whole"
   case wholeQuantizedWeightRate = "rate_of_change_quantized_weight_whole"
   case oscillatingShare = "oscillating_share"
@@ -32,6 +36,9 @@ package enum Metric: String, CaseIterable, Sendable {
   case ratioPercentiles = "oscillation_ratio_percentiles"
   case saturation = "saturation"
   case underflow = "underflow"
+  case layerInputRates = "rate_of_change_input_layers"
+  case layerQuantizedInputRates = "rate_of_change_quantized_input_layers"
+  case layerInputFlips = "input_flip_share_layers"
   case layers = "confidence_layers"
   case trajectories = "trajectories"
 
@@ -51,9 +58,11 @@ package enum Metric: String, CaseIterable, Sendable {
   package var kind: Kind {
     switch self {
     case .evalTop1, .evalTop5, .evalAverageTop1, .evalAverageTop5: .percent
-    case .loaderWaitShare, .oscillatingShare, .confidence: .share
+    case .loaderWaitShare, .oscillatingShare, .confidence, .inputFlips: .share
     case .confidenceHistogram, .latentHistogram: .histogram
-    case .ratioPercentiles, .saturation, .underflow: .map
+    case .ratioPercentiles, .saturation, .underflow, .layerInputRates, .layerQuantizedInputRates,
+      .layerInputFlips:
+      .map
     case .layers: .layers
     case .trajectories: .trajectories
     default: .magnitude
@@ -92,6 +101,13 @@ package enum Metric: String, CaseIterable, Sendable {
     case .weightRate: "r(W): change of the weights a step"
     case .quantizedWeightRate: "r(W_Q): change of the quantized weights a step"
     case .outputRate: "r(Y): change of the output a step"
+    case .fullInputOutputRate: "r(Y) without Q1"
+    case .inputRate: "r(X): change of inputs a step"
+    case .quantizedInputRate: "r(X_Q): change of quantized inputs a step"
+    case .inputFlips: "Inputs whose quantized value changes, a step"
+    case .layerInputRates: "r(X) of each layer"
+    case .layerQuantizedInputRates: "r(X_Q) of each layer"
+    case .layerInputFlips: "Share of each layer's inputs whose quantized value changes, a step"
     case .wholeWeightRate: "r(W) of all weights as one vector"
     case .wholeQuantizedWeightRate: "r(W_Q) of all weights as one vector"
     case .oscillatingShare: "Share of weights with R_w > 16"
@@ -129,9 +145,9 @@ package enum Metric: String, CaseIterable, Sendable {
   /// By what its number is multiplied where it is shown in the title's unit.
   package var factor: Double {
     switch self {
-    case .loaderWaitShare, .oscillatingShare: 100
-    case .weightRate, .quantizedWeightRate, .outputRate, .wholeWeightRate,
-      .wholeQuantizedWeightRate:
+    case .loaderWaitShare, .oscillatingShare, .inputFlips: 100
+    case .weightRate, .quantizedWeightRate, .outputRate, .fullInputOutputRate, .inputRate,
+      .quantizedInputRate, .wholeWeightRate, .wholeQuantizedWeightRate:
       1000
     default: 1
     }
@@ -154,7 +170,9 @@ package enum Metric: String, CaseIterable, Sendable {
     case .evalAverageTop5: "eval_average/top5"
     case .confidenceHistogram: "confidence/all"
     case .latentHistogram: "latent/all"
-    case .ratioPercentiles, .saturation, .underflow: rawValue
+    case .ratioPercentiles, .saturation, .underflow, .layerInputRates, .layerQuantizedInputRates,
+      .layerInputFlips:
+      rawValue
     case .layers: "confidence"
     case .trajectories: nil
     default: "oscillation/\(rawValue)"

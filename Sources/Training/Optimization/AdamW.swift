@@ -37,7 +37,7 @@ package final class AdamW {
     rate: (ParameterTable.Entry) -> Float = { _ in 1 }
   ) {
     self.recipe = recipe
-    let slices = table.entries.flatMap { entry in
+    let slices = table.learned.entries.flatMap { entry in
       let rate = rate(entry)
       return stride(from: 0, to: entry.count, by: Self.longestSlice).map { start in
         let end = min(start + Self.longestSlice, entry.count)

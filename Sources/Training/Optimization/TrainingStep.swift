@@ -14,8 +14,9 @@ package final class TrainingStep {
 
   /// What computes.
   package let compute: any TrainingCompute
-  /// The model.
+  /// The model, with every quantizer of the recipe.
   package let model: VisionModel
+  private let phases: ModelPhases
   /// The flat buffer of weights.
   package let weights: AlignedBuffer<Float>
   /// The gradients of the last step.
@@ -46,6 +47,7 @@ package final class TrainingStep {
   private let seed: UInt64
   private let labelSmoothing: Float
   private let recomputation: Recomputation
+  private let inputMeans: InputMeans
   private let tree: GradientTree
   /// Where the gradients of each layer begin, from the last layer to the first.
   private let layers: [Int]
@@ -69,6 +71,8 @@ package final class TrainingStep {
   ) throws {
     self.compute = compute
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
+    let steps = recipe.training.epochs * stepsPerEpoch
+    phases = try ModelPhases(recipe, steps: steps)
     // `RunMemory` estimates all that a run takes; whoever steps without one is kept from the worst.
     let shards = recipe.parallel.shardMoments && ranks.count > 1
     try model.checkMemory(.ofProcess(), momentsOver: shards ? ranks.count : 1)
@@ -82,13 +86,15 @@ package final class TrainingStep {
     microBatchSize = recipe.training.microBatchSize
     schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
     learningRate = schedule.learningRate(step:)
-    let quantizer = WeightQuantizer(model.parameters, recipe.linear[.q2])
+    let quantizer = WeightQuantizer(model.parameters, recipe.linear.quantizer(of: .q2))
     weightQuantizer = quantizer
     let decay = recipe.training.averageDecay
     weightAverage =
       decay > 0 ? WeightAverage(decay: decay, count: model.parameters.count) : nil
     remedies =
-      recipe.method.remedies.map { $0.make(recipe.remedies, quantizer: quantizer, compute) }
+      recipe.method.remedies.map {
+        $0.make(recipe.remedies, quantizer: quantizer, totalSteps: steps, compute)
+      }
       + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
     let fineTuning = recipe.fineTuning
     optimizer = AdamW(
@@ -101,10 +107,17 @@ package final class TrainingStep {
     seed = UInt64(recipe.seed)
     labelSmoothing = recipe.training.labelSmoothing
     recomputation = recipe.training.recomputation
+    inputMeans = InputMeans(model.parameters, decay: recipe.meanDecay)
     self.stepsPerEpoch = stepsPerEpoch
-    totalSteps = recipe.training.epochs * stepsPerEpoch
+    totalSteps = steps
     model.initialize(weights, seed: seed, by: compute)
   }
+
+  /// The model with the quantizers that are on in a step; after the last one, those of the last one.
+  package func model(at step: Int) -> VisionModel { phases[step] }
+
+  /// The same without Q1.
+  func modelWithFullInputs(at step: Int) -> VisionModel { phases.withFullInputs(step) }
 
   /// The moving averages that Q2 rounds by once `step` steps are done; nil for none. Whoever evaluates or deploys the
   /// model uses them too.
@@ -208,6 +221,7 @@ package final class TrainingStep {
           throw NonFiniteTensor(tensor: "the gradient" + (name.map { " of \($0)" } ?? ""))
         }
       }
+      inputMeans.follow(step, weights, gradients, by: compute)
       if let shards = optimizer.shards {
         try profile.measure(.exchange) { try shards.gather(weights) }
       }
@@ -315,6 +329,7 @@ package final class TrainingStep {
       compute, weights: weights, weightAverages: averages(step: step), workspace: workspace,
       context: context, training: true, recomputation: recomputation)
     compute.fill(gradients.matrix(), with: 0)
+    let model = model(at: step)
     let (logits, saved) = try model.forward(batch.images, pass)
     let dlogits = workspace.scratch.matrix(rows: logits.rows, columns: logits.columns)
     let targets = Targets(

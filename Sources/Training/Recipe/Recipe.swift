@@ -155,6 +155,8 @@ package struct Recipe: Equatable, Sendable {
     package var images = 16
     /// The block whose output Y is, from 1; 0 for three quarters of the depth, the paper's 9th of 12.
     package var block = 0
+    /// Whether inputs of quantized layers and their codes are followed on the fixed batch, too, and r(Y) without Q1.
+    package var inputs = false
     /// Weights whose path through a window is written down.
     package var trajectories = 4
     /// Whether each layer's confidences are written down.
@@ -186,10 +188,14 @@ package struct Recipe: Equatable, Sendable {
   package var fineTuning = FineTuning()
   /// The hyper-parameters of the method's remedies, and of those it does without.
   package var remedies = RemedySettings()
+  /// β of μ ← β·μ + (1 − β)·mean(X), once a step, where layers quantize what inputs are beside such a mean.
+  package var meanDecay: Float = 0.99
   /// What is measured of the weights on the way.
   package var statistics = Statistics()
   /// The six quantizers: the method's, with what the recipe changes.
   package var linear = Method.tetrajet.linearRecipe
+  /// When each of them is on.
+  package var windows = QuantizerWindows()
 
   /// The defaults for images of one's own: the shape and the rates of the CIFAR-10 recipe.
   package init() {}
@@ -288,6 +294,7 @@ package struct Recipe: Equatable, Sendable {
         key: "quantizers.\(operand.rawValue).enabled", found: "true",
         expected: "false: \(method.rawValue) has steps of its own in place of quantizers")
     }
+    try validateLayers()
     if linear[.q2] == nil, let remedy = method.remedies.first {
       throw RecipeError(
         key: "quantizers.q2.enabled", found: "false",

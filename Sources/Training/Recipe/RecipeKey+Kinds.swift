@@ -94,6 +94,26 @@ extension RecipeKey {
       }, write: { "[" + $0[keyPath: path].map { "\($0)" }.joined(separator: ", ") + "]" })
   }
 
+  /// Some words of a few, in any order.
+  static func words<Value: RawRepresentable<String> & CaseIterable & Hashable & Sendable>(
+    _ name: String, _ path: WritableKeyPath<Recipe, Set<Value>> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    let known = Value.allCases.map(\.rawValue)
+    return RecipeKey(
+      name: name, meaning: meaning,
+      expected: "a list of some of \(known.joined(separator: ", ")), as in [\(known[0])], or []",
+      read: { recipe, words in
+        let values = words.compactMap(Value.init)
+        guard values.count == words.count, Set(values).count == values.count else { return nil }
+        recipe[keyPath: path] = Set(values)
+        return ()
+      },
+      write: { recipe in
+        let values = Value.allCases.filter(recipe[keyPath: path].contains)
+        return "[" + values.map(\.rawValue).joined(separator: ", ") + "]"
+      })
+  }
+
   static func string(
     _ name: String, _ path: WritableKeyPath<Recipe, String> & Sendable, _ meaning: String
   ) -> RecipeKey {

@@ -4,16 +4,31 @@ extension RecipeKey {
   /// The hyper-parameters of the remedies.
   static let remedyKeys: [RecipeKey] = [
     .number("qema.beta", \.remedies.qema.beta, 0...0.999999, "decay of the weights' average"),
+    .number(
+      "qema.memory", \.remedies.qema.memory, 0...1,
+      "share of all steps that the average remembers, in place of qema.beta; 0 for that"),
+    .boolean(
+      "qema.follow_rate", \.remedies.qema.followsRate,
+      "whether the average remembers longer as the learning rate falls"),
     .integer(
       "qema.start_step", \.remedies.qema.startStep, 0...Int.max,
       "steps the average sees before weights round by it"),
+    .number(
+      "qema.start", \.remedies.qema.start, 0...1,
+      "share of training before weights round by the average"),
 
     .integer(
       "qramping.update_every", \.remedies.qramping.updateEvery, 0...Int.max,
       "steps between two detections; 0 for an epoch"),
+    .number(
+      "qramping.update_share", \.remedies.qramping.updateShare, 0...1,
+      "the same as a share of all steps, in its place; 0 for that"),
     .integer(
       "qramping.detection_steps", \.remedies.qramping.detectionSteps, 1...100_000,
       "steps of a detection"),
+    .number(
+      "qramping.detection_share", \.remedies.qramping.detectionShare, 0...1,
+      "the same as a share of all steps, in its place; 0 for that"),
     .number(
       "qramping.k1", \.remedies.qramping.k1, 1e-3...1e6,
       "oscillation ratio that lengthens the period once more"),
@@ -58,6 +73,9 @@ extension RecipeKey {
     .integer(
       "statistics.block", \.statistics.block, 0...1024,
       "the block whose output is compared, from 1; 0 for three quarters of the depth"),
+    .boolean(
+      "statistics.inputs", \.statistics.inputs,
+      "whether codes of inputs are followed on these images, and their output without Q1"),
     .integer(
       "statistics.trajectories", \.statistics.trajectories, 0...1024,
       "weights whose path is written down"),

@@ -1,6 +1,3 @@
-import MXCompute
-import MXLinear
-
 /// One key of a recipe: its name, what it means, what it allows, and how it is read and written.
 ///
 /// The one list of keys serves the YAML reader, `--set`, the resolved recipe of a run, and the help.
@@ -170,7 +167,7 @@ package struct RecipeKey: Sendable {
       .boolean(
         "fine_tuning.freeze_patch_embedding", \.fineTuning.freezesPatchEmbedding,
         "whether the patch embedding stays as it is"),
-    ] + augmentationKeys + remedyKeys + statisticsKeys + Operand.allCases.flatMap(quantizerKeys)
+    ] + augmentationKeys + remedyKeys + statisticsKeys + quantizerKeys
 
   /// The names of all keys, and that of the presets, which are no key of a resolved recipe.
   package static let names = all.map(\.name) + [presetName]
@@ -197,47 +194,4 @@ package struct RecipeKey: Sendable {
     "checkpoint.", "data.cache_megabytes", "data.path", "data.workers", "parallel.", "statistics.",
     "training.log_every", "training.recompute", "training.tensorboard",
   ]
-
-  private static func quantizerKeys(_ operand: Operand) -> [RecipeKey] {
-    let name = "quantizers.\(operand.rawValue)"
-    let axis = operand.axis == .rows ? "along rows" : "along columns"
-    var keys: [RecipeKey] = [
-      RecipeKey(
-        name: "\(name).enabled", meaning: "whether the operand is quantized (\(axis))",
-        expected: "true or false", choices: ["true", "false"],
-        read: { recipe, words in
-          guard let isEnabled = truth(words) else { return nil }
-          recipe.linear[operand] = isEnabled ? recipe.linear[operand] ?? QuantizerRecipe() : nil
-          return ()
-        }, write: { "\($0.linear[operand] != nil)" }),
-      quantizerChoice(operand, "format", \.format, "the format of its elements"),
-      quantizerChoice(operand, "scale", \.scaleRule, "how its scales are chosen"),
-      quantizerChoice(operand, "rounding", \.rounding, "how its elements are rounded"),
-    ]
-    if operand == .q4 || operand == .q6 {
-      let path: WritableKeyPath<Recipe, Bool> & Sendable =
-        operand == .q4 ? \.linear.q4ReadsQuantized : \.linear.q6ReadsQuantized
-      keys.append(
-        .boolean(
-          "\(name).reads_quantized", path,
-          "whether it reads the forward pass's quantized tensor (double quantization)"))
-    }
-    return keys
-  }
-
-  private static func quantizerChoice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ operand: Operand, _ name: String,
-    _ path: WritableKeyPath<QuantizerRecipe, Value> & Sendable, _ meaning: String
-  ) -> RecipeKey {
-    RecipeKey(
-      name: "quantizers.\(operand.rawValue).\(name)", meaning: meaning, expected: oneOf(Value.self),
-      choices: Value.allCases.map(\.rawValue),
-      read: { recipe, words in
-        guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
-        // A quantizer that is off keeps nothing: naming its format alone does not switch it on.
-        recipe.linear[operand]?[keyPath: path] = value
-        return ()
-      },
-      write: { ($0.linear[operand] ?? QuantizerRecipe())[keyPath: path].rawValue })
-  }
 }

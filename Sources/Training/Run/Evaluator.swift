@@ -8,7 +8,8 @@ import VisionModels
 /// Scores a model as it is deployed: with its forward quantizers, without drop path.
 package struct Evaluator {
   private let compute: any TrainingCompute
-  private let model: VisionModel
+  /// The model, whose quantizers may be others from one score to the next.
+  var model: VisionModel
   private let weights: AlignedBuffer<Float>
   /// What stands in the place of weights, by their names.
   private let codes: [String: Encoded]

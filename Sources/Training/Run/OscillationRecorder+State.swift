@@ -7,6 +7,7 @@ import Oscillation
 /// What a checkpoint has of a window of statistics, so that a run that is killed in one says the same in the end.
 extension OscillationRecorder {
   private static let key = "statistics_window"
+  private static let inputsKey = "statistics_inputs"
   private static let recordName = "statistics.trajectories"
   /// The paths of the weights and of their quantized values, by what stands before their tensors' names.
   private static func paths(_ track: MovementTrack) -> [(prefix: String, AlignedBuffer<Float>)] {
@@ -25,7 +26,9 @@ extension OscillationRecorder {
       Self.paths(window.movement.track).flatMap {
         training.model.parameters.tensors(of: $1, prefix: $0)
       } + [.floats(Self.recordName, shape: [window.movement.sums.steps, step], record)]
-    return (tensors, [Self.key: WindowNumbers(window).text])
+    var metadata = [Self.key: WindowNumbers(window).text]
+    if let inputs = window.inputs { metadata[Self.inputsKey] = inputs.text(window.fullInputRates) }
+    return (tensors, metadata)
   }
 
   /// Goes on with the window that was open when a checkpoint was written, where it ends as windows do now.
@@ -48,10 +51,18 @@ extension OscillationRecorder {
     movement.begin(training.weights, averages: averages, continuing: numbers.sums)
     let record = try file.floats(
       Self.recordName, shape: [numbers.sums.steps, Trajectories(movement).numbersAStep])
-    window = Window(
+    let inputs = newInputs()
+    let output = try output(averages, lastStep: numbers.lastStep, inputs)
+    var window = Window(
       movement: movement, trajectories: Trajectories(movement, continuing: record),
-      output: try output(averages), outputRates: numbers.outputRates, seconds: numbers.seconds,
+      output: output, outputRates: numbers.outputRates, inputs: inputs, seconds: numbers.seconds,
       losses: numbers.losses, lastStep: numbers.lastStep, isClosed: numbers.isClosed)
+    if let inputs {
+      // Without them this window began before inputs were followed.
+      guard let text = file.metadata[Self.inputsKey], let sums = inputs.resume(text) else { return }
+      window.fullInputRates = sums
+    }
+    self.window = window
   }
 }
 
@@ -106,5 +117,30 @@ private struct WindowNumbers {
         elements: lost[0], saturated: lost[1], underflowed: lost[2])
     }
     self.losses = losses
+  }
+}
+
+extension InputCensus {
+  /// Its sums, and one more, as text that gives the same bits again.
+  fileprivate func text(_ sum: Double) -> String {
+    let numbers = layers.flatMap { [$0.rate, $0.quantizedRate, $0.flips] }
+    return ([sum] + numbers).map { "\($0)" }.joined(separator: " ")
+  }
+
+  /// Goes on with such sums, which it has seen the layers of.
+  ///
+  /// - Returns: the one more; nil where the text is of other layers.
+  fileprivate func resume(_ text: String) -> Double? {
+    let numbers = text.split(separator: " ").compactMap { Double($0) }
+    guard numbers.count == 3 * layers.count + 1 else { return nil }
+    resume(
+      layers.enumerated().map { index, layer in
+        var layer = layer
+        (layer.rate, layer.quantizedRate, layer.flips) = (
+          numbers[3 * index + 1], numbers[3 * index + 2], numbers[3 * index + 3]
+        )
+        return layer
+      })
+    return numbers[0]
   }
 }

@@ -11,13 +11,13 @@ import VisionModels
 /// Windows end at the last step and every `interval` steps before it. Measuring changes nothing that is trained. A checkpoint
 /// has the window that is open (`OscillationRecorder+State.swift`).
 final class OscillationRecorder {
-  private let settings: Recipe.Statistics
+  let settings: Recipe.Statistics
   let training: TrainingStep
   /// The fixed batch on which r(Y) is measured.
-  private let batch: Batch?
+  let batch: Batch?
   private let totalSteps, stepsPerEpoch: Int
   /// The block whose output on it is Y, from 1.
-  private let block: Int
+  let block: Int
   /// Memory for measuring.
   let workspace = Workspace(chunkCount: 1 << 20)
   /// What has been begun, until it is taken.
@@ -28,9 +28,11 @@ final class OscillationRecorder {
     let movement: MovementWindow
     let trajectories: Trajectories
     /// The last step's, on the fixed batch.
-    var output: AlignedBuffer<Float>?
-    /// Of r(Y), over the steps.
-    var outputRates = 0.0
+    var output: BatchOutput?
+    /// Of r(Y), over the steps; and of the same without Q1.
+    var outputRates = 0.0, fullInputRates = 0.0
+    /// How codes of inputs move; nil where nobody asks.
+    let inputs: InputCensus?
     /// What measuring took.
     var seconds = 0.0
     /// What the quantizers lost in the window's last step.
@@ -79,9 +81,11 @@ final class OscillationRecorder {
       let movement = newMovement()
       let averages = training.averages(step: step)
       movement.begin(training.weights, averages: averages)
+      let (lastStep, inputs) = (step + left - 1, newInputs())
       window = Window(
-        movement: movement, trajectories: Trajectories(movement), output: try output(averages),
-        lastStep: step + left - 1)
+        movement: movement, trajectories: Trajectories(movement),
+        output: try output(averages, lastStep: lastStep, inputs), inputs: inputs,
+        lastStep: lastStep)
       window?.seconds = start.duration(to: .now).inSeconds
     }
     training.census = left == 1 ? QuantizerCensus() : nil
@@ -94,8 +98,13 @@ final class OscillationRecorder {
     let averages = training.averages(step: step + 1)
     window.movement.add(training.weights, averages: averages)
     window.trajectories.add(training.weights)
-    if let before = window.output, let after = try output(averages) {
-      window.outputRates += rate(before.elements, after.elements)
+    if let before = window.output,
+      let after = try output(averages, lastStep: window.lastStep, window.inputs)
+    {
+      window.outputRates += before.values.rate(to: after.values)
+      if let full = before.withFullInputs, let next = after.withFullInputs {
+        window.fullInputRates += full.rate(to: next)
+      }
       window.output = after
     }
     if step == window.lastStep {
@@ -112,34 +121,6 @@ final class OscillationRecorder {
     MovementWindow(training.weightQuantizer, training.compute, arena: workspace.scratch)
   }
 
-  /// The output of a block for the fixed batch.
-  func output(_ averages: AlignedBuffer<Float>?) throws -> AlignedBuffer<Float>? {
-    guard let batch else { return nil }
-    return try batch.withMatrix { images in
-      try workspace.frame {
-        let pass = Pass(
-          training.compute, weights: training.weights, weightAverages: averages,
-          workspace: workspace, context: StepContext(training.compute))
-        let features = try training.model.features(images, block: block, pass)
-        let output = AlignedBuffer<Float>(count: features.count)
-        training.compute.copy(features, into: output.matrix())
-        return output
-      }
-    }
-  }
-
-  /// r(Y) = ‖Y_t − Y_{t−1}‖ / ‖Y_{t−1}‖.
-  private func rate(
-    _ before: UnsafeMutableBufferPointer<Float>, _ after: UnsafeMutableBufferPointer<Float>
-  ) -> Double {
-    var (change, magnitude) = (0.0, 0.0)
-    for (x, y) in zip(before, after) {
-      change += Double(y - x) * Double(y - x)
-      magnitude += Double(x) * Double(x)
-    }
-    return change == 0 ? 0 : (change / magnitude).squareRoot()
-  }
-
   private func line(_ window: Window) -> JSONLine {
     let statistics = OscillationStatistics(window.movement)
     var line = JSONLine()
@@ -148,9 +129,7 @@ final class OscillationRecorder {
     line.add(.quantizedWeightRate, statistics.rates.quantized)
     line.add(.wholeWeightRate, statistics.wholeRates.weight)
     line.add(.wholeQuantizedWeightRate, statistics.wholeRates.quantized)
-    if window.output != nil {
-      line.add(.outputRate, window.outputRates / Double(window.movement.sums.steps))
-    }
+    addOutputs(window, to: &line)
     // Confidences and paths are told in scales of groups.
     let hasGroups = training.weightQuantizer.recipe.format.outerScale == .none
     let confidence =

@@ -67,7 +67,8 @@ extension Trainer {
     let trials =
       recipe.method.remedies.contains(.qramping)
       ? (totalSteps - 1)
-        / recipe.remedies.qramping.interval(stepsPerEpoch: stepsPerEpoch) : 0
+        / recipe.remedies.qramping.interval(
+          stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps) : 0
     return RunTrial(
       plan: plan, testImages: data.test.count, classes: data.train.classNames.count,
       steps: steps - 1, stepSeconds: perStep, firstStepSeconds: first,

@@ -225,12 +225,13 @@ package struct Trainer {
 
   private mutating func train(seconds: () -> Double) throws -> RunSummary {
     observer.started(plan)
-    let evaluator = Evaluator(
+    var evaluator = Evaluator(
       training.compute, model: training.model, weights: training.weights)
     // Of the last evaluation.
     var images: [ImageScore] = []
     func evaluate() throws -> BatchScore {
       images = []
+      evaluator.model = training.model(at: state.step - 1)
       return try evaluator.score(
         test, averages: training.averages(step: state.step), ranks: ranks,
         each: { images.append($0) },
@@ -338,7 +339,8 @@ package struct Trainer {
   /// The score of the averaged weights, where there are any.
   private mutating func evaluateAverage(seconds: () -> Double) throws -> BatchScore? {
     guard let weights = training.averagedWeights else { return nil }
-    return try Evaluator(training.compute, model: training.model, weights: weights)
+    let model = training.model(at: state.step - 1)
+    return try Evaluator(training.compute, model: model, weights: weights)
       .score(
         test, averages: training.averages(step: state.step), ranks: ranks,
         check: { try heed(seconds: seconds) })

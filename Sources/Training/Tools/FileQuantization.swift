@@ -125,8 +125,8 @@ package struct FileQuantization: Sendable {
     of file: SafetensorsFile, _ older: StoredQuantization?
   ) throws -> StoredQuantization {
     let trained = try Checkpoint.recipe(of: file)
-    if let trained, trained.linear.rotated != nil {
-      throw QuantizationError.rotated(file.path, method: trained.method.rawValue)
+    if let cause = trained?.rotation {
+      throw QuantizationError.rotated(file.path, by: cause)
     }
     var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
     recipe.format = format ?? recipe.format

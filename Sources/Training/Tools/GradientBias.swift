@@ -81,7 +81,7 @@ package func compareGradients(
         "nearest-even or nearest-away where gradients are compared: another forward pass has "
         + "another gradient")
   }
-  let parameters = step.model.parameters
+  let parameters = step.model.parameters.learned
   let exact = AlignedBuffer<Float>(count: parameters.count)
   let result = try step.run(
     VisionModel(

@@ -27,7 +27,11 @@ extension ExportedModel {
     if layout == .hf || layout == .compressedTensors, family.hubModel == nil {
       throw ExportError.noHubModel(path, family: family.title, layout: layout.rawValue)
     }
-    let exported = try table.entries.enumerated().map { index, entry in
+    let means = table.entries.filter { $0.part.role == .means }
+    if activations == .mxfp4, let mean = means.first(where: { FoldedMeans.layer(of: $0) == .fc2 }) {
+      throw ExportError.mean(path, tensor: mean.name)
+    }
+    var exported = try table.entries.enumerated().map { index, entry in
       let values = checkpoint.weights.elements[entry.range]
       guard entry.quantized else {
         return ExportedTensor(entry.name, shape: entry.shape, .floats(Array(values)))
@@ -44,19 +48,24 @@ extension ExportedModel {
             RandomStream(seed: 0, purpose: .q2, layer: index)))
       return ExportedTensor(entry.name, shape: entry.shape, .codes(codes))
     }
+    var origin = Self.origin(stored, recipe, older)
+    if !means.isEmpty {
+      exported = FoldedMeans(means, of: checkpoint.weights, in: exported).tensors
+      var plain = recipe
+      plain.linear.meanSplit = []
+      origin.merge(Checkpoint.metadata(checkpoint.model, plain, checkpoint.classNames)) { $1 }
+    }
     self.init(
       configuration: configuration, tensors: exported, classNames: checkpoint.classNames,
       images: ImagePreparation(recipe.preprocessing), activations: activations,
-      origin: Self.origin(stored, recipe, older))
+      origin: origin)
   }
 
   /// How the weights of a checkpoint are, or were in training, quantized.
   private static func quantization(
     _ tensors: WeightFile, _ recipe: Recipe, _ path: String
   ) throws -> StoredQuantization {
-    guard recipe.linear.rotated == nil else {
-      throw QuantizationError.rotated(path, method: recipe.method.rawValue)
-    }
+    if let cause = recipe.rotation { throw QuantizationError.rotated(path, by: cause) }
     guard
       let stored = tensors.quantization
         ?? recipe.linear[.q2].map({ StoredQuantization($0, axis: .rows) })

@@ -9,7 +9,7 @@ package enum QuantizationError: ReportableError, Equatable {
   /// The file was trained in a format that no file holds.
   case untold(String, format: String)
   /// The file's layers rotate their weights before they quantize them.
-  case rotated(String, method: String)
+  case rotated(String, by: String)
 
   /// The error that names how the file's own 4-bit tensors were made.
   static func otherwise(_ path: String, _ stored: StoredQuantization) -> QuantizationError {
@@ -31,9 +31,9 @@ package enum QuantizationError: ReportableError, Equatable {
     case .otherwise(let path, let format, let scale, let axis):
       "\(path): is quantized already (\(format), \(scale) scales, along \(axis)); quantize the file that it was made "
         + "from, or leave the options out"
-    case .rotated(let path, let method):
-      "\(path): was trained by \(method), whose layers quantize rotated weights: 4-bit codes of its weights would be "
-        + "another model; train it by another method"
+    case .rotated(let path, let cause):
+      "\(path): was trained on rotated weights (\(cause)): 4-bit codes of its weights would be another model; train it "
+        + "without"
     case .untold(let path, let format):
       "\(path): was trained in \(format), of which files hold no codes; --format mxfp4 makes MXFP4 of it"
     }

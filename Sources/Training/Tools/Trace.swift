@@ -26,7 +26,8 @@ package func traceStep(
   let result = try step.run(step.model, seed: step.seed, products: products, gradients: gradients)
   try writeSafetensors(
     output,
-    tensors: step.tensors(result) + step.model.parameters.tensors(of: gradients, prefix: "grad."),
+    tensors: step.tensors(result)
+      + step.model.parameters.learned.tensors(of: gradients, prefix: "grad."),
     metadata: step.model.configuration.metadata.merging(
       Engine.allCases.map { ("products_\($0.rawValue)", "\(products[$0])") }
     ) { $1 })

@@ -45,11 +45,18 @@ package struct Block: Sendable {
   init(_ shape: Shape, recipe: LinearRecipe, engine: Engine, in table: inout ParameterTable) {
     let (name, width, index) = (shape.name, shape.width, shape.index)
     (self.name, self.index) = (name, index)
+    func linear(
+      _ part: String, _ number: Int, _ inputs: Int, _ outputs: Int, _ kind: LayerKind,
+      in table: inout ParameterTable
+    ) -> LinearLayer {
+      LinearLayer(
+        "\(name).\(part).\(kind.rawValue)", index: 4 * index + number, inputs: inputs,
+        outputs: outputs, recipe: recipe, engine: engine,
+        kind: recipe.exactBlocks.contains(index + 1) ? nil : kind, in: &table)
+    }
     windows = shape.windows.map(WindowLayout.init)
     norm1 = LayerNorm("\(name).norm1", width: width, epsilon: shape.epsilon, in: &table)
-    qkv = LinearLayer(
-      "\(name).attn.qkv", index: 4 * index, inputs: width, outputs: 3 * width, recipe: recipe,
-      engine: engine, in: &table)
+    qkv = linear("attn", 0, width, 3 * width, .qkv, in: &table)
     var attention = Attention(
       shape: AttentionShape(
         tokens: shape.windows?.area ?? shape.tokens, width: width, heads: shape.heads,
@@ -60,19 +67,13 @@ package struct Block: Sendable {
       attention.masks = windows.masks
     }
     self.attention = attention
-    proj = LinearLayer(
-      "\(name).attn.proj", index: 4 * index + 1, inputs: width, outputs: width, recipe: recipe,
-      engine: engine, in: &table)
+    proj = linear("attn", 1, width, width, .proj, in: &table)
     scale1 = shape.layerScale.map {
       LayerScale("\(name).ls1", width: width, initial: $0, in: &table)
     }
     norm2 = LayerNorm("\(name).norm2", width: width, epsilon: shape.epsilon, in: &table)
-    fc1 = LinearLayer(
-      "\(name).mlp.fc1", index: 4 * index + 2, inputs: width, outputs: shape.hidden,
-      recipe: recipe, engine: engine, in: &table)
-    fc2 = LinearLayer(
-      "\(name).mlp.fc2", index: 4 * index + 3, inputs: shape.hidden, outputs: width,
-      recipe: recipe, engine: engine, in: &table)
+    fc1 = linear("mlp", 2, width, shape.hidden, .fc1, in: &table)
+    fc2 = linear("mlp", 3, shape.hidden, width, .fc2, in: &table)
     scale2 = shape.layerScale.map {
       LayerScale("\(name).ls2", width: width, initial: $0, in: &table)
     }

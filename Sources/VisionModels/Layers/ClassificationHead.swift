@@ -41,7 +41,7 @@ package struct ClassificationHead: Sendable {
     linear = table.adding(.head) {
       LinearLayer(
         shape.name, index: index, inputs: shape.width, outputs: shape.classes,
-        recipe: recipe, engine: engine, isQuantized: false, in: &$0)
+        recipe: recipe, engine: engine, kind: nil, in: &$0)
     }
     toClass = RowMap([0], of: shape.tokens)
     toTokens = toClass.inverse

@@ -6,6 +6,8 @@ import MXRuntime
 struct LinearLayer: Sendable {
   private let linear: Linear
   private let weight, bias: Parameter
+  /// The moving average of inputs, where Q1 reads what they are beside it.
+  private let inputMean: Parameter?
   /// Where it is a layer of INT4 behind rotations.
   private let rotated: Rotated?
   /// What W is called.
@@ -19,11 +21,12 @@ struct LinearLayer: Sendable {
 
   /// Adds the layer's parameters to a table.
   ///
-  /// - Parameter isQuantized: whether the recipe's quantizers are meant for it (not for the head).
+  /// - Parameter kind: which layer of a block it is, for which the recipe's quantizers are meant; nil for one without any.
   init(
     _ name: String, index: Int, inputs: Int, outputs: Int, recipe: LinearRecipe, engine: Engine,
-    isQuantized: Bool = true, in table: inout ParameterTable
+    kind: LayerKind?, in table: inout ParameterTable
   ) {
+    let isQuantized = kind != nil
     linear = Linear(
       name: name, index: index, inputs: inputs, outputs: outputs,
       recipe: isQuantized ? recipe : recipe.withoutQuantizers, engine: engine)
@@ -32,6 +35,10 @@ struct LinearLayer: Sendable {
       weightName, [outputs, inputs], initial: .narrowNormal, decays: true,
       quantized: isQuantized)
     bias = table.add("\(name).bias", [outputs], decays: false)
+    let splits = kind.map(recipe.meanSplit.contains) == true
+    inputMean =
+      splits
+      ? table.adding(.means) { $0.add("\(name).input_mean", [inputs], decays: false) } : nil
     rotated = (isQuantized ? recipe.rotated : nil).map { gradient in
       Rotated(
         linear: RotatedLinear(index: index, gradient: gradient),
@@ -51,7 +58,7 @@ struct LinearLayer: Sendable {
   private func parameters(_ pass: Pass) -> Linear.Parameters {
     var parameters = Linear.Parameters(
       weight: pass.weights[weight], bias: pass.weights[bias],
-      weightAverages: pass.weightAverages?[weight])
+      weightAverages: pass.weightAverages?[weight], inputMean: inputMean.map { pass.weights[$0] })
     parameters.encoded = pass.encodedWeights?[linear.index]
     return parameters
   }
@@ -137,7 +144,7 @@ struct LinearLayer: Sendable {
 
   /// The numbers of x, where the layer keeps them.
   private func made(_ x: LazyMatrix, _ pass: Pass) -> FloatMatrix {
-    if case .numbers(.matrix(let x)) = x { return x }
+    if let x = x.matrix { return x }
     let matrix = pass.kept.matrix(rows: x.shape.rows, columns: x.shape.columns)
     pass.compute.make(x, into: matrix, arena: pass.scratch, profile: pass.profile)
     return matrix
@@ -152,6 +159,7 @@ struct LinearLayer: Sendable {
   }
 
   private func places(_ gradients: AlignedBuffer<Float>) -> Linear.Gradients {
-    Linear.Gradients(weight: gradients[weight], bias: gradients[bias])
+    Linear.Gradients(
+      weight: gradients[weight], bias: gradients[bias], inputMean: inputMean.map { gradients[$0] })
   }
 }

@@ -17,9 +17,12 @@ extension Trial {
         for rule in [ScaleRule.truncationFree, .floor] {
           // Moving averages are of formats whose groups have scales.
           for rounding in Rounding.allCases where format.outerScale == .none || rounding != .ema {
-            let recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
-            for axis in GroupAxis.allCases {
-              let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)"
+            for (axis, rotates) in GroupAxis.allCases.flatMap({ [($0, false), ($0, true)] })
+            where !rotates || format.outerScale == .none {
+              var recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
+              recipe.rotates = rotates
+              let turned = rotates ? " rotated" : ""
+              let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)\(turned)"
               let values = arena.matrix(rows: rows, columns: columns)
               let rounded = compute.encode(
                 x, averages: averages, axis: axis, .rounded(recipe), random: random, arena: arena)
@@ -47,6 +50,10 @@ extension Trial {
           }
         }
       }
+      let (turned, sum) = (normals(rows, columns, seed: 4), normals(rows, columns, seed: 5))
+      compute.rotate(turned, into: turned, adds: false)
+      compute.rotate(x, into: sum, adds: true)
+      note("rotated \(rows)×\(columns)", turned, sum)
       let stochastic = QuantizerRecipe(rounding: .stochastic)
       let clipping = QuantizerRecipe(scaleRule: .floor, rounding: .stochastic)
       encode(.matrix(x), "numbers", clipping, random)

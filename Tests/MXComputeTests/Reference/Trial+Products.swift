@@ -45,6 +45,9 @@ extension Trial {
         ("GELU", { .gelu(.matrix(x)) }), ("GELU of a product", { .gelu(hidden) }),
         ("GELU's slope", { .geluGradient(x: .matrix(x), dy: slopes) }),
         ("GELU's slope of products", { .geluGradient(x: hidden, dy: slopes) }),
+        ("numbers minus a row", { .matrix(x).minus(bias) }),
+        ("layer norm in order, minus a row", { norm(map).minus(weight) }),
+        ("GELU of a product, minus a row", { .gelu(hidden).minus(bias) }),
       ]
       for (name, lazy) in all {
         let made = arena.matrix(rows: lazy().shape.rows, columns: columns)

@@ -49,6 +49,13 @@ extension Kernels {
     }
   }
 
+  /// Every row of x -= a row.
+  func subtract(_ row: UnsafePointer<Float>, from x: FloatMatrix) {
+    for index in 0..<x.rows {
+      addScaled(x.row(index), scale: -1, branch: row, into: x.row(index), x.columns)
+    }
+  }
+
   /// dx, dweight and dbias each += their gradient.
   package func layerNormBackward(
     _ x: FloatMatrix, weight: UnsafePointer<Float>, mean: UnsafePointer<Float>,

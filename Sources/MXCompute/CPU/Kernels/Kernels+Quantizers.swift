@@ -65,6 +65,11 @@ extension Kernels {
     return (losses.saturated, losses.underflowed)
   }
 
+  /// y = x·H, or y += x·H, with the rotation of quantizers along rows (`QuantizerRecipe.rotates`); y may be x.
+  func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
+    table.pointee.rotate_rows(x.base, y.base, x.rows, x.columns, adds ? 1 : 0)
+  }
+
   private func quantize(_ slice: QuantizerSlice, into sink: tj_sink) -> Int {
     var numbers = tj_slice(
       x: slice.x.base, ema: slice.averages?.base, rows: slice.x.rows, columns: slice.x.columns,
@@ -138,6 +143,7 @@ extension tj_quantizer {
       case .ema: 3
       }
     fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format.elements))
+    rotates = recipe.rotates ? 1 : 0
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])
   }

@@ -17,8 +17,8 @@ struct TileMaker {
       return TiledProduct(terms, kernels, ProductPlan(rows: plan.rows, columns: plan.columns))
     }
     let bytes = plan.rows * plan.columns * MemoryLayout<Float>.stride
-    switch x {
-    case .numbers(.matrix): (products, tileBytes) = ((nil, nil), (0, 0))
+    switch x.source {
+    case .numbers(.matrix): (products, tileBytes) = ((nil, nil), (x.offset == nil ? 0 : bytes, 0))
     case .rows, .layerNorm: (products, tileBytes) = ((nil, nil), (bytes, 0))
     case .numbers(let x), .gelu(let x): (products, tileBytes) = ((product(x), nil), (bytes, 0))
     case .geluGradient(let x, let dy):
@@ -31,6 +31,17 @@ struct TileMaker {
 
   /// Some rows of some columns, in memory of `scratch` but for whole rows that lie somewhere already.
   func tile(
+    _ rows: Range<Int>, _ columns: Range<Int>, _ scratch: UnsafeMutableRawPointer,
+    _ clock: WorkClock?
+  ) -> FloatMatrix {
+    if let matrix = x.matrix { return matrix.rows(rows) }
+    let tile = made(rows, columns, scratch, clock)
+    if let offset = x.offset { kernels.subtract(offset.base + columns.lowerBound, from: tile) }
+    return tile
+  }
+
+  /// The same before anything is subtracted.
+  private func made(
     _ rows: Range<Int>, _ columns: Range<Int>, _ scratch: UnsafeMutableRawPointer,
     _ clock: WorkClock?
   ) -> FloatMatrix {
@@ -57,8 +68,7 @@ struct TileMaker {
       }
     }
     let tile = memory(0)
-    switch x {
-    case .numbers(.matrix(let x)): return x.rows(rows)
+    switch x.source {
     case .numbers(let x): make(x, products.0, into: tile)
     case .rows(let terms): kernels.rows(terms, rows, into: tile)
     case .layerNorm(let terms):

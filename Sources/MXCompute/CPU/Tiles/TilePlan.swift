@@ -10,7 +10,7 @@ struct TilePlan {
 
   init(_ x: LazyMatrix, hasSums: Bool) {
     let (rows, columns) = x.shape
-    switch x {
+    switch x.source {
     case .numbers(.matrix), .rows, .layerNorm:
       // Rows are made as a whole. Whole groups in either direction, enough of them to be worth a hand-over.
       self.columns = max(columns, 1)

@@ -17,7 +17,8 @@ package struct RunMemory: Sendable {
   /// The process when the run began: program, libraries, data set.
   let process: Double
   let recipe: Recipe
-  let model: ModelMemory
+  /// By the quantizers of each part of the training.
+  let models: [ModelMemory]
   let stepMemory: TrainingMemory
   let training, test: ImageSizes
   /// How many processes train together.
@@ -48,7 +49,10 @@ package struct RunMemory: Sendable {
     let whole = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
     try whole.checkMemory(limit, momentsOver: recipe.parallel.shardMoments ? ranks : 1)
     largestChunk = GradientExchange.chunks(of: whole.parameters).map(\.count).max()!
-    model = try ModelMemory(recipe.model, recipe.linear, compute, engine: recipe.engine)
+    let steps = recipe.training.epochs * recipe.training.stepsPerEpoch(images: data.train.count)
+    models = try recipe.phases(steps: steps).map {
+      try ModelMemory(recipe.model, $0.linear, compute, engine: recipe.engine)
+    }
     stepMemory = try TrainingMemory(
       recipe, images: min(recipe.statistics.images, data.test.count), compute,
       extraRemedies: extraRemedies)
@@ -72,17 +76,22 @@ package struct RunMemory: Sendable {
     changed.data.cacheMegabytes = cacheMegabytes ?? recipe.data.cacheMegabytes
     changed.data.workers = workers ?? recipe.data.workers
     let size = changed.training.microBatchSize
-    let passes = Passes(
-      step: model.step(
-        batch: min(size, training.count), recomputation: changed.training.recomputation),
-      evaluation: model.evaluation(batch: min(size, test.count)))
+    let passes = models.map { model in
+      Passes(
+        state: model.state,
+        step: model.step(
+          batch: min(size, training.count), recomputation: changed.training.recomputation),
+        evaluation: model.evaluation(batch: min(size, test.count)))
+    }
     return RunMoment.all(changed, imageCount: training.count)
-      .map { parts(changed, passes, at: $0) }
+      .flatMap { moment in passes.map { parts(changed, $0, at: moment) } }
       .max { Self.sum($0) < Self.sum($1) }!
   }
 
   /// What passes over the model take, in bytes.
   private struct Passes {
+    /// Weights, gradients and moments, in whatever passes.
+    let state: Int
     let step: ModelMemory.Stacks
     let evaluation: Int
   }
@@ -91,7 +100,7 @@ package struct RunMemory: Sendable {
 
   /// What is there at a moment.
   private func parts(_ recipe: Recipe, _ passes: Passes, at moment: RunMoment) -> [Part] {
-    let buffer = model.state / 4
+    let buffer = passes.state / 4
     let average = recipe.training.averageDecay > 0 ? buffer : 0
     var parts: [Part] = []
     func add(_ name: String, _ bytes: Int) {
@@ -101,10 +110,10 @@ package struct RunMemory: Sendable {
     let elsewhere = recipe.parallel.shardMoments ? AdamW.bytesElsewhere(of: buffer, ranks) : 0
     let waiting = recipe.method.remedies.contains(.qramping) ? 2 * elsewhere : 0
     // What is less than a buffer are the optimizer's sums.
-    let own = stepMemory.state - model.state - average
+    let own = stepMemory.state - passes.state - average
     let kept = own < buffer ? 0 : own
     let names = recipe.method.remedies.map(\.rawValue)
-    add("weights, gradients and moments", model.state - 2 * elsewhere + own - kept)
+    add("weights, gradients and moments", passes.state - 2 * elsewhere + own - kept)
     add(
       names.isEmpty
         ? "what remedies keep" : "what \(names.joined(separator: " and ")) keeps", kept - waiting)

@@ -42,7 +42,7 @@ package struct RunMoment: Hashable, Sendable {
     }
     if recipe.method.remedies.contains(.qramping) {
       let settings = recipe.remedies.qramping
-      let interval = settings.interval(stepsPerEpoch: stepsPerEpoch)
+      let interval = settings.interval(stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
       let schedule = LearningRateSchedule(recipe, stepsPerEpoch: stepsPerEpoch)
       // So many show every case there is; of more, the last one does.
       let steps = stride(from: 0, to: totalSteps, by: interval).prefix(10_000)

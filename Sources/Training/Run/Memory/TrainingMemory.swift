@@ -72,7 +72,8 @@ extension Recipe {
   fileprivate var hurried: Recipe {
     var recipe = self
     (recipe.training.epochs, recipe.training.batchSize, recipe.training.microBatch) = (2, 1, 0)
-    recipe.remedies.qema.startStep = 0
+    (recipe.remedies.qema.startStep, recipe.remedies.qema.start) = (0, 0)
+    (recipe.remedies.qramping.updateShare, recipe.remedies.qramping.detectionShare) = (0, 0)
     (recipe.remedies.qramping.updateEvery, recipe.remedies.qramping.detectionSteps) = (2, 1)
     recipe.remedies.dampen.start = 0
     recipe.remedies.freeze.start = 0

@@ -1,0 +1,65 @@
+import MXLinear
+
+/// In which part of a training each quantizer is on.
+package struct QuantizerWindows: Equatable, Sendable {
+  /// Shares of the steps; from the first step, or to the last, where they are 0 and 1.
+  package struct Window: Equatable, Sendable {
+    package var from = 0.0
+    package var until = 1.0
+
+    /// A window; as long as the training, where nothing is said.
+    package init(from: Double = 0, until: Double = 1) { (self.from, self.until) = (from, until) }
+
+    /// The steps of so many in which it is on.
+    func steps(of total: Int) -> Range<Int> {
+      let (start, end) = (Self.step(from, of: total), Self.step(until, of: total))
+      return start..<max(start, end)
+    }
+
+    /// The first step of so many that has this share behind it.
+    private static func step(_ share: Double, of total: Int) -> Int {
+      // A product such as .07 · 100 comes out above 7.
+      min(total, Int((share * Double(total) - 1e-9).rounded(.up)))
+    }
+  }
+
+  private var windows: [Operand: Window] = [:]
+
+  /// All of them as long as the training.
+  package init() {}
+
+  /// A quantizer's window.
+  package subscript(operand: Operand) -> Window {
+    get { windows[operand] ?? Window() }
+    set { windows[operand] = newValue == Window() ? nil : newValue }
+  }
+}
+
+extension Recipe {
+  /// The quantizers that are on in a step of so many; after the last one, those of the last one, by which a model is deployed.
+  package func linear(step: Int, of total: Int) -> LinearRecipe {
+    var recipe = linear
+    let step = min(step, total - 1)
+    for operand in Operand.allCases where !windows[operand].steps(of: total).contains(step) {
+      recipe[operand] = nil
+    }
+    return recipe
+  }
+
+  /// The quantizers of the model that a training leaves.
+  package var deployedLinear: LinearRecipe {
+    // As many steps as tell any two shares of seven digits apart.
+    linear(step: .max, of: 10_000_000)
+  }
+
+  /// The parts of a training of so many steps in which the same quantizers are on: where each begins, and those.
+  func phases(steps total: Int) -> [(start: Int, linear: LinearRecipe)] {
+    let bounds = Operand.allCases.filter { linear[$0] != nil }
+      .flatMap { operand in
+        let steps = windows[operand].steps(of: total)
+        return [steps.lowerBound, steps.upperBound]
+      }
+    let starts = Set([0] + bounds).filter { $0 < max(total, 1) }
+    return starts.sorted().map { ($0, linear(step: $0, of: total)) }
+  }
+}

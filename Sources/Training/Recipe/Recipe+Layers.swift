@@ -1,0 +1,70 @@
+import MXLinear
+
+extension Recipe {
+  /// What has layers quantize rotated weights; nil where they quantize them as they are.
+  var rotation: String? {
+    if linear.rotated != nil { return method.rawValue }
+    return linear.rotates(.y) ? "quantizers.hadamard with y" : nil
+  }
+
+  /// Checks what is said of some layers and blocks.
+  ///
+  /// - Throws: `RecipeError`.
+  func validateLayers() throws {
+    if let last = linear.exactBlocks.max(), last > model.blocks {
+      throw RecipeError(
+        key: "quantizers.exact_blocks", found: "\(last)",
+        expected: "at most \(model.blocks), the blocks of the model")
+    }
+    for operand in Operand.allCases {
+      let window = windows[operand]
+      guard window.from < window.until else {
+        throw RecipeError(
+          key: "quantizers.\(operand.rawValue).until", found: "\(window.until)",
+          expected:
+            "more than quantizers.\(operand.rawValue).from, which is \(window.from); a quantizer "
+            + "that is never on has 'enabled: false'")
+      }
+    }
+    try validateRotations()
+    guard !linear.meanSplit.isEmpty else { return }
+    let layers = LayerKind.allCases.filter(linear.meanSplit.contains).map(\.rawValue)
+    guard linear[.q1] != nil else {
+      throw RecipeError(
+        key: "quantizers.mean_split", found: "[\(layers.joined(separator: ", "))]",
+        expected: "[]: \(method.rawValue) quantizes no inputs here, so there is nothing to gain")
+    }
+  }
+
+  /// Checks that rotated products have what they need.
+  private func validateRotations() throws {
+    for product in LinearProduct.allCases where linear.rotatedProducts.contains(product) {
+      let (a, b) = product.operands
+      let found = "with \(product.rawValue)"
+      for operand in [a, b] {
+        guard let format = linear[operand]?.format else {
+          throw RecipeError(
+            key: "quantizers.hadamard", found: found,
+            expected:
+              "without \(product.rawValue), or quantizers.\(operand.rawValue).enabled true: both operands of "
+              + "a product are rotated, and quantized")
+        }
+        guard format.outerScale == .none else {
+          throw RecipeError(
+            key: "quantizers.hadamard", found: found,
+            expected:
+              "without \(product.rawValue): \(format.rawValue) of \(operand.rawValue) has one scale a tensor, "
+              + "and no groups to rotate in")
+        }
+      }
+      guard product == .y, let remedy = method.remedies.first(where: { $0 != .qema }) else {
+        continue
+      }
+      throw RecipeError(
+        key: "quantizers.hadamard", found: found,
+        expected:
+          "without y: \(remedy.rawValue) follows weights one by one, and their codes are those of rotated groups"
+      )
+    }
+  }
+}

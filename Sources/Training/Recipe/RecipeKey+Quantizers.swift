@@ -1,0 +1,75 @@
+import MXCompute
+import MXLinear
+
+extension RecipeKey {
+  /// What is quantized, and how.
+  static let quantizerKeys: [RecipeKey] =
+    [
+      .words(
+        "quantizers.mean_split", \.linear.meanSplit,
+        "layers that quantize what their inputs are beside a moving average of them"),
+      .number(
+        "quantizers.mean_decay", \.meanDecay, 0...0.999999, "decay of that average, once a step"),
+      .words(
+        "quantizers.hadamard", \.linear.rotatedProducts,
+        "products whose operands are rotated by a Hadamard matrix of 32 before they are quantized"),
+      .integers(
+        "quantizers.exact_blocks", \.exactBlocks, 1...1024,
+        "blocks without quantizers, counted from 1"),
+    ] + Operand.allCases.flatMap(keys)
+
+  private static func keys(_ operand: Operand) -> [RecipeKey] {
+    let name = "quantizers.\(operand.rawValue)"
+    let axis = operand.axis == .rows ? "along rows" : "along columns"
+    var keys: [RecipeKey] = [
+      RecipeKey(
+        name: "\(name).enabled", meaning: "whether the operand is quantized (\(axis))",
+        expected: "true or false", choices: ["true", "false"],
+        read: { recipe, words in
+          guard let isEnabled = truth(words) else { return nil }
+          recipe.linear[operand] = isEnabled ? recipe.linear[operand] ?? QuantizerRecipe() : nil
+          return ()
+        }, write: { "\($0.linear[operand] != nil)" }),
+      quantizerChoice(operand, "format", \.format, "the format of its elements"),
+      quantizerChoice(operand, "scale", \.scaleRule, "how its scales are chosen"),
+      quantizerChoice(operand, "rounding", \.rounding, "how its elements are rounded"),
+      .number(
+        "\(name).from", \.windows[operand].from, 0...1, "share of training before it is on"),
+      .number(
+        "\(name).until", \.windows[operand].until, 0...1, "share of training after which it is off"),
+    ]
+    if operand == .q4 || operand == .q6 {
+      let path: WritableKeyPath<Recipe, Bool> & Sendable =
+        operand == .q4 ? \.linear.q4ReadsQuantized : \.linear.q6ReadsQuantized
+      keys.append(
+        .boolean(
+          "\(name).reads_quantized", path,
+          "whether it reads the forward pass's quantized tensor (double quantization)"))
+    }
+    return keys
+  }
+
+  private static func quantizerChoice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ operand: Operand, _ name: String,
+    _ path: WritableKeyPath<QuantizerRecipe, Value> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: "quantizers.\(operand.rawValue).\(name)", meaning: meaning, expected: oneOf(Value.self),
+      choices: Value.allCases.map(\.rawValue),
+      read: { recipe, words in
+        guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
+        // A quantizer that is off keeps nothing: naming its format alone does not switch it on.
+        recipe.linear[operand]?[keyPath: path] = value
+        return ()
+      },
+      write: { ($0.linear[operand] ?? QuantizerRecipe())[keyPath: path].rawValue })
+  }
+}
+
+extension Recipe {
+  /// The blocks without quantizers, in their order.
+  fileprivate var exactBlocks: [Int] {
+    get { linear.exactBlocks.sorted() }
+    set { linear.exactBlocks = Set(newValue) }
+  }
+}

@@ -1,0 +1,170 @@
+import MXCompute
+import MXFormats
+import MXLinear
+import MXRuntime
+import TestSupport
+import Testing
+
+@Suite("What a linear layer does to its operands before it quantizes them")
+struct OperandTransformTests {
+  /// Of whole groups, and of what is left behind them, in all three directions.
+  private let n = 70
+  private let d = 96
+  private let c = 40
+
+  private struct Sample {
+    var x, w, b, dy, mean: [Float]
+  }
+
+  private func sample(_ seed: UInt64) -> Sample {
+    var random = TestRandom(seed: seed)
+    // Far from 0, as what is behind GELU.
+    let mean = random.normals(d).map { 2 + $0 }
+    let x = random.normals(n * d).enumerated().map { mean[$0 % d] + 0.3 * $1 }
+    return Sample(
+      x: x, w: random.normals(c * d), b: random.normals(c), dy: random.normals(n * c), mean: mean)
+  }
+
+  private func result(
+    _ sample: Sample, _ recipe: LinearRecipe, mean: [Float]? = nil, engine: Engine = .packed
+  ) throws -> LinearResult {
+    try LinearResult(
+      x: sample.x, w: sample.w, b: sample.b, dy: sample.dy, mean: mean, n: n, d: d, c: c,
+      recipe: recipe, engine: engine)
+  }
+
+  /// x·H along rows, with the matrix itself: (−1) to the number of ones that row and column have in common, over √32.
+  private func rotated(_ x: [Float], columns: Int) -> [Float] {
+    let whole = columns / 32 * 32
+    return x.indices.map { place in
+      let (row, column) = (place / columns, place % columns)
+      if column >= whole { return x[place] }
+      let start = row * columns + column / 32 * 32
+      let sum = (0..<32).reduce(0.0) { sum, other in
+        let sign = (other & (column % 32)).nonzeroBitCount.isMultiple(of: 2) ? 1.0 : -1
+        return sum + sign * Double(x[start + other])
+      }
+      return Float(sum / 32.0.squareRoot())
+    }
+  }
+
+  private static let recipes: [LinearRecipe] = {
+    var single = LinearRecipe.tetrajet
+    (single.q4ReadsQuantized, single.q6ReadsQuantized) = (false, false)
+    return [.fp32, .tetrajet, .microscaling, single]
+  }()
+
+  @Test(
+    "a mean that is subtracted comes back: the layer of X − 1μᵀ, and Q2(W)·μ and Σ dY·μᵀ beside it",
+    arguments: recipes, Engine.allCases)
+  func meanSplit(recipe: LinearRecipe, engine: Engine) throws {
+    let sample = sample(1)
+    let split = try result(sample, recipe, mean: sample.mean, engine: engine)
+    var beside = sample
+    beside.x = sample.x.enumerated().map { $1 - sample.mean[$0 % d] }
+    let plain = try result(beside, recipe, engine: engine)
+    #expect(split.dx == plain.dx && split.db == plain.db)
+
+    // Q2(W), as a layer shows it whose inputs are the unit vectors.
+    let identity = (0..<d * d).map { $0 / d == $0 % d ? Float(1) : 0 }
+    var weightsOnly = LinearRecipe()
+    weightsOnly[.q2] = recipe[.q2]
+    let quantized = try LinearResult(
+      x: identity, w: sample.w, b: [Float](repeating: 0, count: c),
+      dy: [Float](repeating: 0, count: d * c), n: d, d: d, c: c, recipe: weightsOnly,
+      engine: .simulated
+    ).y
+    let moved = (0..<c).map { row in
+      (0..<d).reduce(0.0) { $0 + Double(quantized[$1 * c + row]) * Double(sample.mean[$1]) }
+    }
+    for (place, y) in split.y.enumerated() {
+      #expect(abs(Double(y) - Double(plain.y[place]) - moved[place % c]) < 1e-4)
+    }
+    for (place, dw) in split.dw.enumerated() {
+      let outer = Double(plain.db[place / d]) * Double(sample.mean[place % d])
+      #expect(abs(Double(dw) - Double(plain.dw[place]) - outer) < 1e-4)
+    }
+    for column in 0..<d {
+      let mean = (0..<n).reduce(0.0) { $0 + Double(sample.x[$1 * d + column]) } / Double(n)
+      let distance = Double(split.distance[column])
+      #expect(abs(distance - (mean - Double(sample.mean[column]))) < 1e-5)
+    }
+  }
+
+  @Test("a mean that is subtracted takes most of what Q1 loses of inputs that lie around one")
+  func meanSplitGains() throws {
+    let sample = sample(2)
+    var recipe = LinearRecipe()
+    let exact = try result(sample, recipe).y
+    recipe[.q1] = QuantizerRecipe()
+    func error(_ y: [Float]) -> Double {
+      zip(y, exact).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+    }
+    let plain = try error(result(sample, recipe).y)
+    #expect(try error(result(sample, recipe, mean: sample.mean).y) < plain / 10)
+  }
+
+  @Test(
+    "a forward product of rotated operands is that of a layer which is given them rotated, and its gradients are turned back",
+    arguments: [LinearRecipe.tetrajet, .microscaling], Engine.allCases)
+  func rotatedForward(recipe: LinearRecipe, engine: Engine) throws {
+    let sample = sample(3)
+    var turned = recipe
+    turned.rotatedProducts = [.y]
+    let result = try result(sample, turned, engine: engine)
+    var given = sample
+    given.x = rotated(sample.x, columns: d)
+    given.w = rotated(sample.w, columns: d)
+    let plain = try self.result(given, recipe, engine: engine)
+    #expect(relativeError(result.y, plain.y) < 2e-3)
+    if recipe.q6ReadsQuantized {
+      #expect(relativeError(result.dw, rotated(plain.dw, columns: d)) < 2e-3)
+      #expect(relativeError(result.dx, rotated(plain.dx, columns: d)) < 2e-3)
+    } else {
+      // The backward products read X and W themselves.
+      let own = try self.result(sample, recipe, engine: engine)
+      #expect(result.dw == own.dw && result.dx == own.dx)
+    }
+    #expect(result.y != (try self.result(sample, recipe, engine: engine)).y)
+  }
+
+  @Test(
+    "rotated operands of a backward product give the product itself, but for what quantizers lose",
+    arguments: [LinearProduct.dx, .dw])
+  func rotatedBackward(product: LinearProduct) throws {
+    let sample = sample(4)
+    var recipe = LinearRecipe.tetrajet
+    let exact = try result(sample, recipe.straightThrough)
+    recipe.rotatedProducts = [product]
+    let plain = try result(sample, .tetrajet)
+    let (packed, simulated) = (
+      try result(sample, recipe), try result(sample, recipe, engine: .simulated)
+    )
+    func gradient(_ result: LinearResult) -> [Float] { product == .dx ? result.dx : result.dw }
+    #expect(relativeError(gradient(packed), gradient(simulated)) < 1e-6)
+    // Of the order of without: random rounding of 4 bits. (The columns of X lie around means, which a rotation heaps up.)
+    let error = relativeError(gradient(plain), gradient(exact))
+    #expect(relativeError(gradient(packed), gradient(exact)) < 2 * error)
+    #expect(gradient(packed) != gradient(plain) && packed.y == plain.y)
+    // The other product is as it was.
+    #expect(product == .dx ? packed.dw == plain.dw : packed.dx == plain.dx)
+  }
+
+  @Test("a mean and a rotation go together")
+  func together() throws {
+    let sample = sample(5)
+    var recipe = LinearRecipe.tetrajet
+    recipe.rotatedProducts = Set(LinearProduct.allCases)
+    let (packed, simulated) = (
+      try result(sample, recipe, mean: sample.mean),
+      try result(sample, recipe, mean: sample.mean, engine: .simulated)
+    )
+    for ((name, values), (_, expected)) in zip(packed.all, simulated.all) {
+      #expect(relativeError(values, expected) < 1e-6, "\(name)")
+    }
+    let exact = try result(sample, .fp32)
+    let plain = try result(sample, .tetrajet)
+    #expect(relativeError(packed.y, exact.y) < relativeError(plain.y, exact.y))
+    #expect(relativeError(packed.dw, exact.dw) < relativeError(plain.dw, exact.dw))
+  }
+}
