@@ -22,6 +22,11 @@ package protocol Remedy: AnyObject {
 
   /// The moving averages that Q2 is to round by at a step; nil for none.
   func weightAverages(step: Int) -> AlignedBuffer<Float>?
+  /// What linear layers read in place of their quantized weights in the step that runs, in the layout of the weights; nil for these.
+  var sampledWeights: AlignedBuffer<Float>? { get }
+  /// The weights that a model is deployed by after the steps that are done, values that Q2 leaves as they are; nil for the
+  /// weights themselves, by their averages.
+  func deployedWeights(_ training: TrainingView) -> AlignedBuffer<Float>?
   /// How many gradients each weight waits for before it takes a step on their mean; nil for 1.
   var updatePeriods: AlignedBuffer<Float>? { get }
 
@@ -49,6 +54,10 @@ extension Remedy {
   package func afterUpdate(_ training: TrainingView) {}
   /// None.
   package func weightAverages(step: Int) -> AlignedBuffer<Float>? { nil }
+  /// None.
+  package var sampledWeights: AlignedBuffer<Float>? { nil }
+  /// None.
+  package func deployedWeights(_ training: TrainingView) -> AlignedBuffer<Float>? { nil }
   /// None.
   package var updatePeriods: AlignedBuffer<Float>? { nil }
   /// No.

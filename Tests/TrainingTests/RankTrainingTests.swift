@@ -84,6 +84,7 @@ struct RankTrainingTests {
     "however many they are, train the same weights, measure the same, and go on where others stopped",
     arguments: [
       Method.fp32, Method(rawValue: "tetrajet+qema")!, Method(rawValue: "tetrajet+qramping")!,
+      Method(rawValue: "tetrajet+osmq")!,
     ])
   func sameBits(method: Method) throws {
     try withTemporaryFolder { folder in
@@ -102,7 +103,9 @@ struct RankTrainingTests {
       if method.remedies == [.qema] {
         (recipe.linear.meanSplit, recipe.linear.rotatedProducts) = ([.proj, .fc2], [.dw])
         recipe.windows[.q1].until = 0.6
+        recipe.statistics.inputs = true
       }
+      if method.remedies == [.osmq] { recipe.remedies.osmq.start = 0.3 }
       for ranks in [1, 2, 3, 5] {
         try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
       }

@@ -29,7 +29,7 @@ struct ReferenceTrainingTests {
     (recipe.remedies.qema.startStep, recipe.remedies.freeze.start) = (2, 0.1)
     (recipe.remedies.qramping.updateEvery, recipe.remedies.qramping.detectionSteps) = (4, 3)
     (recipe.remedies.oscireset.start, recipe.remedies.oscireset.period) = (0.2, 4)
-    recipe.remedies.oscireset.window = 3
+    (recipe.remedies.oscireset.window, recipe.remedies.osmq.start) = (3, 0.3)
     let training = try TrainingStep(recipe, compute, stepsPerEpoch: 10)
     training.schedule = LearningRateSchedule(constant: 2e-3)
     var random = TestRandom(seed: 120)

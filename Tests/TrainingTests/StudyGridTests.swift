@@ -133,6 +133,16 @@ struct StudyGridTests {
     }
   }
 
+  @Test(
+    "the options beyond the paper are a grid, each row of which changes something of its method")
+  func beyond() throws {
+    let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Recipes").standardized.path
+    let runs = try StudyGrid(path: "\(recipes)/beyond/options.yaml").runs()
+    #expect(runs.count == 5 * Set(runs.map(\.row)).count)
+    #expect(Set(runs.map(\.recipe.yaml)).count == runs.count)
+  }
+
   @Test("seeds of the command line take the place of the grid's")
   func seeds() throws {
     try withGrid("axes: {seed: 0...2, method: [fp32, tetrajet]}\n") { grid, _ in

@@ -54,7 +54,7 @@ struct ReportCommandTests {
       let run = "\(folder)/run"
       let result = try tetrajet(
         "train", "--data", "digits", "--epochs", "6", "--set", "statistics.interval=45", "--set",
-        "quantizers.q2.format=e3m0", "--output", run)
+        "quantizers.q2.format=e3m0", "--set", "statistics.inputs=true", "--output", run)
       #expect(result.status == 0, "\(result.errors)")
       let page = "\(folder)/page.html"
       let report = try tetrajet(
@@ -62,6 +62,8 @@ struct ReportCommandTests {
       #expect(report.status == 0, "\(report.errors)")
       let html = String(decoding: try readFile(page), as: UTF8.self)
       #expect(html.contains("Confidence of blocks.1.mlp.fc2 at the end"))
+      #expect(html.contains("<h2>Inputs of layers</h2>"))
+      #expect(html.contains("% of inputs that flip") && html.contains("r(X_Q) / r(X)"))
       func figure(_ title: String) throws -> Substring {
         let start = try #require(html.range(of: "<figcaption>\(title)"))
         let rest = html[start.upperBound...]

@@ -14,6 +14,8 @@ public enum RandomPurpose: UInt32, Sendable {
   case dropPath = 4
   case benchmark = 5
   case mixing = 6
+  /// Which candidate each group of weights takes.
+  case weightChoice = 7
   // The six quantizers of a linear layer, in the paper's numbering.
   case q1 = 11
   case q2 = 12

@@ -39,14 +39,18 @@ package final class MovementWindow {
 
   /// Starts from the weights of now.
   ///
-  /// - Parameter sums: of a window that was open when a run was interrupted, and goes on with them and the paths that
-  ///   `track` has.
+  /// - Parameters:
+  ///   - averages: what Q2 rounds by.
+  ///   - read: what Q2 reads; nil for the weights.
+  ///   - sums: of a window that was open when a run was interrupted, and goes on with them and the paths that `track` has.
   package func begin(
-    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?, continuing sums: Sums? = nil
+    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
+    reading read: AlignedBuffer<Float>? = nil, continuing sums: Sums? = nil
   ) {
     compute.copy(latent(weights).matrix(), into: track.weightBefore.matrix())
     quantizer.quantize(
-      weights, averages: averages, into: track.quantizedBefore.matrix(), scales: scalesBefore,
+      read ?? weights, averages: averages, into: track.quantizedBefore.matrix(),
+      scales: scalesBefore,
       by: compute, arena: arena)
     self.sums = sums ?? Sums()
     guard sums == nil else { return }
@@ -55,9 +59,16 @@ package final class MovementWindow {
   }
 
   /// Takes the weights after one more step into account.
-  package func add(_ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?) {
+  ///
+  /// - Parameters:
+  ///   - averages: what Q2 rounds by.
+  ///   - read: what Q2 reads; nil for the weights.
+  package func add(
+    _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
+    reading read: AlignedBuffer<Float>? = nil
+  ) {
     quantizer.quantize(
-      weights, averages: averages, into: quantized.matrix(), scales: scales, by: compute,
+      read ?? weights, averages: averages, into: quantized.matrix(), scales: scales, by: compute,
       arena: arena)
     compute.trackMovement(
       weights: latent(weights), quantized: quantized, track, quantizer.slices, into: movements)

@@ -12,18 +12,21 @@ package enum RemedyName: String, CaseIterable, Sendable {
   case freeze
   /// Oscillation reset (TetraJet-v2).
   case oscireset
+  /// A learned choice among quantizers, group by group (OSMQ, SmoothStart).
+  case osmq
 
-  /// The remedy itself, at the start of a training of so many steps.
+  /// The remedy itself, at the start of a training.
   package func make(
-    _ settings: RemedySettings, quantizer: WeightQuantizer, totalSteps: Int,
+    _ settings: RemedySettings, quantizer: WeightQuantizer, _ plan: TrainingPlan,
     _ compute: any TrainingCompute
   ) -> any Remedy {
     switch self {
-    case .qema: QEMA(settings.qema, quantizer, totalSteps: totalSteps)
+    case .qema: QEMA(settings.qema, quantizer, totalSteps: plan.totalSteps)
     case .qramping: QRamping(settings.qramping, quantizer)
     case .dampen: Dampen(settings.dampen)
     case .freeze: Freeze(settings.freeze, quantizer)
     case .oscireset: OsciReset(settings.oscireset, quantizer, compute)
+    case .osmq: OSMQ(settings, quantizer, plan)
     }
   }
 
@@ -35,12 +38,15 @@ package enum RemedyName: String, CaseIterable, Sendable {
     case .dampen: "Dampen: the loss pulls weights towards the grid"
     case .freeze: "Freeze: weights that oscillate are fixed for good"
     case .oscireset: "OsciReset: weights that oscillate are put back on the grid now and then"
+    case .osmq: "OSMQ: groups learn which of three quantizers they take, after a time of Q-EMA"
     }
   }
 
   /// Why two remedies do not go together; nil where they do.
   package func conflict(with other: RemedyName) -> String? {
     switch Set([self, other]) {
+    case let pair where pair.contains(.osmq):
+      "osmq decides how weights are rounded, by averages of its own (qema.*)"
     case [.qema, .oscireset], [.qema, .qramping]: nil
     case let pair where pair.contains(.freeze):
       "freeze holds weights for good at the mean of their quantized values, and \(self == .freeze ? other : self) "

@@ -2,7 +2,7 @@
 package struct RemedySettings: Equatable, Sendable {
   /// Each remedy's.
   package var qema = QEMA(), qramping = QRamping(), dampen = Dampen(), freeze = Freeze(),
-    oscireset = OsciReset()
+    oscireset = OsciReset(), osmq = OSMQ()
 
   /// The defaults.
   package init() {}

@@ -57,6 +57,8 @@ package struct ReportPage {
         "Where weights lie", DistributionSection(groups: groups, options: options).html,
         note: DistributionSection.note),
       section("Layer by layer", heatMaps, note: Self.heatNote),
+      section(
+        "Inputs of layers", InputSection(groups: groups).html, note: InputSection.note),
       section("What quantizers lose", losses, note: Self.lossesNote),
       section(
         "Bias and variance of gradients", GradientSection(groups: groups).html,

@@ -15,6 +15,8 @@ extension StudyColumn {
     case .weightRate: "r(W) ‰"
     case .quantizedWeightRate: "r(W_Q) ‰"
     case .outputRate: "r(Y) ‰"
+    case .fullInputOutputRate: "r(Y) without Q1 ‰"
+    case .inputFlips: "flips of X %"
     case .oscillatingShare: "R_w>16 %"
     case .imagesPerSecond: "images/s"
     case .peakMemory: "peak MiB"
@@ -26,8 +28,8 @@ extension StudyColumn {
     switch self {
     case .top1, .top5: (1, 2)
     case .testLoss, .trainLoss: (1, 4)
-    case .weightRate, .quantizedWeightRate, .outputRate: (1000, 2)
-    case .oscillatingShare: (100, 2)
+    case .weightRate, .quantizedWeightRate, .outputRate, .fullInputOutputRate: (1000, 2)
+    case .oscillatingShare, .inputFlips: (100, 2)
     case .imagesPerSecond, .peakMemory: (1, 0)
     }
   }
@@ -43,6 +45,8 @@ extension StudyColumn {
     case .weightRate: run.lateMean(.weightRate)
     case .quantizedWeightRate: run.lateMean(.quantizedWeightRate)
     case .outputRate: run.lateMean(.outputRate)
+    case .fullInputOutputRate: run.lateMean(.fullInputOutputRate)
+    case .inputFlips: run.lateMean(.inputFlips)
     case .oscillatingShare: run.lateMean(.oscillatingShare)
     case .imagesPerSecond: summary.imagesPerSecond
     case .peakMemory: summary.peakMemoryMB

@@ -35,8 +35,24 @@ extension TrainingStep {
     }
   }
 
-  /// The SHA-256 of the weights as they lie in `last.safetensors`: single precision, in the order of the model.
-  package var weightsSHA256: String { SHA256.digits(of: UnsafeRawBufferPointer(weights.elements)) }
+  /// The weights that a model is deployed by once `step` steps are done, and the moving averages that Q2 rounds them by; nil for
+  /// none.
+  package func deployed(
+    step: Int
+  ) -> (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?) {
+    let averages = averages(step: step)
+    for remedy in remedies {
+      if let chosen = remedy.deployedWeights(view(step, averages: averages)) {
+        return (chosen, nil)
+      }
+    }
+    return (weights, averages)
+  }
+
+  /// The SHA-256 of weights as they lie in `last.safetensors`: single precision, in the order of the model.
+  package func weightsSHA256(step: Int) -> String {
+    SHA256.digits(of: UnsafeRawBufferPointer(deployed(step: step).weights.elements))
+  }
 
   /// The tensors of a buffer, to be written within `withWholeState`.
   func tensors(of kept: StateBuffer) -> [OutgoingTensor] {

@@ -93,7 +93,7 @@ package final class TrainingStep {
       decay > 0 ? WeightAverage(decay: decay, count: model.parameters.count) : nil
     remedies =
       recipe.method.remedies.map {
-        $0.make(recipe.remedies, quantizer: quantizer, totalSteps: steps, compute)
+        $0.make(recipe.remedies, quantizer: quantizer, recipe.plan(steps: steps), compute)
       }
       + extraRemedies(quantizer) + (weightAverage.map { [$0] } ?? [])
     let fineTuning = recipe.fineTuning
@@ -303,7 +303,7 @@ package final class TrainingStep {
     profile.measure(.remedy) { remedies.forEach(body) }
   }
 
-  private func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
+  func view(_ step: Int, averages: AlignedBuffer<Float>?) -> TrainingView {
     TrainingView(
       compute, step: step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch,
       learningRate: learningRate, weights: weights, gradients: gradients,
@@ -325,9 +325,10 @@ package final class TrainingStep {
     if number == 0 {
       context.recalibration = Recalibration(step: step, stepsPerEpoch: stepsPerEpoch)
     }
-    let pass = Pass(
+    var pass = Pass(
       compute, weights: weights, weightAverages: averages(step: step), workspace: workspace,
       context: context, training: true, recomputation: recomputation)
+    pass.sampledWeights = remedies.lazy.compactMap(\.sampledWeights).first
     compute.fill(gradients.matrix(), with: 0)
     let model = model(at: step)
     let (logits, saved) = try model.forward(batch.images, pass)

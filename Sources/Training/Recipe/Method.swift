@@ -77,6 +77,9 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     ([base.rawValue] + remedies.map(\.rawValue)).joined(separator: "+")
   }
 
+  /// Whether Q2 rounds weights by moving averages.
+  var roundsByAverages: Bool { remedies.contains(.qema) || remedies.contains(.osmq) }
+
   /// The method's six quantizers.
   package var linearRecipe: LinearRecipe {
     var recipe: LinearRecipe =
@@ -88,7 +91,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }
-    if remedies.contains(.qema) { recipe[.q2]?.rounding = .ema }
+    if roundsByAverages { recipe[.q2]?.rounding = .ema }
     return recipe
   }
 

@@ -1,4 +1,6 @@
 import MXLinear
+import Oscillation
+import VisionModels
 
 extension Recipe {
   /// What has layers quantize rotated weights; nil where they quantize them as they are.
@@ -27,6 +29,7 @@ extension Recipe {
       }
     }
     try validateRotations()
+    try validateGroups()
     guard !linear.meanSplit.isEmpty else { return }
     let layers = LayerKind.allCases.filter(linear.meanSplit.contains).map(\.rawValue)
     guard linear[.q1] != nil else {
@@ -34,6 +37,30 @@ extension Recipe {
         key: "quantizers.mean_split", found: "[\(layers.joined(separator: ", "))]",
         expected: "[]: \(method.rawValue) quantizes no inputs here, so there is nothing to gain")
     }
+  }
+
+  /// Checks that every group has places for the logits of its candidates.
+  private func validateGroups() throws {
+    guard method.remedies.contains(.osmq) else { return }
+    for layer in model.layerShapes where (1...2).contains(layer.inputs % 32) {
+      throw RecipeError(
+        key: "model.width", found: "\(model.width)",
+        expected:
+          "another one: \(layer.name) has \(layer.inputs) inputs, and osmq has three logits a group of 32, "
+          + "which no last group of one or two has places for")
+    }
+    guard remedies.osmq.logits.count == 3 else {
+      throw RecipeError(
+        key: "osmq.logits", found: "\(remedies.osmq.logits.count) numbers",
+        expected: "three: of nearest rounding, of qema, and of the step before")
+    }
+  }
+
+  /// What remedies may know of a training of so many steps.
+  func plan(steps: Int) -> TrainingPlan {
+    TrainingPlan(
+      totalSteps: steps, seed: UInt64(seed), beta1: optimizer.beta1, beta2: optimizer.beta2,
+      epsilon: optimizer.epsilon)
   }
 
   /// Checks that rotated products have what they need.

@@ -309,12 +309,12 @@ package struct Recipe: Equatable, Sendable {
     }
     for operand in Operand.allCases {
       guard let rounding = linear[operand]?.rounding else { continue }
-      let averages = operand == .q2 && method.remedies.contains(.qema)
+      let averages = operand == .q2 && method.roundsByAverages
       guard averages != (rounding == .ema) else { continue }
       throw RecipeError(
         key: "quantizers.\(operand.rawValue).rounding", found: rounding.rawValue,
         expected: averages
-          ? "ema, which is what qema is; leave qema out of the method for another"
+          ? "ema, which is what qema and osmq are; leave them out of the method for another"
           : "nearest-even, nearest-away or stochastic: only q2 has moving averages, and only with "
             + "qema in the method, as in tetrajet+qema")
     }

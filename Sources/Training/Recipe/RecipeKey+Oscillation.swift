@@ -58,6 +58,15 @@ extension RecipeKey {
     .number(
       "oscireset.threshold", \.remedies.oscireset.threshold, 0...1e9,
       "oscillation ratio from which a weight is reset"),
+
+    .number(
+      "osmq.start", \.remedies.osmq.start, 0...1, "share of training before groups choose"),
+    .number(
+      "osmq.temperature", \.remedies.osmq.temperature, 1e-3...1e3,
+      "of the softmax through which logits learn"),
+    .numbers(
+      "osmq.logits", \.remedies.osmq.logits, -100...100,
+      "where those of nearest rounding, of qema and of the step before start"),
   ]
 
   /// What is measured of the weights on the way.

@@ -10,7 +10,8 @@ package struct Evaluator {
   private let compute: any TrainingCompute
   /// The model, whose quantizers may be others from one score to the next.
   var model: VisionModel
-  private let weights: AlignedBuffer<Float>
+  /// Those of now.
+  var weights: AlignedBuffer<Float>
   /// What stands in the place of weights, by their names.
   private let codes: [String: Encoded]
   private let workspace = Workspace()

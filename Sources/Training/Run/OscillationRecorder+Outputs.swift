@@ -13,6 +13,9 @@ extension OscillationRecorder {
     let withFullInputs: AlignedBuffer<Float>?
   }
 
+  /// What `TrainingStep.deployed` says.
+  typealias Deployed = (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?)
+
   /// What follows codes of inputs; nil where nobody asks, or nothing is computed for the batch.
   func newInputs() -> InputCensus? {
     settings.inputs && batch != nil ? InputCensus() : nil
@@ -21,29 +24,30 @@ extension OscillationRecorder {
   /// The output of a block for the fixed batch.
   ///
   /// - Parameters:
+  ///   - deployed: the weights, and what Q2 rounds them by.
   ///   - lastStep: of the window, whose quantizers are those of all its outputs.
   ///   - inputs: what follows the inputs on the way.
   func output(
-    _ averages: AlignedBuffer<Float>?, lastStep: Int, _ inputs: InputCensus?
+    _ deployed: Deployed, lastStep: Int, _ inputs: InputCensus?
   ) throws -> BatchOutput? {
     guard let batch else { return nil }
     let model = training.model(at: lastStep)
     return BatchOutput(
-      values: try features(batch, model, averages, inputs),
+      values: try features(batch, model, deployed, inputs),
       withFullInputs: try inputs.map { _ in
-        try features(batch, training.modelWithFullInputs(at: lastStep), averages, nil)
+        try features(batch, training.modelWithFullInputs(at: lastStep), deployed, nil)
       })
   }
 
   private func features(
-    _ batch: Batch, _ model: VisionModel, _ averages: AlignedBuffer<Float>?, _ inputs: InputCensus?
+    _ batch: Batch, _ model: VisionModel, _ deployed: Deployed, _ inputs: InputCensus?
   ) throws -> AlignedBuffer<Float> {
     try batch.withMatrix { images in
       try workspace.frame {
         var context = StepContext(training.compute)
         context.inputs = inputs
         let pass = Pass(
-          training.compute, weights: training.weights, weightAverages: averages,
+          training.compute, weights: deployed.weights, weightAverages: deployed.averages,
           workspace: workspace, context: context)
         let features = try model.features(images, block: block, pass)
         let output = AlignedBuffer<Float>(count: features.count)

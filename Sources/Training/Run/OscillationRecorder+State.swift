@@ -47,12 +47,13 @@ extension OscillationRecorder {
     for (prefix, buffer) in Self.paths(movement.track) {
       try training.model.parameters.load(from: file, into: buffer, prefix: prefix)
     }
-    let averages = training.averages(step: step)
-    movement.begin(training.weights, averages: averages, continuing: numbers.sums)
+    let now = training.deployed(step: step)
+    movement.begin(
+      training.weights, averages: now.averages, reading: now.weights, continuing: numbers.sums)
     let record = try file.floats(
       Self.recordName, shape: [numbers.sums.steps, Trajectories(movement).numbersAStep])
     let inputs = newInputs()
-    let output = try output(averages, lastStep: numbers.lastStep, inputs)
+    let output = try output(now, lastStep: numbers.lastStep, inputs)
     var window = Window(
       movement: movement, trajectories: Trajectories(movement, continuing: record),
       output: output, outputRates: numbers.outputRates, inputs: inputs, seconds: numbers.seconds,

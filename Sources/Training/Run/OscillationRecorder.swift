@@ -79,12 +79,12 @@ final class OscillationRecorder {
     if window == nil {
       let start = ContinuousClock.now
       let movement = newMovement()
-      let averages = training.averages(step: step)
-      movement.begin(training.weights, averages: averages)
+      let now = training.deployed(step: step)
+      movement.begin(training.weights, averages: now.averages, reading: now.weights)
       let (lastStep, inputs) = (step + left - 1, newInputs())
       window = Window(
         movement: movement, trajectories: Trajectories(movement),
-        output: try output(averages, lastStep: lastStep, inputs), inputs: inputs,
+        output: try output(now, lastStep: lastStep, inputs), inputs: inputs,
         lastStep: lastStep)
       window?.seconds = start.duration(to: .now).inSeconds
     }
@@ -95,11 +95,11 @@ final class OscillationRecorder {
   func afterStep(_ step: Int) throws {
     guard stepsLeft(step) != nil, var window else { return }
     let start = ContinuousClock.now
-    let averages = training.averages(step: step + 1)
-    window.movement.add(training.weights, averages: averages)
+    let now = training.deployed(step: step + 1)
+    window.movement.add(training.weights, averages: now.averages, reading: now.weights)
     window.trajectories.add(training.weights)
     if let before = window.output,
-      let after = try output(averages, lastStep: window.lastStep, window.inputs)
+      let after = try output(now, lastStep: window.lastStep, window.inputs)
     {
       window.outputRates += before.values.rate(to: after.values)
       if let full = before.withFullInputs, let next = after.withFullInputs {

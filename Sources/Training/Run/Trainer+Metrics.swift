@@ -1,8 +1,17 @@
+import EventFiles
 import Files
 import MXCompute
 
 /// What a run says of itself as it goes.
 extension Trainer {
+  /// Writes a line of metrics to every file that takes them.
+  func log(_ line: JSONLine) throws {
+    try ranks.write {
+      try directory.append(line)
+      try events?.append(EventValue.values(of: line), step: state.step)
+    }
+  }
+
   /// A line of metrics after a step, or after an epoch where there is a score.
   func metrics(score: BatchScore?, averaged: BatchScore? = nil) -> JSONLine {
     var line = JSONLine()
@@ -16,7 +25,7 @@ extension Trainer {
       line.add(.evalLoss, score.meanLoss)
       line.add(.evalTop1, score.top1Percent)
       line.add(.evalTop5, score.top5Percent)
-      line.add("weights_sha256", training.weightsSHA256)
+      line.add("weights_sha256", training.weightsSHA256(step: state.step))
     }
     if let averaged {
       line.add(.evalAverageLoss, averaged.meanLoss)

@@ -5,15 +5,18 @@ extension Trainer {
   /// Saves what an epoch leaves. What a resume goes on from comes last: killed before, it makes the others once more.
   mutating func save(isBest: Bool) throws {
     try training.checkIsFinite(step: state.step)
-    try writeCheckpoint(directory.last, training.weights)
+    let deployed = training.deployed(step: state.step)
+    try writeCheckpoint(directory.last, deployed)
     if recipe.checkpoints.keep > 0 {
-      try writeCheckpoint(directory.checkpoint(epochs: state.epoch), training.weights)
+      try writeCheckpoint(directory.checkpoint(epochs: state.epoch), deployed)
       if ranks.isFirst {
         directory.removeCheckpoints(keeping: recipe.checkpoints.keep, upTo: state.epoch)
       }
     }
-    if isBest { try writeCheckpoint(directory.best, training.weights) }
-    if let averaged = training.averagedWeights { try writeCheckpoint(directory.average, averaged) }
+    if isBest { try writeCheckpoint(directory.best, deployed) }
+    if let averaged = training.averagedWeights {
+      try writeCheckpoint(directory.average, (averaged, training.averages(step: state.step)))
+    }
     try saveState()
   }
 
@@ -38,11 +41,15 @@ extension Trainer {
     (lastSave, savedStep) = (.now, state.step)
   }
 
-  func writeCheckpoint(_ path: String, _ weights: AlignedBuffer<Float>) throws {
+  /// Writes a model as it is deployed.
+  private func writeCheckpoint(
+    _ path: String,
+    _ deployed: (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?)
+  ) throws {
     try ranks.write {
       try Checkpoint.write(
-        path, model: training.model, weights: weights,
-        averages: training.averages(step: state.step), recipe: recipe,
+        path, model: training.model, weights: deployed.weights, averages: deployed.averages,
+        recipe: recipe,
         classNames: data.train.classNames, trainedOn: origin.data.trainFingerprint)
     }
   }

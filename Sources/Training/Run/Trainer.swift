@@ -18,7 +18,7 @@ package struct Trainer {
   let recipe: Recipe
   let directory: RunDirectory
   /// Nil where the recipe asks for none.
-  private let events: EventFile?
+  let events: EventFile?
   private let observer: any TrainingObserver
   let data: ImageDatasets
   let origin: RunOrigin
@@ -231,9 +231,12 @@ package struct Trainer {
     var images: [ImageScore] = []
     func evaluate() throws -> BatchScore {
       images = []
-      evaluator.model = training.model(at: state.step - 1)
+      let deployed = training.deployed(step: state.step)
+      (evaluator.model, evaluator.weights) = (
+        training.model(at: state.step - 1), deployed.weights
+      )
       return try evaluator.score(
-        test, averages: training.averages(step: state.step), ranks: ranks,
+        test, averages: deployed.averages, ranks: ranks,
         each: { images.append($0) },
         check: { try heed(seconds: seconds) })
     }
@@ -273,7 +276,7 @@ package struct Trainer {
     }
     let summary = RunSummary(
       recipe: recipe, score: score, state: state, parameters: training.weights.count,
-      weightsSHA256: training.weightsSHA256, memory: memory,
+      weightsSHA256: training.weightsSHA256(step: state.step), memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), compute: training.compute,
       metrics: ranks.isFirst ? try MetricsFile(path: directory.metrics).records : [])
     try ranks.write { try summary.write(directory.summary) }
@@ -326,14 +329,6 @@ package struct Trainer {
     state.seconds = seconds()
     try saveState()
     if wishes.contains(.save) { observer.saved(step: state.step) }
-  }
-
-  /// Writes a line of metrics to every file that takes them.
-  private func log(_ line: JSONLine) throws {
-    try ranks.write {
-      try directory.append(line)
-      try events?.append(EventValue.values(of: line), step: state.step)
-    }
   }
 
   /// The score of the averaged weights, where there are any.

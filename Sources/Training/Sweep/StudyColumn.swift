@@ -9,6 +9,8 @@ package enum StudyColumn: String, CaseIterable, Sendable {
   case weightRate = "rate_of_change_weight"
   case quantizedWeightRate = "rate_of_change_quantized_weight"
   case outputRate = "rate_of_change_output"
+  case fullInputOutputRate = "rate_of_change_output_full_inputs"
+  case inputFlips = "input_flip_share"
   case oscillatingShare = "oscillating_share"
   case imagesPerSecond = "images_per_second"
   case peakMemory = "peak_memory_mb"

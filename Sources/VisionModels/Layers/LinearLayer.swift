@@ -12,6 +12,7 @@ struct LinearLayer: Sendable {
   private let rotated: Rotated?
   /// What W is called.
   let weightName: String
+  private let isQuantized: Bool
 
   /// Such a layer, and its steps s_X and s_W, and log2 of its rotation's size.
   private struct Rotated {
@@ -26,7 +27,7 @@ struct LinearLayer: Sendable {
     _ name: String, index: Int, inputs: Int, outputs: Int, recipe: LinearRecipe, engine: Engine,
     kind: LayerKind?, in table: inout ParameterTable
   ) {
-    let isQuantized = kind != nil
+    isQuantized = kind != nil
     linear = Linear(
       name: name, index: index, inputs: inputs, outputs: outputs,
       recipe: isQuantized ? recipe : recipe.withoutQuantizers, engine: engine)
@@ -56,9 +57,11 @@ struct LinearLayer: Sendable {
   var canRecomputeOutput: Bool { linear.canRecomputeOutput }
 
   private func parameters(_ pass: Pass) -> Linear.Parameters {
+    let sampled = isQuantized ? pass.sampledWeights?[weight] : nil
     var parameters = Linear.Parameters(
-      weight: pass.weights[weight], bias: pass.weights[bias],
-      weightAverages: pass.weightAverages?[weight], inputMean: inputMean.map { pass.weights[$0] })
+      weight: sampled ?? pass.weights[weight], bias: pass.weights[bias],
+      weightAverages: sampled == nil ? pass.weightAverages?[weight] : nil,
+      inputMean: inputMean.map { pass.weights[$0] })
     parameters.encoded = pass.encodedWeights?[linear.index]
     return parameters
   }

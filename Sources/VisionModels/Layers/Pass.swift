@@ -20,6 +20,8 @@ package struct Pass {
   package let weights: AlignedBuffer<Float>
   /// The moving averages of the weights in the same layout, where Q-EMA is on.
   package let weightAverages: AlignedBuffer<Float>?
+  /// What quantized weights are to be in their place, in the same layout; nil for themselves.
+  package var sampledWeights: AlignedBuffer<Float>?
   /// Q2 of each linear layer's weight, by its number, where it has been made for several passes.
   package var encodedWeights: [Encoded]?
   /// Where activations live: until the step ends, or until their layer is done.

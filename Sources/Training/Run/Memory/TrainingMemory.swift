@@ -78,6 +78,7 @@ extension Recipe {
     recipe.remedies.dampen.start = 0
     recipe.remedies.freeze.start = 0
     recipe.remedies.oscireset.start = 0
+    recipe.remedies.osmq.start = 0
     (recipe.remedies.oscireset.period, recipe.remedies.oscireset.window) = (1, 1)
     (recipe.statistics.window, recipe.statistics.interval) = (2, 2)
     return recipe
