@@ -176,6 +176,37 @@ struct RemedyTests {
     #expect(logits.base[5] > logits.base[37])
   }
 
+  @Test("a model of OSMQ is deployed by the likeliest candidates, whatever is drawn in training")
+  func osmqDeployed() throws {
+    var settings = RemedySettings()
+    (settings.qema.startStep, settings.qema.beta, settings.osmq.start) = (0, 0.9, 0)
+    settings.osmq.logits = [0, 1, 0]
+    var recipe = LinearRecipe.tetrajet
+    recipe[.q2]?.rounding = .ema
+    // Averages stay at 1, the weights' values of before.
+    let training = ToyTraining(
+      Self.group(1) + Self.group(1), rows: 2, totalSteps: 40, recipe: recipe
+    ) {
+      OSMQ(settings, $0, TrainingPlan(totalSteps: 40, seed: 6))
+    }
+    training.learningRate = { _ in 0 }
+    var drawn: Set<[Float]> = []
+    for step in 0..<12 {
+      try training.run { weights in
+        for place in [6, 38] { weights.base[place] = 1.26 }
+        if let sampled = training.remedy.sampledWeights {
+          drawn.insert([sampled.base[6], sampled.base[38]])
+        }
+      }
+      let deployed = try #require(training.remedy.deployedWeights(training.view(step + 1)))
+      let average = try #require(training.remedy.state.first?.buffer)
+      // Q-EMA's candidate, as the average has come nearer to 1.5 or not.
+      let expected: Float = average.base[6] < 1.25 ? 1 : 1.5
+      #expect([deployed.base[6], deployed.base[38]] == [expected, expected])
+    }
+    #expect(drawn.count > 1)
+  }
+
   @Test("Q-Ramping detects in a trial at the start and every so many steps, and caps periods")
   func qramping() throws {
     var settings = RemedySettings().qramping

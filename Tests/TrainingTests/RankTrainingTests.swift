@@ -103,9 +103,10 @@ struct RankTrainingTests {
       if method.remedies == [.qema] {
         (recipe.linear.meanSplit, recipe.linear.rotatedProducts) = ([.proj, .fc2], [.dw])
         recipe.windows[.q1].until = 0.6
-        recipe.statistics.inputs = true
       }
-      if method.remedies == [.osmq] { recipe.remedies.osmq.start = 0.3 }
+      if method.remedies == [.osmq] {
+        (recipe.remedies.osmq.start, recipe.statistics.inputs) = (0.3, true)
+      }
       for ranks in [1, 2, 3, 5] {
         try Self.train(recipe, ranks: ranks, in: "\(folder)/\(ranks)")
       }
