@@ -106,9 +106,9 @@ package struct GroupChoice {
   package func update(
     _ gradients: AlignedBuffer<Float>, _ update: Update, threads: Int
   ) {
-    let corrections = (
-      1 - pow(update.beta1, Float(update.step)), 1 - pow(update.beta2, Float(update.step))
-    )
+    // In double precision, so that the last bit of a library's power does not reach the result.
+    func correction(_ beta: Float) -> Float { Float(1 - pow(Double(beta), Double(update.step))) }
+    let corrections = (correction(update.beta1), correction(update.beta2))
     forEachGroup(threads) { group in
       let slope = slope(group.scores, products(group, gradients))
       for candidate in 0..<3 {
@@ -126,7 +126,9 @@ package struct GroupChoice {
   package func slope(_ scores: SIMD3<Float>, _ products: SIMD3<Float>) -> SIMD3<Float> {
     let largest = scores.max()
     var y = SIMD3<Float>()
-    for candidate in 0..<3 { y[candidate] = exp((scores[candidate] - largest) / temperature) }
+    for candidate in 0..<3 {
+      y[candidate] = Reference.exponential((scores[candidate] - largest) / temperature)
+    }
     y /= y.sum()
     return y * (products - (y * products).sum()) / temperature
   }
