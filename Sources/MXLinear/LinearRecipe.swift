@@ -42,12 +42,16 @@ public struct LinearRecipe: Equatable, Sendable {
   }
 
   /// Whether both operands of a product are rotated.
+  ///
+  /// - Parameter product: one of a layer's three.
   public func rotates(_ product: LinearProduct) -> Bool {
     let (a, b) = product.operands
     return rotatedProducts.contains(product) && self[a] != nil && self[b] != nil
   }
 
   /// The quantizer of an operand as it computes, with the rotation of its product; nil where it is off.
+  ///
+  /// - Parameter operand: one of a layer's six.
   public func quantizer(of operand: Operand) -> QuantizerRecipe? {
     var quantizer = self[operand]
     quantizer?.rotates = rotates(operand.product)
