@@ -14,9 +14,15 @@ struct InputSection {
     charts(
       groups.flatMap { group in
         let windows = group.windows.filter { $0.map(.layerInputFlips)?.isEmpty == false }
-        let names = Set(windows.flatMap { $0.map(.layerInputFlips)?.keys.map { $0 } ?? [] })
-          .sorted { $0.compare($1, options: .numeric) == .orderedAscending }
-        if names.isEmpty { return [String]() }
+        let found = Set(windows.flatMap { $0.map(.layerInputFlips)?.keys.map { $0 } ?? [] })
+        if found.isEmpty { return [String]() }
+        // In the order of the data, where the run says it.
+        let order = (windows.last?.layers ?? []).map(\.shortName)
+        let names =
+          order.filter(found.contains)
+          + found.subtracting(order).sorted {
+            $0.compare($1, options: .numeric) == .orderedAscending
+          }
         func map(_ title: String, _ value: (MetricsRecord, String) -> Double?) -> String {
           HeatMap(
             title: "\(group.label): \(title)", rows: names,

@@ -69,7 +69,11 @@ extension ExportedModel {
     guard
       let stored = tensors.quantization
         ?? recipe.linear[.q2].map({ StoredQuantization($0, axis: .rows) })
-    else { throw ExportError.noCodes(path, method: recipe.method.rawValue) }
+    else {
+      let isOff = recipe.method.linearRecipe[.q2] != nil
+      throw ExportError.noCodes(
+        path, method: recipe.method.rawValue + (isOff ? " with quantizers.q2 off at the end" : ""))
+    }
     guard stored.recipe.format == .mxfp4 else {
       throw ExportError.format(path, found: stored.recipe.format.rawValue)
     }
