@@ -106,6 +106,14 @@ static void check_rows(void) {
   record_floats("dx", dx, n);
   record_floats("dweight", dweight, columns);
   record_floats("dbias", dbias, columns);
+  float *turned = copy_of(x, n);
+  CALL(rotate_rows, x, y, rows, columns, 0);
+  record_floats("rotated", y, n);
+  CALL(rotate_rows, turned, turned, rows, columns, 0);
+  expect_floats("in place", turned, y, n);
+  CALL(rotate_rows, x, y, rows, columns, 1);
+  record_floats("added to", y, n);
+
   CALL(broadcast_row, bias, y, rows, columns);
   record_floats("y", y, n);
   CALL(add_column_sums, x, dbias, rows, columns);
