@@ -6,64 +6,11 @@ import Oscillation
 import TestSupport
 import Testing
 
-/// A training of one tensor whose weights the test moves itself.
-final class ToyTraining {
-  let quantizer: WeightQuantizer
-  let weights, gradients: AlignedBuffer<Float>
-  let totalSteps: Int
-  let remedy: any Remedy
-  /// The averages of another remedy.
-  var averages: AlignedBuffer<Float>?
-  var learningRate: (Int) -> Float = { _ in 1e-3 }
-  /// That of a weight, by its place in the buffers.
-  var gradient: (Int) -> Float = { _ in 1 }
-  private(set) var step = 0
-  private let arena = Arena(chunkCount: 1 << 16)
-
-  init(
-    _ values: [Float], rows: Int, totalSteps: Int, recipe: LinearRecipe = .tetrajet,
-    _ remedy: (WeightQuantizer) -> any Remedy
-  ) {
-    quantizer = WeightQuantizer(oneTensor(rows, values.count / rows), recipe[.q2])
-    weights = buffer(values)
-    gradients = AlignedBuffer(count: weights.count)
-    self.totalSteps = totalSteps
-    self.remedy = remedy(quantizer)
-  }
-
-  func view(_ step: Int) -> TrainingView {
-    TrainingView(
-      cpu, step: step, totalSteps: totalSteps, stepsPerEpoch: 10, learningRate: learningRate,
-      weights: weights, gradients: gradients,
-      averages: averages ?? remedy.weightAverages(step: step), quantizer: quantizer, arena: arena)
-  }
-
-  /// One step in which `move` is the optimizer.
-  func run(_ move: (AlignedBuffer<Float>) -> Void = { _ in }) throws {
-    for place in 0..<gradients.count { gradients.base[place] = gradient(place) }
-    try remedy.beforeStep(view(step)) { _, _ in }
-    remedy.beforeUpdate(view(step))
-    move(weights)
-    remedy.afterUpdate(view(step))
-    step += 1
-  }
-
-  subscript(_ element: Int) -> Float { weights.base[5 + element] }
-}
-
 @Suite("The remedies for oscillating weights")
 struct RemedyTests {
-  /// A group whose scale is 1: the first weight is 6, the others lie around.
-  static func group(_ others: Float...) -> [Float] {
-    var values = [Float](repeating: 0.5, count: 32)
-    values[0] = 6
-    for (index, value) in others.enumerated() { values[index + 1] = value }
-    return values
-  }
-
   @Test("Q-EMA's average starts at the weight, follows by beta, and is used after ten steps")
   func qema() throws {
-    let training = ToyTraining(Self.group(1), rows: 1, totalSteps: 100) {
+    let training = ToyTraining(ToyTraining.group(1), rows: 1, totalSteps: 100) {
       QEMA(RemedySettings().qema, $0, totalSteps: 100)
     }
     let average = try #require(training.remedy.state.first?.buffer)
@@ -92,7 +39,7 @@ struct RemedyTests {
 
     (settings.memory, settings.followsRate) = (0, true)
     settings.beta = 0.75
-    let training = ToyTraining(Self.group(1), rows: 1, totalSteps: 4) {
+    let training = ToyTraining(ToyTraining.group(1), rows: 1, totalSteps: 4) {
       QEMA(settings, $0, totalSteps: 4)
     }
     training.learningRate = { [1e-3, 2e-3, 1e-3, 0][$0] }
@@ -120,99 +67,12 @@ struct RemedyTests {
     #expect(settings.interval(stepsPerEpoch: 7, totalSteps: 100) == 7)
   }
 
-  @Test("OSMQ's logits learn by what each candidate would have gained, worked out by hand")
-  func osmqLogits() {
-    let none = AlignedBuffer<Float>(count: 3).matrix()
-    func slope(_ temperature: Float) -> SIMD3<Float> {
-      GroupChoice(
-        (none, none, none), logits: AlignedBuffer(count: 3), tensors: [], temperature: temperature,
-        noise: nil
-      ).slope(SIMD3(1.2, 1.5, -0.3), SIMD3(0.4, -0.1, 0.2))
-    }
-    for (temperature, expected) in [
-      (1, SIMD3(0.10869, -0.11560, 0.00691)), (0.5, SIMD3(0.22334, -0.22752, 0.00418)),
-    ] as [(Float, SIMD3<Float>)] {
-      let found = slope(temperature)
-      for candidate in 0..<3 { #expect(abs(found[candidate] - expected[candidate]) < 2e-5) }
-      #expect(abs(found.sum()) < 1e-6)
-    }
-  }
-
-  @Test("OSMQ is Q-EMA until groups choose, keeps its codes then, and learns which are better")
-  func osmq() throws {
-    var settings = RemedySettings()
-    (settings.qema.startStep, settings.qema.beta, settings.osmq.start) = (0, 0.9, 0.5)
-    // 1.26 is 1.5 to the nearest; its average stays below the threshold, at 1.
-    var recipe = LinearRecipe.tetrajet
-    recipe[.q2]?.rounding = .ema
-    let training = ToyTraining(
-      Self.group(1) + Self.group(1), rows: 2, totalSteps: 40, recipe: recipe
-    ) {
-      OSMQ(settings, $0, TrainingPlan(totalSteps: 40, seed: 5))
-    }
-    func values(_ buffer: AlignedBuffer<Float>) -> [Float] { [6, 38].map { buffer.base[$0] } }
-    for step in 0..<20 {
-      try training.run { if step == 19 { for place in [6, 38] { $0.base[place] = 1.26 } } }
-      #expect(training.remedy.sampledWeights == nil)
-    }
-    let averages = try #require(training.remedy.weightAverages(step: 20))
-    #expect(abs(averages.base[6] - 1.026) < 1e-5)
-    #expect(training.remedy.deployedWeights(training.view(20)) == nil)
-    // What lowers the loss is 1.5 in the first row, 1 in the second one.
-    var drawn: Set<[Float]> = []
-    for step in 20..<40 {
-      training.gradient = { [6: -1, 38: 1][$0] ?? 0 }
-      try training.run { _ in
-        if let sampled = training.remedy.sampledWeights { drawn.insert(values(sampled)) }
-      }
-      let deployed = try #require(training.remedy.deployedWeights(training.view(step + 1)))
-      // Equal logits take Q-EMA's.
-      if step == 20 { #expect(values(deployed) == [1, 1] || values(deployed) == [1.5, 1]) }
-      #expect(deployed.base[5] == 6 && training.remedy.weightAverages(step: step + 1) == nil)
-    }
-    #expect(drawn.count > 1 && drawn.isSubset(of: [[1, 1], [1.5, 1], [1, 1.5], [1.5, 1.5]]))
-    let logits = try #require(training.remedy.state.first { $0.name == "osmq.logit" }?.buffer)
-    // Nearest rounding gained in the first row and lost in the second one.
-    #expect(logits.base[5] > logits.base[37])
-  }
-
-  @Test("a model of OSMQ is deployed by the likeliest candidates, whatever is drawn in training")
-  func osmqDeployed() throws {
-    var settings = RemedySettings()
-    (settings.qema.startStep, settings.qema.beta, settings.osmq.start) = (0, 0.9, 0)
-    settings.osmq.logits = [0, 1, 0]
-    var recipe = LinearRecipe.tetrajet
-    recipe[.q2]?.rounding = .ema
-    // Averages stay at 1, the weights' values of before.
-    let training = ToyTraining(
-      Self.group(1) + Self.group(1), rows: 2, totalSteps: 40, recipe: recipe
-    ) {
-      OSMQ(settings, $0, TrainingPlan(totalSteps: 40, seed: 6))
-    }
-    training.learningRate = { _ in 0 }
-    var drawn: Set<[Float]> = []
-    for step in 0..<12 {
-      try training.run { weights in
-        for place in [6, 38] { weights.base[place] = 1.26 }
-        if let sampled = training.remedy.sampledWeights {
-          drawn.insert([sampled.base[6], sampled.base[38]])
-        }
-      }
-      let deployed = try #require(training.remedy.deployedWeights(training.view(step + 1)))
-      let average = try #require(training.remedy.state.first?.buffer)
-      // Q-EMA's candidate, as the average has come nearer to 1.5 or not.
-      let expected: Float = average.base[6] < 1.25 ? 1 : 1.5
-      #expect([deployed.base[6], deployed.base[38]] == [expected, expected])
-    }
-    #expect(drawn.count > 1)
-  }
-
   @Test("Q-Ramping detects in a trial at the start and every so many steps, and caps periods")
   func qramping() throws {
     var settings = RemedySettings().qramping
     settings.updateEvery = 4
     settings.detectionSteps = 6
-    let training = ToyTraining(Self.group(0.7501), rows: 1, totalSteps: 100) {
+    let training = ToyTraining(ToyTraining.group(0.7501), rows: 1, totalSteps: 100) {
       QRamping(settings, $0)
     }
     var trials: [Int] = []
@@ -243,7 +103,7 @@ struct RemedyTests {
   func rampingWarmUp() throws {
     var settings = RemedySettings().qramping
     settings.updateEvery = 4
-    let training = ToyTraining(Self.group(0.7501), rows: 1, totalSteps: 100) {
+    let training = ToyTraining(ToyTraining.group(0.7501), rows: 1, totalSteps: 100) {
       QRamping(settings, $0)
     }
     // Epochs of four steps with one rate each; a step that is higher than the one before, from 16 on.
@@ -271,7 +131,7 @@ struct RemedyTests {
   func dampen(reduction: RemedySettings.Dampen.Reduction) throws {
     var settings = RemedySettings().dampen
     settings.reduction = reduction
-    let training = ToyTraining(Self.group(0.7, -1.1), rows: 1, totalSteps: 8) { _ in
+    let training = ToyTraining(ToyTraining.group(0.7, -1.1), rows: 1, totalSteps: 8) { _ in
       Dampen(settings)
     }
     #expect(settings.reduction == reduction && RemedySettings().dampen.reduction == .rowMean)
@@ -293,7 +153,7 @@ struct RemedyTests {
     var settings = RemedySettings().freeze
     (settings.momentum, settings.start) = (0.25, 0.5)
     (settings.thresholdStart, settings.thresholdEnd) = (0.6, 0.6)
-    let training = ToyTraining(Self.group(0.7, 0.7, 0.7), rows: 1, totalSteps: 20) {
+    let training = ToyTraining(ToyTraining.group(0.7, 0.7, 0.7), rows: 1, totalSteps: 20) {
       Freeze(settings, $0)
     }
     // Element 1 crosses 0.75 back and forth; 2 only once; 3 stays.
@@ -323,7 +183,9 @@ struct RemedyTests {
     var settings = RemedySettings().freeze
     (settings.momentum, settings.start) = (0.5, 0)
     (settings.thresholdStart, settings.thresholdEnd) = (0.4, 0.4)
-    let training = ToyTraining(Self.group(0.9), rows: 1, totalSteps: 20) { Freeze(settings, $0) }
+    let training = ToyTraining(ToyTraining.group(0.9), rows: 1, totalSteps: 20) {
+      Freeze(settings, $0)
+    }
     // The largest weight doubles the scale and halves it: 0.9 becomes 1 either way, 0.5 becomes 0 or 1 by turns.
     for step in 0..<19 {
       try training.run { weights in
@@ -339,10 +201,10 @@ struct RemedyTests {
   func oscireset() throws {
     var settings = RemedySettings().oscireset
     (settings.start, settings.period, settings.window) = (0.5, 8, 4)
-    let training = ToyTraining(Self.group(0.74, 0.3), rows: 1, totalSteps: 20) {
+    let training = ToyTraining(ToyTraining.group(0.74, 0.3), rows: 1, totalSteps: 20) {
       OsciReset(settings, $0, cpu)
     }
-    let averages = buffer(Self.group(0.74, 0.3))
+    let averages = buffer(ToyTraining.group(0.74, 0.3))
     training.averages = averages
     var resets: [Int] = []
     for step in 0..<20 {
@@ -366,7 +228,7 @@ struct RemedyTests {
     (settings.start, settings.period, settings.window) = (0, 4, 4)
     // 6.9 has scale 2 and the value 6 there; on 6 the scale is 1, in which 0.7 is 0.5 and no longer 1, and 0.5 is
     // itself and no longer 0.
-    var values = Self.group(0.7, 0.7, 0.7)
+    var values = ToyTraining.group(0.7, 0.7, 0.7)
     values[0] = 6.9
     let training = ToyTraining(values, rows: 1, totalSteps: 8) { OsciReset(settings, $0, cpu) }
     for step in 0..<4 {
@@ -382,7 +244,9 @@ struct RemedyTests {
     var settings = RemedySettings().oscireset
     (settings.start, settings.period, settings.window, settings.threshold) = (0, 10, 6, 12)
     func training() -> ToyTraining {
-      ToyTraining(Self.group(0.74, 0.74), rows: 1, totalSteps: 10) { OsciReset(settings, $0, cpu) }
+      ToyTraining(ToyTraining.group(0.74, 0.74), rows: 1, totalSteps: 10) {
+        OsciReset(settings, $0, cpu)
+      }
     }
     func move(_ step: Int) -> (AlignedBuffer<Float>) -> Void {
       { $0.base[6] = step % 2 == 0 ? 0.76 : 0.74 }

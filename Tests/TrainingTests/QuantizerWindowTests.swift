@@ -59,6 +59,11 @@ struct QuantizerWindowTests {
     #expect(recipe.linear(step: 82, of: 100)[.q1] == nil)
     #expect(recipe.linear(step: 100, of: 100)[.q1] == nil)
     #expect(recipe.linear(step: 49, of: 100)[.q2] == nil)
+    // However close to the end a window ends or begins, and however short the training is.
+    (recipe.windows[.q1].until, recipe.windows[.q2].from) = (0.999, 0.999)
+    for steps in [1, 2, 7, 100, 5000] {
+      #expect(recipe.linear(step: steps - 1, of: steps) == recipe.deployedLinear)
+    }
   }
 
   @Test("blocks in full precision have no quantized weights, and their steps are those of fp32")

@@ -6,33 +6,6 @@ import Training
 
 @Suite("export takes the codes of training away", .serialized)
 struct ExportCommandTests {
-  /// A run of an epoch, and its codes as `quantize` writes them.
-  private func withRun(
-    _ method: String = "tetrajet+qema", _ settings: [String] = [],
-    _ body: (_ folder: String, _ run: String, _ codes: SafetensorsFile) throws -> Void
-  ) throws {
-    try withTemporaryFolder { folder in
-      let run = "\(folder)/run"
-      let trained = try tetrajet(
-        ["train", "--epochs", "1", "--output", run, "--method", method]
-          + settings.flatMap { ["--set", $0] })
-      try #require(trained.status == 0, "\(trained.errors)")
-      let quantized = try tetrajet("quantize", run, "\(folder)/packed")
-      try #require(quantized.status == 0, "\(quantized.errors)")
-      try body(folder, run, try SafetensorsFile(path: "\(folder)/packed"))
-    }
-  }
-
-  private static let swin = [
-    "model.architecture=swin", "model.image_size=32", "model.patch_size=4", "model.width=32",
-    "model.stage_depths=[1,1]", "model.stage_heads=[1,2]", "model.window_size=4",
-  ]
-
-  private func export(_ run: String, _ output: String, _ arguments: String...) throws {
-    let result = try tetrajet(["export", run, output, "--layout"] + arguments)
-    #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
-  }
-
   private func json(_ path: String) throws -> [String: Any] {
     try JSONSerialization.jsonObject(with: try Data(contentsOf: URL(fileURLWithPath: path)))
       as! [String: Any]
@@ -40,18 +13,18 @@ struct ExportCommandTests {
 
   @Test(
     "folders hold the bytes of training's codes under their own names",
-    arguments: [[], Self.swin])
+    arguments: [[], Exports.swin])
   func folders(settings: [String]) throws {
-    try withRun("tetrajet+qema", settings) { folder, run, codes in
+    try Exports.withRun("tetrajet+qema", settings) { folder, run, codes in
       let isSwin = !settings.isEmpty
       let (ours, theirs) =
         isSwin
         ? ("layers.1.blocks.0", "swin.encoder.layers.1.blocks.0")
         : ("blocks.1", "vit.encoder.layer.1")
       let attention = isSwin ? "attention.self" : "attention.attention"
-      try export(run, "\(folder)/hf", "hf")
-      try export(run, "\(folder)/ct", "compressed-tensors")
-      try export(run, "\(folder)/mlx", "mlx")
+      try Exports.export(run, "\(folder)/hf", "hf")
+      try Exports.export(run, "\(folder)/ct", "compressed-tensors")
+      try Exports.export(run, "\(folder)/mlx", "mlx")
       let hf = try SafetensorsFile(path: "\(folder)/hf/model.safetensors")
       let ct = try SafetensorsFile(path: "\(folder)/ct/model.safetensors")
       let mlx = try SafetensorsFile(path: "\(folder)/mlx/model.safetensors")
@@ -98,72 +71,10 @@ struct ExportCommandTests {
     }
   }
 
-  @Test(
-    "means of inputs become part of biases, where a layer in front can subtract them",
-    arguments: [[], Self.swin])
-  func means(settings: [String]) throws {
-    func loss(_ path: String, _ more: String...) throws -> Double {
-      let result = try tetrajet(["eval", path, "--json"] + more)
-      try #require(result.status == 0, "\(result.errors)")
-      let line = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
-      return try #require(line?["eval_loss"] as? Double)
-    }
-    let split = "quantizers.mean_split="
-    try withRun("tetrajet", settings + [split + "[qkv, proj, fc1]"]) { folder, run, _ in
-      try export(run, "\(folder)/ct", "compressed-tensors", "--activations", "mxfp4")
-      try export(run, "\(folder)/model.gguf", "gguf")
-      let file = try SafetensorsFile(path: "\(folder)/ct/model.safetensors")
-      #expect(!file.tensorNames.contains { $0.hasSuffix("input_mean") })
-      // What is not subtracted any more comes out the same, but for single precision's rounding, which may move a code.
-      let (own, other) = (try loss(run), try loss("\(folder)/ct"))
-      #expect(abs(own - other) < 2e-3, "\(own) \(other)")
-      #expect(try loss("\(folder)/model.gguf") == other)
-      let exact = try loss(run, "--activations", "full")
-      #expect(abs(try loss("\(folder)/ct", "--activations", "full") - exact) < 1e-5)
-      #expect(abs(own - exact) > 1e-4)
-    }
-    try withRun("tetrajet", settings + [split + "[fc2]"]) { folder, run, _ in
-      let refused = try tetrajet(
-        "export", run, "\(folder)/ct", "--layout", "compressed-tensors", "--activations", "mxfp4")
-      #expect(refused.status == 65 && refused.errors.contains("behind GELU"), "\(refused.errors)")
-      #expect(!FileManager.default.fileExists(atPath: "\(folder)/ct"))
-      try export(run, "\(folder)/model.gguf", "gguf")
-      let exact = try loss(run, "--activations", "full")
-      #expect(abs(try loss("\(folder)/model.gguf", "--activations", "full") - exact) < 1e-5)
-    }
-  }
-
-  @Test("rotated weights have no codes of their own; a model of a window is that of its last step")
-  func rotationsAndWindows() throws {
-    try withTemporaryFolder { folder in
-      func train(_ setting: String) throws -> String {
-        let run = "\(folder)/\(setting.hasSuffix("]") ? "rotated" : "window")"
-        let result = try tetrajet("train", "--epochs", "1", "--output", run, "--set", setting)
-        try #require(result.status == 0, "\(result.errors)")
-        return run
-      }
-      let rotated = try train("quantizers.hadamard=[y]")
-      for command in [["export", "--layout", "gguf"], ["quantize"]] {
-        let result = try tetrajet(command + [rotated, "\(folder)/out"])
-        let errors = result.errors
-        #expect(result.status == 65 && errors.contains("rotated weights"), "\(errors)")
-      }
-      #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
-      #expect(try tetrajet("eval", rotated).status == 0)
-      let window = try train("quantizers.q1.until=0.5")
-      let (own, full) = (
-        try tetrajet("eval", window, "--json"),
-        try tetrajet("eval", window, "--json", "--activations", "full")
-      )
-      #expect(own.status == 0 && own.output == full.output)
-      #expect(own.output.contains(#""activations": "full""#))
-    }
-  }
-
   @Test("a file of ggml's holds the codes in its own order, and everything at multiples of 32")
   func gguf() throws {
-    try withRun { folder, run, codes in
-      try export(run, "\(folder)/model.gguf", "gguf")
+    try Exports.withRun { folder, run, codes in
+      try Exports.export(run, "\(folder)/model.gguf", "gguf")
       let file = try GGUFReading(path: "\(folder)/model.gguf")
       #expect(file.version == 3 && file.strings["general.architecture"] == "vit")
       #expect(file.strings["tetrajet.scale_rule"] == "truncation-free")
@@ -196,9 +107,9 @@ struct ExportCommandTests {
 
   @Test("an ONNX file holds every weight once, in 4 bits, and names what it is fed with and gives")
   func onnx() throws {
-    try withRun { folder, run, codes in
-      try export(run, "\(folder)/model.onnx", "onnx")
-      try export(run, "\(folder)/f32.onnx", "onnx", "--scales", "f32")
+    try Exports.withRun { folder, run, codes in
+      try Exports.export(run, "\(folder)/model.onnx", "onnx")
+      try Exports.export(run, "\(folder)/f32.onnx", "onnx", "--scales", "f32")
       for (name, type) in [("model", 24), ("f32", 1)] {
         let file = try ONNXReading(path: "\(folder)/\(name).onnx")
         let layers = codes.entries.filter { $0.name.hasSuffix("_blocks") }
@@ -215,7 +126,7 @@ struct ExportCommandTests {
         #expect(file.inputs == ["images"] && file.outputs == ["logits"])
       }
       // Runtimes that do not know the type get the same bytes and a table.
-      try export(run, "\(folder)/table.onnx", "onnx", "--codes", "table")
+      try Exports.export(run, "\(folder)/table.onnx", "onnx", "--codes", "table")
       let file = try ONNXReading(path: "\(folder)/table.onnx")
       let values: [Float] = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
       let table = try #require(file.constants["e2m1_values"])
@@ -234,8 +145,8 @@ struct ExportCommandTests {
 
   @Test("the rest may be bfloat16, the nearest one")
   func halves() throws {
-    try withRun { folder, run, codes in
-      try export(run, "\(folder)/ct", "compressed-tensors", "--rest", "bf16")
+    try Exports.withRun { folder, run, codes in
+      try Exports.export(run, "\(folder)/ct", "compressed-tensors", "--rest", "bf16")
       let file = try SafetensorsFile(path: "\(folder)/ct/model.safetensors")
       #expect(file["classifier.weight"]!.type == .bf16)
       let (found, exact) = (try file.floats("classifier.weight"), try codes.floats("head.weight"))
@@ -246,9 +157,9 @@ struct ExportCommandTests {
 
   @Test("what quantize has made is exported as it is")
   func quantized() throws {
-    try withRun { folder, run, _ in
-      try export(run, "\(folder)/a", "mlx")
-      try export("\(folder)/packed", "\(folder)/b", "mlx")
+    try Exports.withRun { folder, run, _ in
+      try Exports.export(run, "\(folder)/a", "mlx")
+      try Exports.export("\(folder)/packed", "\(folder)/b", "mlx")
       let files = try ["a", "b"].map {
         try SafetensorsFile(path: "\(folder)/\($0)/model.safetensors")
       }
@@ -261,9 +172,9 @@ struct ExportCommandTests {
 
   @Test(
     "eval, predict, --init and export take all but ONNX back, and compute what the run does",
-    arguments: [[], Self.swin])
+    arguments: [[], Exports.swin])
   func back(settings: [String]) throws {
-    try withRun("tetrajet+qema", settings) { folder, run, codes in
+    try Exports.withRun("tetrajet+qema", settings) { folder, run, codes in
       func score(_ path: String) throws -> [Double] {
         let result = try tetrajet("eval", path, "--json")
         #expect(result.status == 0, "\(result.errors)")
@@ -274,10 +185,10 @@ struct ExportCommandTests {
       let expected = try score(run)
       for layout in ["hf", "compressed-tensors", "mlx", "gguf"] {
         let exported = "\(folder)/\(layout)"
-        try export(run, exported, layout)
+        try Exports.export(run, exported, layout)
         #expect(try score(exported) == expected, "\(layout)")
         // Again, from that.
-        try export(exported, "\(folder)/\(layout)-again", layout)
+        try Exports.export(exported, "\(folder)/\(layout)-again", layout)
         if layout == "gguf" {
           // All but the hashes of the source, and of the file itself.
           let tensors = try [exported, "\(exported)-again"].map {
@@ -316,7 +227,7 @@ struct ExportCommandTests {
 
   @Test("what cannot be exported is said in one line, and nothing is written")
   func refusals() throws {
-    try withRun { folder, run, _ in
+    try Exports.withRun { folder, run, _ in
       func refused(_ status: Int32, _ words: String, _ arguments: String...) throws {
         let result = try tetrajet(["export"] + arguments)
         #expect(result.status == status && result.output.isEmpty, "\(result)")
@@ -328,7 +239,7 @@ struct ExportCommandTests {
       try "mine".write(toFile: "\(out)/notes.txt", atomically: true, encoding: .utf8)
       try refused(64, "holds other things, as notes.txt", run, out, "--layout", "hf", "--force")
       #expect(try FileManager.default.contentsOfDirectory(atPath: out) == ["notes.txt"])
-      try export(run, "\(folder)/hf", "hf")
+      try Exports.export(run, "\(folder)/hf", "hf")
       try refused(64, "exists; give another name", run, "\(folder)/hf", "--layout", "mlx")
       // What is read is never replaced, by whatever name.
       try refused(64, "is the input", "\(folder)/hf", "\(folder)/hf/", "--layout", "mlx", "--force")
@@ -338,7 +249,7 @@ struct ExportCommandTests {
       try refused(
         64, "is the input", "\(folder)/hf", "\(folder)/hf/model.safetensors", "--layout", "gguf",
         "--force")
-      try export(run, "\(folder)/slash/", "hf")
+      try Exports.export(run, "\(folder)/slash/", "hf")
       #expect(FileManager.default.fileExists(atPath: "\(folder)/slash/config.json"))
       let replaced = try tetrajet("export", run, "\(folder)/hf", "--layout", "mlx", "--force")
       #expect(replaced.status == 0, "\(replaced.errors)")
@@ -363,7 +274,7 @@ struct ExportCommandTests {
       try refused(
         65, "is a DeiT-III, which transformers have no model for; export it as onnx", third,
         "\(folder)/x", "--layout", "compressed-tensors")
-      try export(third, "\(folder)/third.onnx", "onnx")
+      try Exports.export(third, "\(folder)/third.onnx", "onnx")
       let other = "\(folder)/other"
       #expect(try tetrajet("quantize", run, other, "--format", "e3m0").status == 0)
       try refused(65, "its weights are in e3m0", other, "\(folder)/x", "--layout", "hf")

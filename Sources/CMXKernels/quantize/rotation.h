@@ -13,23 +13,21 @@ TJ_INLINE vfloat butterfly(vfloat x, vfloat partner, vint is_second) {
   return choose(is_second, partner - x, x + partner);
 }
 
+/// The lanes that lie `half` apart from each other, in each other's places.
+#define TJ_PARTNERS(x, half)                                                                                 \
+  __builtin_shufflevector(x, x, 0 ^ half, 1 ^ half, 2 ^ half, 3 ^ half, 4 ^ half, 5 ^ half, 6 ^ half,        \
+                          7 ^ half, 8 ^ half, 9 ^ half, 10 ^ half, 11 ^ half, 12 ^ half, 13 ^ half,          \
+                          14 ^ half, 15 ^ half)
+
 /// The group in the lanes of a, and then of b.
 TJ_INLINE void rotate_lanes(vfloat *a, vfloat *b) {
   const vint lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   vfloat x[2] = {*a, *b};
   for (int i = 0; i < 2; i++) {
-    x[i] = butterfly(
-        x[i], __builtin_shufflevector(x[i], x[i], 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14),
-        (lane & 1) != 0);
-    x[i] = butterfly(
-        x[i], __builtin_shufflevector(x[i], x[i], 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13),
-        (lane & 2) != 0);
-    x[i] = butterfly(
-        x[i], __builtin_shufflevector(x[i], x[i], 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11),
-        (lane & 4) != 0);
-    x[i] = butterfly(
-        x[i], __builtin_shufflevector(x[i], x[i], 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7),
-        (lane & 8) != 0);
+    x[i] = butterfly(x[i], TJ_PARTNERS(x[i], 1), (lane & 1) != 0);
+    x[i] = butterfly(x[i], TJ_PARTNERS(x[i], 2), (lane & 2) != 0);
+    x[i] = butterfly(x[i], TJ_PARTNERS(x[i], 4), (lane & 4) != 0);
+    x[i] = butterfly(x[i], TJ_PARTNERS(x[i], 8), (lane & 8) != 0);
   }
   *a = (x[0] + x[1]) * rotation_norm;
   *b = (x[0] - x[1]) * rotation_norm;

@@ -11,7 +11,7 @@ package enum ExportError: ReportableError, Equatable {
   /// The layouts have whole groups only.
   case inputs(String, tensor: String, inputs: Int)
   /// A mean is subtracted from inputs that no layer in front of them can subtract.
-  case mean(String, tensor: String)
+  case mean(String, tensor: String, place: String)
   /// transformers have no such model.
   case noHubModel(String, family: String, layout: String)
 
@@ -32,9 +32,9 @@ package enum ExportError: ReportableError, Equatable {
       "\(path): its groups lie along columns; these layouts have them along the inputs of a layer: quantize it along rows"
     case .inputs(let path, let tensor, let inputs):
       "\(path): \(tensor) has \(inputs) inputs; these layouts have whole groups of 32 only"
-    case .mean(let path, let tensor):
-      "\(path): training subtracted \(tensor) behind GELU, which nothing in front can do; export it with --activations full, or "
-        + "train it without fc2 in quantizers.mean_split"
+    case .mean(let path, let tensor, let place):
+      "\(path): training subtracted \(tensor) \(place), which nothing in front can do; export it with --activations full, or "
+        + "train it without that layer in quantizers.mean_split"
     case .noHubModel(let path, let family, let layout):
       "\(path): is a \(family), which transformers have no model for; export it as onnx, gguf or mlx, not as \(layout)"
     }

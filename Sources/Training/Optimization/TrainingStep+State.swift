@@ -35,11 +35,11 @@ extension TrainingStep {
     }
   }
 
-  /// The weights that a model is deployed by once `step` steps are done, and the moving averages that Q2 rounds them by; nil for
-  /// none.
-  package func deployed(
-    step: Int
-  ) -> (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?) {
+  /// The weights that a model is deployed by, and the moving averages that Q2 rounds them by; nil for none.
+  package typealias Deployed = (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?)
+
+  /// What a model is deployed by once `step` steps are done.
+  package func deployed(step: Int) -> Deployed {
     let averages = averages(step: step)
     for remedy in remedies {
       if let chosen = remedy.deployedWeights(view(step, averages: averages)) {

@@ -2,7 +2,7 @@ import MXLinear
 
 /// In which part of a training each quantizer is on.
 package struct QuantizerWindows: Equatable, Sendable {
-  /// Shares of the steps; from the first step, or to the last, where they are 0 and 1.
+  /// Shares of the steps. However few these are, a quantizer that lasts is on in the last one, and one that does not is off.
   package struct Window: Equatable, Sendable {
     package var from = 0.0
     package var until = 1.0
@@ -12,14 +12,17 @@ package struct QuantizerWindows: Equatable, Sendable {
 
     /// The steps of so many in which it is on.
     func steps(of total: Int) -> Range<Int> {
-      let (start, end) = (Self.step(from, of: total), Self.step(until, of: total))
-      return start..<max(start, end)
+      let start = Self.step(from, of: total)
+      return start..<(isLast ? total : max(start, Self.step(until, of: total)))
     }
 
-    /// The first step of so many that has this share behind it.
+    /// Whether it is open at the end.
+    var isLast: Bool { until == 1 }
+
+    /// The first step of so many that has this share behind it, at the latest the last one.
     private static func step(_ share: Double, of total: Int) -> Int {
       // A product such as .07 · 100 comes out above 7.
-      min(total, Int((share * Double(total) - 1e-9).rounded(.up)))
+      min(max(total - 1, 0), Int((share * Double(total) - 1e-9).rounded(.up)))
     }
   }
 
@@ -46,10 +49,11 @@ extension Recipe {
     return recipe
   }
 
-  /// The quantizers of the model that a training leaves.
+  /// The quantizers of the model that a training leaves: those of its last step.
   package var deployedLinear: LinearRecipe {
-    // As many steps as tell any two shares of seven digits apart.
-    linear(step: .max, of: 10_000_000)
+    var recipe = linear
+    for operand in Operand.allCases where !windows[operand].isLast { recipe[operand] = nil }
+    return recipe
   }
 
   /// The parts of a training of so many steps in which the same quantizers are on: where each begins, and those.

@@ -10,7 +10,7 @@ package struct Evaluator {
   private let compute: any TrainingCompute
   /// The model, whose quantizers may be others from one score to the next.
   var model: VisionModel
-  /// Those of now.
+  /// Its weights, whose numbers may change from one score to the next, too.
   var weights: AlignedBuffer<Float>
   /// What stands in the place of weights, by their names.
   private let codes: [String: Encoded]

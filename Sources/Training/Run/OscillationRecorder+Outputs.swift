@@ -13,9 +13,6 @@ extension OscillationRecorder {
     let withFullInputs: AlignedBuffer<Float>?
   }
 
-  /// What `TrainingStep.deployed` says.
-  typealias Deployed = (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?)
-
   /// What follows codes of inputs; nil where nobody asks, or nothing is computed for the batch.
   func newInputs() -> InputCensus? {
     settings.inputs && batch != nil ? InputCensus() : nil
@@ -28,7 +25,7 @@ extension OscillationRecorder {
   ///   - lastStep: of the window, whose quantizers are those of all its outputs.
   ///   - inputs: what follows the inputs on the way.
   func output(
-    _ deployed: Deployed, lastStep: Int, _ inputs: InputCensus?
+    _ deployed: TrainingStep.Deployed, lastStep: Int, _ inputs: InputCensus?
   ) throws -> BatchOutput? {
     guard let batch else { return nil }
     let model = training.model(at: lastStep)
@@ -40,7 +37,8 @@ extension OscillationRecorder {
   }
 
   private func features(
-    _ batch: Batch, _ model: VisionModel, _ deployed: Deployed, _ inputs: InputCensus?
+    _ batch: Batch, _ model: VisionModel, _ deployed: TrainingStep.Deployed,
+    _ inputs: InputCensus?
   ) throws -> AlignedBuffer<Float> {
     try batch.withMatrix { images in
       try workspace.frame {

@@ -43,8 +43,7 @@ extension Trainer {
 
   /// Writes a model as it is deployed.
   private func writeCheckpoint(
-    _ path: String,
-    _ deployed: (weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?)
+    _ path: String, _ deployed: TrainingStep.Deployed
   ) throws {
     try ranks.write {
       try Checkpoint.write(

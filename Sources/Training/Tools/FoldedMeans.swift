@@ -2,14 +2,22 @@ import Exchange
 import MXFormats
 import MXLinear
 import MXRuntime
+import VisionModels
 
 /// The tensors of a model without means of inputs: b' = b + Q2(W)·μ, and the layer in front subtracts μ. So a runtime that
 /// knows no means quantizes what training quantized.
 ///
 /// A layer norm's bias takes that of qkv and of fc1; that of the values takes proj's, because the shares of attention add up to
-/// 1. In front of fc2 there is GELU, which has no place for it: its mean is left out, which changes nothing where inputs are not
-/// quantized.
+/// 1. What has no place in front is left out, which changes nothing where inputs are not quantized (`Obstacle`).
 struct FoldedMeans {
+  /// Why nothing in front of a layer can subtract its mean.
+  enum Obstacle: String {
+    /// In front of fc2.
+    case gelu = "behind GELU"
+    /// In front of qkv, where windows are filled up with zeros behind the norm.
+    case padding = "from the padding of windows, too"
+  }
+
   /// The tensors, in their order.
   private(set) var tensors: [ExportedTensor]
   private let places: [String: Int]
@@ -18,20 +26,35 @@ struct FoldedMeans {
   ///   - means: their entries.
   ///   - weights: where their numbers lie.
   ///   - tensors: all of the model.
+  ///   - model: its shape.
   init(
-    _ means: [ParameterTable.Entry], of weights: AlignedBuffer<Float>, in tensors: [ExportedTensor]
+    _ means: [ParameterTable.Entry], of weights: AlignedBuffer<Float>, in tensors: [ExportedTensor],
+    _ model: ModelConfiguration
   ) {
     let names = Set(means.map(\.name))
     self.tensors = tensors.filter { !names.contains($0.name) }
     places = Dictionary(
       uniqueKeysWithValues: self.tensors.enumerated().map { ($1.name, $0) })
-    for entry in means {
+    for entry in means where Self.obstacle(to: entry, model) == nil {
       fold(entry, Array(weights.elements[entry.range]))
     }
   }
 
+  /// Why a mean has no place in front; nil where it has one.
+  static func obstacle(to entry: ParameterTable.Entry, _ model: ModelConfiguration) -> Obstacle? {
+    switch layer(of: entry) {
+    case .fc2: return .gelu
+    case .qkv:
+      let block = model.blueprint.stages.lazy.flatMap(\.blocks).first {
+        $0.name == entry.part.block
+      }
+      return block.map { $0.attentionRows > $0.tokens } == true ? .padding : nil
+    case .proj, .fc1, nil: return nil
+    }
+  }
+
   /// The layer whose inputs a mean is of.
-  static func layer(of entry: ParameterTable.Entry) -> LayerKind? {
+  private static func layer(of entry: ParameterTable.Entry) -> LayerKind? {
     LayerKind.allCases.first { entry.name.hasSuffix(".\($0.rawValue).\(inputMeanName)") }
   }
 

@@ -28,8 +28,9 @@ extension ExportedModel {
       throw ExportError.noHubModel(path, family: family.title, layout: layout.rawValue)
     }
     let means = table.entries.filter { $0.part.role == .means }
-    if activations == .mxfp4, let mean = means.first(where: { FoldedMeans.layer(of: $0) == .fc2 }) {
-      throw ExportError.mean(path, tensor: mean.name)
+    for mean in means where activations == .mxfp4 {
+      guard let obstacle = FoldedMeans.obstacle(to: mean, configuration) else { continue }
+      throw ExportError.mean(path, tensor: mean.name, place: obstacle.rawValue)
     }
     var exported = try table.entries.enumerated().map { index, entry in
       let values = checkpoint.weights.elements[entry.range]
@@ -50,7 +51,7 @@ extension ExportedModel {
     }
     var origin = Self.origin(stored, recipe, older)
     if !means.isEmpty {
-      exported = FoldedMeans(means, of: checkpoint.weights, in: exported).tensors
+      exported = FoldedMeans(means, of: checkpoint.weights, in: exported, configuration).tensors
       var plain = recipe
       plain.linear.meanSplit = []
       origin.merge(Checkpoint.metadata(checkpoint.model, plain, checkpoint.classNames)) { $1 }
