@@ -39,7 +39,8 @@ public struct MXMatrix: ~Copyable {
   ///   - format: of codes, groups and scales; MXFP4 by default.
   public init(rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat = .mxfp4) {
     precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
-    precondition(format.outerScale == .none, "no place for an outer scale: \(format.rawValue)")
+    precondition(
+      format.outerScale == .none && format.isPackable, "no packed matrices of \(format.rawValue)")
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
     buffer = AlignedBuffer(
       count: MXMatrixView.byteCount(lanes: lanes, length: length, format: format))

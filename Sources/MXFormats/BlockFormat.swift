@@ -28,13 +28,25 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   /// The same with E3M0 elements: the ablation of the paper's Table 7.
   public static let mxe3m0 = BlockFormat(
     elements: .e3m0, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// Six bits in groups of 32 under a power of two: MXFP6 of the same specification, with E2M3 elements, which are whole numbers of
+  /// eighths to 60: products of bytes take them as they do MXFP4's.
+  public static let mxe2m3 = BlockFormat(
+    elements: .e2m3, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// MXFP6 with E3M2 elements. Products in single precision alone compute in it, and in the two that follow.
+  public static let mxe3m2 = BlockFormat(
+    elements: .e3m2, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// MXFP8 with E4M3 elements.
+  public static let mxe4m3 = BlockFormat(
+    elements: .e4m3, groupSize: 32, scale: .e8m0, outerScale: .none)
+  /// MXFP8 with E5M2 elements.
+  public static let mxe5m2 = BlockFormat(
+    elements: .e5m2, groupSize: 32, scale: .e8m0, outerScale: .none)
   /// Integers −7 … 7 under one number for the matrix, its largest magnitude over 7: INT4 per tensor (the rival of the paper's Table 2).
   /// All groups of 32 have the scale 1.
   public static let int4 = BlockFormat(
     elements: .int4, groupSize: 32, scale: .one, outerScale: .matrix)
-  /// E2M1 in groups of 16 under an E4M3 number, and a single-precision number for the matrix: NVIDIA's NVFP4. By its
-  /// definition alone (`Quantizer`): kernels, layers and files do not know it.
-  package static let nvfp4 = BlockFormat(
+  /// E2M1 in groups of 16 under an E4M3 number, and a single-precision number for the matrix: NVIDIA's NVFP4.
+  public static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
 
   /// The largest magnitude that there is under an outer scale of 1: what the largest of a matrix is divided by.
@@ -43,6 +55,17 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
     case .e8m0, .one: elements.maximum
     case .e4m3: E4M3.maximum * elements.maximum
     }
+  }
+
+  /// Whether matrices of it can be packed: the processors' products of bytes take no more than 64 of an element's smallest steps,
+  /// with room for the sign. All others are computed by the numbers that they stand for, in single precision.
+  public var isPackable: Bool { elements.maximum <= 64 * E8M0.power(elements.stepExponent) }
+
+  /// Whether its packed matrices can be multiplied with those of another format: groups are of one length, under scales of
+  /// one kind.
+  package func isPackable(with other: BlockFormat) -> Bool {
+    isPackable && other.isPackable && groupSize == other.groupSize
+      && (scale == .e4m3) == (other.scale == .e4m3)
   }
 
   /// The longest group of `allCases`, and a multiple of every shorter one: matrices are cut at its multiples.
@@ -64,14 +87,24 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
 
 extension BlockFormat: CaseIterable, RawRepresentable {
   /// The formats in which layers compute.
-  public static let allCases: [BlockFormat] = [.mxfp4, .mxe3m0, .int4]
-  /// Those among them whose groups have scales: what files hold.
-  package static let microscaling: [BlockFormat] = [.mxfp4, .mxe3m0]
+  public static let allCases: [BlockFormat] = [
+    .mxfp4, .mxe3m0, .int4, .mxe2m3, .mxe3m2, .mxe4m3, .mxe5m2, .nvfp4,
+  ]
+  /// Those of four bits whose groups have powers of two for scales: what files hold.
+  package static let inFiles: [BlockFormat] = [.mxfp4, .mxe3m0]
 
-  /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same.
+  /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same, but for
+  /// `nvfp4`.
   public var rawValue: String {
-    Self.allCases.contains(self)
+    if self == .nvfp4 { return "nvfp4" }
+    return Self.allCases.contains(self)
       ? elements.name : "\(elements.name) in groups of \(groupSize) under \(scale.rawValue)"
+  }
+
+  /// The scale rules that it has: all where scales are powers of two, or are 1; under numbers of 8 bits `even`, which takes the
+  /// nearest of them, and `truncationFree`.
+  public var scaleRules: [ScaleRule] {
+    scale == .e4m3 ? [.truncationFree, .even] : ScaleRule.allCases
   }
 
   /// By what they say, and not by their names, as it would be for other types that have any.

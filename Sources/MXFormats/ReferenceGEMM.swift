@@ -4,20 +4,21 @@
 /// The order of sums is part of the definition. For every output, from +0 and over the groups of K in
 /// ascending order:
 /// 1. d = Σ a·b of the group's elements, each in units of its format's smallest step 2^u (E2M1: u = −1,
-///    codes doubled, |d| ≤ 4608; E3M0: u = −2, |d| ≤ 2¹⁷): an integer, so its own order does not matter;
+///    codes doubled, |d| ≤ 4608; E2M3: u = −3, |d| ≤ 115,200; E3M0: u = −2, |d| ≤ 2¹⁷): an integer, so its own order does
+///    not matter;
 /// 2. t = d · S_A·2^u_A, rounded once;
 /// 3. accumulator = fma(t, S_B·2^u_B, accumulator): one rounding.
 ///
-/// Where scales are powers of two, steps 2 and 3 multiply an integer of at most 18 bits exactly (but for overflow), so
-/// the only rounding of an ordinary sum is the addition. A NaN scale makes every output it touches NaN.
+/// Steps 2 and 3 multiply an integer of at most 18 bits, or of 12 where scales have four bits of significand (E4M3), exactly (but
+/// for overflow), so the only rounding of an ordinary sum is the addition. An outer scale is no part of it: it multiplies the
+/// sum. A NaN scale makes every output it touches NaN.
 ///
 /// - Complexity: O(M · N · K).
 public func referenceProduct(_ a: QuantizedMatrix, _ b: QuantizedMatrix) -> [Float] {
   precondition(a.axis == .rows && b.axis == .rows, "both operands must be grouped along rows")
   precondition(a.columns == b.columns, "contraction of \(a.columns) with \(b.columns)")
   precondition(
-    a.format.groupSize == b.format.groupSize,
-    "groups of \(a.format.groupSize) with groups of \(b.format.groupSize)")
+    a.format.isPackable(with: b.format), "\(a.format.rawValue) with \(b.format.rawValue)")
   let size = a.format.groupSize
   let groups = a.format.groups(a.columns)
   let (left, right) = (a.steps, b.steps)

@@ -1,7 +1,7 @@
 /// How the products of a linear layer are computed.
 public enum Engine: String, CaseIterable, Sendable {
-  /// Multiply 4-bit codes in integers, where both operands of a product are quantized; the others fall
-  /// back to `simulated`.
+  /// Multiply codes in integers, where both operands of a product are quantized in formats that can be packed
+  /// (`BlockFormat.isPackable`), in groups of one length under scales of one kind; the others fall back to `simulated`.
   case packed
   /// Quantize, de-quantize, and multiply in single precision.
   case simulated
@@ -27,10 +27,11 @@ public enum LinearProduct: String, CaseIterable, Sendable {
 }
 
 extension LinearRecipe {
-  /// The engine that computes a product when `engine` is asked for: `packed` needs both operands quantized.
+  /// The engine that computes a product when `engine` is asked for: `packed` needs both operands as codes.
   public func engine(of product: LinearProduct, asked engine: Engine) -> Engine {
     let (a, b) = product.operands
-    return self[a] != nil && self[b] != nil ? engine : .simulated
+    guard let a = self[a]?.format, let b = self[b]?.format else { return .simulated }
+    return a.isPackable(with: b) ? engine : .simulated
   }
 
   /// `packed`, `simulated` or `mixed`.

@@ -42,8 +42,8 @@ struct LinearPlan: Sendable {
     rotatesForward = recipe.rotates(.y)
     if recipe.q6ReadsQuantized, let q1 = recipe.quantizer(of: .q1) {
       kept = .quantizedInput
-      // Kept, codes take an eighth, and give the same numbers.
-      if engine == .packed { encodings[.q1] = .codes(q1) }
+      // Kept, codes take an eighth or a quarter, and give the same numbers.
+      if engine == .packed, q1.format.isPackable { encodings[.q1] = .codes(q1) }
     } else {
       kept = isPacked(.dw) ? .finalInput : .input
     }

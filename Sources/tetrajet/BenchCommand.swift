@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import MXCompute
+import MXFormats
 import MXLinear
 import MXRuntime
 import Reports
@@ -9,6 +10,7 @@ import VisionModels
 
 extension Recomputation: ExpressibleByArgument {}
 extension OperandPrecision: ExpressibleByArgument {}
+extension BlockFormat: ExpressibleByArgument {}
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -53,7 +55,7 @@ struct BenchCommand: ParsableCommand {
 
     /// Applies the threads and runs a benchmark, with a heading for people.
     func run(
-      method: Method = .tetrajet,
+      method: Method = .tetrajet, format: BlockFormat? = nil,
       _ benchmark: (Benchmarks, (BenchmarkResult) throws -> Void) throws -> Void
     ) throws {
       let ranks = try RankGroup.join()
@@ -61,8 +63,8 @@ struct BenchCommand: ParsableCommand {
       if ranks.isFirst { noteDebugBuild() }
       let benchmarks = try ranks.alike {
         try Benchmarks(
-          model: model, batch: batch, method: method, engine: engine, repeats: repeats,
-          on: cpu, ranks: ranks)
+          model: model, batch: batch, method: method, format: format, engine: engine,
+          repeats: repeats, on: cpu, ranks: ranks)
       }
       if !json, ranks.isFirst {
         try printLine("threads \(cpu.threads), instruction set \(cpu.name)")
@@ -79,19 +81,26 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
+  /// In which format operands are quantized.
+  struct FormatOption: ParsableArguments {
+    @Option(help: "Number format of the operands. (default: e2m1, or the method's own)")
+    var format: BlockFormat?
+  }
+
   struct Products: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "gemm",
       abstract: "The three products of every kind of linear layer, in 10⁹ operations a second.",
       discussion: """
         y = x·wᵀ + b, dx = dy·w, dw = dyᵀ·x, with [N rows, D inputs, C outputs]; operands are ready \
-        quantized: packed 4-bit codes, or with --engine simulated single-precision numbers. Beside each \
+        quantized: packed codes, or with --engine simulated single-precision numbers. Beside each \
         packed product, the processor's own peak: its dot-product instructions on registers alone.
         """)
 
     @OptionGroup var common: Common
+    @OptionGroup var format: FormatOption
 
-    func run() throws { try common.run { try $0.products($1) } }
+    func run() throws { try common.run(format: format.format) { try $0.products($1) } }
   }
 
   struct Quantizers: ParsableCommand {
@@ -100,13 +109,15 @@ struct BenchCommand: ParsableCommand {
       abstract: "Every rounding along rows and columns, in 10⁹ elements a second.",
       discussion: """
         The matrix is the model's largest activation: batch · tokens × hidden units. The packed engine's \
-        quantizers write 4-bit codes, from numbers or from the codes of the other axis; those of the \
-        simulated engine write numbers.
+        quantizers write codes, from numbers or from the codes of the other axis; those of the \
+        simulated engine write numbers. A format with a scale of the matrix looks for its largest \
+        magnitude first.
         """)
 
     @OptionGroup var common: Common
+    @OptionGroup var format: FormatOption
 
-    func run() throws { try common.run { try $0.quantizers($1) } }
+    func run() throws { try common.run(format: format.format) { try $0.quantizers($1) } }
   }
 
   struct Step: ParsableCommand {
@@ -116,6 +127,8 @@ struct BenchCommand: ParsableCommand {
       discussion: "With --profile, also a table of what the time is spent on.")
 
     @OptionGroup var common: Common
+
+    @OptionGroup var format: FormatOption
 
     @Option(help: "The training method.")
     var method = Method.tetrajet
@@ -133,7 +146,7 @@ struct BenchCommand: ParsableCommand {
     var profile = false
 
     func run() throws {
-      try common.run(method: method) { benchmarks, report in
+      try common.run(method: method, format: format.format) { benchmarks, report in
         let parts = profile ? StepProfile() : nil
         let seconds = try benchmarks.step(
           microBatch: microBatch, recomputation: recompute, attention: attention, profile: parts,

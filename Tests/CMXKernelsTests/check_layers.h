@@ -268,20 +268,22 @@ static void check_floats(void) {
 /// Numbers by codes, from the first lane and from the seventeenth on: what numbers by the values of those codes give.
 static void check_floats_with_codes(int format) {
   slots_in_use = 0;
-  const size_t groups = (terms + 31) / 32, panels = (columns + 15) / 16;
+  const size_t blocks = (terms + 31) / 32, panels = (columns + 15) / 16;
   const tj_floats left = operand(rows, 1);
   const tj_slice numbers = {.x = filled(columns * terms, kind), .rows = columns, .columns = terms};
-  const tj_quantizer quantizer = {.format = format, .rounding = 0, .fraction_threshold = 0x7fffff};
+  const float outer_scale = outer_scale_of(numbers.x, columns * terms, format);
+  const tj_quantizer quantizer = {
+      .format = format, .rounding = 0, .fraction_threshold = 0x7fffff, .outer_scale = outer_scale};
   const tj_sink sink = {.kind = TJ_CODES,
-                        .codes = guarded(panels * groups * 256),
-                        .scales = guarded(panels * groups * 16),
-                        .groups = groups};
+                        .codes = guarded(panels * blocks * block_of(format)),
+                        .scales = guarded(panels * blocks * 16 * groups_of(format)),
+                        .blocks = blocks};
   CALL(quantize_rows, &numbers, &quantizer, &sink);
   const size_t slots_for_operands = slots_in_use;
   for (size_t first = 0; first < columns; first += 16) {
     slots_in_use = slots_for_operands;
     const size_t count = columns - first;
-    const tj_packed right = {sink.codes, sink.scales, format, count, terms, first};
+    const tj_packed right = {sink.codes, sink.scales, format, outer_scale, count, terms, first};
     float *values = guarded_floats(count * terms);
     CALL(dequantize_rows, &right, values);
     const tj_floats plain = {values, terms, 1};
@@ -310,7 +312,7 @@ static void check_float_products(void) {
           start_run(&results[j], j == 0, 2000 + i);
           hash = &results[j].attention_hash;
           check_floats();
-          for (int format = 0; tj_format_at((size_t)format); format++) check_floats_with_codes(format);
+          for (int format = 0; is_packed(format); format++) check_floats_with_codes(format);
         }
       }
 }

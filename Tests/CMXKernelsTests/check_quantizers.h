@@ -10,22 +10,27 @@ static tj_quantizer quantizer, source_quantizer;
 
 typedef struct {
   uint8_t *codes, *scales;
-  size_t blocks;
+  size_t blocks, block, scales_of_block; // and bytes of a block's codes, and of its scales
 } packed;
 
-static packed packed_matrix(size_t lanes, size_t length) {
-  const size_t blocks = panels_of(lanes) * groups_of(length);
-  return (packed){guarded(blocks * BLOCK), guarded(blocks * LANES), blocks};
+static packed packed_matrix(size_t lanes, size_t length, int format) {
+  const size_t blocks = panels_of(lanes) * blocks_of(length), block = block_of(format);
+  const size_t scales = LANES * groups_of(format);
+  return (packed){guarded(blocks * block), guarded(blocks * scales), blocks, block, scales};
 }
 
 static void record_packed(packed matrix) {
-  record_bytes("codes", matrix.codes, matrix.blocks * BLOCK);
-  record_bytes("scales", matrix.scales, matrix.blocks * LANES);
+  record_bytes("codes", matrix.codes, matrix.blocks * matrix.block);
+  record_bytes("scales", matrix.scales, matrix.blocks * matrix.scales_of_block);
 }
 
 static void expect_packed(const char *what, packed x, packed y) {
-  expect_bytes(what, x.codes, y.codes, x.blocks * BLOCK);
-  expect_bytes(what, x.scales, y.scales, x.blocks * LANES);
+  expect_bytes(what, x.codes, y.codes, x.blocks * x.block);
+  expect_bytes(what, x.scales, y.scales, x.blocks * x.scales_of_block);
+}
+
+static void set_outer_scale(tj_quantizer *reader, const float *x) {
+  reader->outer_scale = outer_scale_of(x, rows * columns, reader->format);
 }
 
 /// Averages near the numbers, as they are in training, or anywhere.
@@ -43,7 +48,7 @@ static tj_slice slice_of(const float *x, const float *ema, size_t first, size_t 
 
 static tj_sink into_packed(packed matrix, size_t length) {
   return (tj_sink){
-      .kind = TJ_CODES, .codes = matrix.codes, .scales = matrix.scales, .groups = groups_of(length)};
+      .kind = TJ_CODES, .codes = matrix.codes, .scales = matrix.scales, .blocks = blocks_of(length)};
 }
 
 enum { ALONG_ROWS, ALONG_COLUMNS };
@@ -81,15 +86,15 @@ static size_t quantize_columnwise(int axis, const float *x, const float *ema, tj
   return broken;
 }
 
-static void dequantize(packed source, int format, size_t first, float *values) {
-  const tj_packed slice = {source.codes, source.scales, format, rows - first, columns, first};
+static void dequantize(packed source, const tj_quantizer *by, size_t first, float *values) {
+  const tj_packed slice = {source.codes, source.scales, by->format, by->outer_scale,
+                           rows - first, columns,       first};
   CALL(dequantize_rows, &slice, values);
 }
 
-static void check_quantize(void) {
-  const size_t n = rows * columns, cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
-  const float *x = filled(n, kind);
-  const float *ema = quantizer.rounding == MOVING_AVERAGE ? averages_of(x) : NULL;
+/// Numbers from numbers. Returns what quantizing along rows gives.
+static float *check_rounding(const float *x, const float *ema, size_t cut) {
+  const size_t n = rows * columns;
   float *along_rows = NULL;
   for (int axis = ALONG_ROWS; axis <= ALONG_COLUMNS; axis++) {
     tj_sink sink = {.kind = TJ_VALUES};
@@ -114,55 +119,74 @@ static void check_quantize(void) {
     expect_count("broken groups counted", again, broken);
     record_count("saturated", losses.saturated);
     size_t zeros = 0;
+    // (Numbers on the grid of the whole matrix are in its unit.)
     for (size_t i = 0; i < n; i++) zeros += out[i] == 0 && x[i] != 0;
     expect_count("underflowed", losses.underflowed, zeros);
   }
+  return along_rows;
+}
 
-  const packed by_rows = packed_matrix(rows, columns);
+/// Codes from numbers, of which `along_rows` are the values.
+static void check_packing(const float *x, const float *ema, size_t cut, float *along_rows) {
+  const size_t n = rows * columns;
+  const packed by_rows = packed_matrix(rows, columns, quantizer.format);
   const size_t broken = quantize_into(ALONG_ROWS, x, ema, into_packed(by_rows, columns), rows);
   record_count("broken groups", broken);
   record_packed(by_rows);
   if (cut < rows) {
-    const packed sliced = packed_matrix(rows, columns);
+    const packed sliced = packed_matrix(rows, columns, quantizer.format);
     const size_t again = quantize_into(ALONG_ROWS, x, ema, into_packed(sliced, columns), cut);
     expect_packed("in slices", sliced, by_rows);
     expect_count("broken groups in slices", again, broken);
   }
   if (columns > GROUP) {
-    const packed sliced = packed_matrix(rows, columns);
+    const packed sliced = packed_matrix(rows, columns, quantizer.format);
     const size_t again = quantize_columnwise(ALONG_ROWS, x, ema, into_packed(sliced, columns), GROUP);
     expect_packed("in slices of columns", sliced, by_rows);
     expect_count("broken groups in slices of columns", again, broken);
   }
 
   float *values = guarded_floats(n);
-  dequantize(by_rows, quantizer.format, 0, values);
+  dequantize(by_rows, &quantizer, 0, values);
   record_floats("values", values, n);
+  if (quantizer.format == INT4)
+    for (size_t i = 0; i < n; i++) along_rows[i] *= quantizer.outer_scale;
   expect_floats("what quantize_rows gives", values, along_rows, n);
   if (rows > LANES) {
     float *slice = guarded_floats(n - LANES * columns);
-    dequantize(by_rows, quantizer.format, LANES, slice);
+    dequantize(by_rows, &quantizer, LANES, slice);
     expect_floats("in slices", slice, values + LANES * columns, n - LANES * columns);
   }
 
-  const packed by_columns = packed_matrix(columns, rows);
+  const packed by_columns = packed_matrix(columns, rows, quantizer.format);
   record_count("broken groups", quantize_into(ALONG_COLUMNS, x, ema, into_packed(by_columns, rows), rows));
   record_packed(by_columns);
   if (cut < rows) {
-    const packed sliced = packed_matrix(columns, rows);
+    const packed sliced = packed_matrix(columns, rows, quantizer.format);
     quantize_into(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), cut);
     expect_packed("in slices", sliced, by_columns);
   }
   if (columns > GROUP) {
-    const packed sliced = packed_matrix(columns, rows);
+    const packed sliced = packed_matrix(columns, rows, quantizer.format);
     quantize_columnwise(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), GROUP);
     expect_packed("in slices of columns", sliced, by_columns);
   }
 }
 
+static void check_quantize(void) {
+  const size_t cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
+  const float *x = filled(rows * columns, kind);
+  const float *ema = quantizer.rounding == MOVING_AVERAGE ? averages_of(x) : NULL;
+  set_outer_scale(&quantizer, x);
+  float *along_rows = check_rounding(x, ema, cut);
+  if (is_packed(quantizer.format)) check_packing(x, ema, cut, along_rows);
+}
+
 /// Quantizes rows of the packed matrix again, along their columns.
 static size_t requantize(packed source, packed out, size_t first, size_t count) {
-  const tj_packed slice = {source.codes, source.scales, source_quantizer.format, count, columns, first};
+  const tj_packed slice = {
+      source.codes, source.scales, source_quantizer.format, source_quantizer.outer_scale, count,
+      columns,      first};
   const tj_sink sink = into_packed(out, rows);
   return CALL(requantize_columns, &slice, &quantizer, &sink);
 }
@@ -171,12 +195,15 @@ static void check_requantize(void) {
   const size_t n = rows * columns, cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
   const float *x = filled(n, kind);
   float *values = guarded_floats(n);
-  const packed source = packed_matrix(rows, columns);
+  const packed source = packed_matrix(rows, columns, source_quantizer.format);
+  set_outer_scale(&source_quantizer, x);
   const tj_slice slice = slice_of(x, NULL, 0, rows);
   const tj_sink sink = into_packed(source, columns);
   CALL(quantize_rows, &slice, &source_quantizer, &sink);
-  dequantize(source, source_quantizer.format, 0, values);
-  const packed again = packed_matrix(columns, rows), direct = packed_matrix(columns, rows);
+  dequantize(source, &source_quantizer, 0, values);
+  set_outer_scale(&quantizer, values);
+  const packed again = packed_matrix(columns, rows, quantizer.format);
+  const packed direct = packed_matrix(columns, rows, quantizer.format);
   const size_t expected = quantize_into(ALONG_COLUMNS, values, NULL, into_packed(direct, rows), rows);
   const size_t broken = requantize(source, again, 0, rows);
   record_count("broken groups", broken);
@@ -184,7 +211,7 @@ static void check_requantize(void) {
   expect_packed("what quantize_columns makes of the values", again, direct);
   expect_count("broken groups", broken, expected);
   if (cut < rows) {
-    const packed sliced = packed_matrix(columns, rows);
+    const packed sliced = packed_matrix(columns, rows, quantizer.format);
     requantize(source, sliced, 0, cut);
     requantize(source, sliced, cut, rows - cut);
     expect_packed("in slices", sliced, again);
@@ -194,10 +221,18 @@ static void check_requantize(void) {
 static tj_quantizer make_quantizer(int format, int rounding, int rule) {
   // Truncation-free, ceil, even, floor and uos, as ScaleRule.swift has them.
   static const int32_t thresholds[FORMATS][RULES] = {{0x400000, 0, 0x5fffff, 0x7fffff, 0x680000},
-                                                     {0, 0, 0x3fffff, 0x7fffff, 0x680000}};
+                                                     {0, 0, 0x3fffff, 0x7fffff, 0x680000},
+                                                     {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000},
+                                                     {0x700000, 0, 0x77ffff, 0x7fffff, 0x680000},
+                                                     {0},
+                                                     {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000},
+                                                     {0x600000, 0, 0x77ffff, 0x7fffff, 0x680000},
+                                                     {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000}};
   return (tj_quantizer){.format = format,
                         .rounding = rounding,
                         .fraction_threshold = thresholds[format][rule],
+                        .never_clips = rule == 0,
+                        .outer_scale = 1,
                         .key = {0x12345678, 0x9abcdef0},
                         .stream = {(uint32_t)rule, 0xfedcba98}};
 }
@@ -217,8 +252,9 @@ static void check_quantizers(void) {
                      kind_names[kind], format, rounding, rule);
             is_at_end = (int)(kind + (unsigned)rule) % 2;
             run_on_every_table(check_quantize);
-            if (rounding == MOVING_AVERAGE) continue; // packed matrices have no averages
-            source_quantizer = make_quantizer((format + rule) % FORMATS, NEAREST_EVEN, rule);
+            // Packed matrices have no averages.
+            if (rounding == MOVING_AVERAGE || !is_packed(format)) continue;
+            source_quantizer = make_quantizer((format + rule) % (NVFP4 + 1), NEAREST_EVEN, rule);
             run_on_every_table(check_requantize);
           }
 }

@@ -17,14 +17,23 @@
 // The data and the reference must not depend on whether the processor fuses.
 #pragma STDC FP_CONTRACT OFF
 
-enum { GROUP = 32, LANES = 16, BLOCK = GROUP * LANES / 2 };
-enum { E2M1, E3M0, FORMATS };
+enum { GROUP = 32, LANES = 16 };
+enum { E2M1, E3M0, INT4, E2M3, NVFP4, E3M2, E4M3, E5M2, FORMATS };
 // The scale rules (`make_quantizer`).
 enum { RULES = 5 };
 enum { NEAREST_EVEN, NEAREST_AWAY, STOCHASTIC, MOVING_AVERAGE, ROUNDINGS };
 
-static size_t groups_of(size_t length) { return (length + GROUP - 1) / GROUP; }
+static size_t blocks_of(size_t length) { return (length + GROUP - 1) / GROUP; }
 static size_t panels_of(size_t lanes) { return (lanes + LANES - 1) / LANES; }
+
+/// Whether a format's codes take a byte each in packed matrices.
+static int is_wide(int format) { return format >= E2M3 && format != NVFP4; }
+/// Whether there are packed matrices of it.
+static int is_packed(int format) { return format <= NVFP4; }
+/// Groups of a lane in a block.
+static size_t groups_of(int format) { return format == NVFP4 ? 2 : 1; }
+/// Bytes of a block's codes.
+static size_t block_of(int format) { return GROUP * LANES / (is_wide(format) ? 1 : 2); }
 
 // MARK: - What is being done, for the line that says what went wrong
 
@@ -177,6 +186,16 @@ static float *filled(size_t n, data_kind kind) {
   float *x = guarded_floats(n);
   fill(x, n, kind);
   return x;
+}
+
+/// The outer scale under which x is quantized: what its largest magnitude is of the largest that there is.
+static float outer_scale_of(const float *x, size_t n, int format) {
+  if (format != NVFP4 && format != INT4) return 1;
+  float largest = 0;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(x[i]) && fabsf(x[i]) > largest) largest = fabsf(x[i]);
+  if (largest == 0) return 1;
+  return format == NVFP4 ? fmaxf(largest / 2688, 0x1p-126f) : largest / 7;
 }
 
 static float *copy_of(const float *x, size_t n) { return memcpy(guarded_floats(n), x, n * sizeof *x); }

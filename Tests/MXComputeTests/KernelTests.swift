@@ -22,7 +22,7 @@ struct KernelTests {
         let ema = zip(values, random.normals(rows * columns)).map { $0 + 0.05 * $1 * $0 }
         let x = Owned(values, rows: rows, columns: columns)
         let averages = Owned(ema, rows: rows, columns: columns)
-        for format in BlockFormat.microscaling {
+        for format in BlockFormat.withScales {
           for rule in ScaleRule.allCases {
             for rounding in Rounding.allCases {
               for axis in GroupAxis.allCases {
@@ -160,9 +160,10 @@ struct LayerKernelTests {
   @Test("round stochastically without a bias, which would be seen", arguments: CPU.names)
   func roundingCheck(name: String) throws {
     let cpu = try #require(CPU.named(name))
-    for format in BlockFormat.microscaling {
+    for format in BlockFormat.withScales {
       let check = cpu.checkStochasticRounding(format)
-      #expect(check.isPassed && check.deviations > 0 && check.means == 14, "\(check)")
+      #expect(check.isPassed && check.deviations > 0, "\(format): \(check)")
+      #expect(check.means == 2 * Int(format.elements.largestCode))
       #expect(check.numbers > 30_000)
       for rounding in [Rounding.nearestEven, .nearestAway] {
         #expect(!cpu.checkStochasticRounding(format, rounding: rounding).isPassed)

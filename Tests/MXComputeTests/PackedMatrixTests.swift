@@ -38,7 +38,7 @@ struct PackedMatrixTests {
 
   @Test(
     "in codes and scales, for every scale rule, rounding and axis, on ragged shapes and extreme values",
-    arguments: BlockFormat.microscaling)
+    arguments: BlockFormat.packable)
   func matchesOracle(format: BlockFormat) {
     var random = TestRandom(seed: 80)
     for (rows, columns) in Self.shapes {
@@ -86,7 +86,7 @@ struct PackedMatrixTests {
 
   @Test(
     "a group with a NaN or an infinity gets scale byte 255 and codes 0, and is counted",
-    arguments: GroupAxis.allCases, BlockFormat.microscaling)
+    arguments: GroupAxis.allCases, BlockFormat.packable)
   func broken(axis: GroupAxis, format: BlockFormat) {
     for (rows, columns) in [(64, 50), (33, 47)] {
       var values = [Float](repeating: 1, count: rows * columns)
@@ -138,7 +138,7 @@ struct PackedMatrixTests {
 
   @Test(
     "requantized along columns they are what the oracle makes of the oracle's values",
-    arguments: BlockFormat.microscaling, BlockFormat.microscaling)
+    arguments: BlockFormat.packable, BlockFormat.packable)
   func requantized(from source: BlockFormat, to format: BlockFormat) {
     var random = TestRandom(seed: 82)
     // Scales at both ends and NaN; products with code 7 of byte 254 are infinite.
@@ -207,7 +207,7 @@ struct PackedMatrixTests {
 struct PackedMatrixLayoutTests {
   @Test(
     "give back the codes and scales they were made of", arguments: GroupAxis.allCases,
-    BlockFormat.microscaling)
+    BlockFormat.packable)
   func roundTrip(axis: GroupAxis, format: BlockFormat) {
     var random = TestRandom(seed: 83)
     for (rows, columns) in PackedMatrixTests.shapes {
@@ -225,7 +225,7 @@ struct PackedMatrixLayoutTests {
   func unpacked(name: String) throws {
     let cpu = try #require(CPU.named(name))
     var random = TestRandom(seed: 84)
-    for format in BlockFormat.microscaling {
+    for format in BlockFormat.packable {
       for (rows, columns) in PackedMatrixTests.shapes {
         let quantized = random.quantizedMatrix(
           format, rows: rows, columns: columns, scales: Array(0...255))

@@ -44,8 +44,8 @@ struct PackedProductTests {
     (64, 197, 16), (197, 64, 31), (100, 100, 100), (197, 197, 33), (33, 64, 385), (64, 33, 197),
     (16, 31, 800), (31, 100, 385), (1, 64, 800), (197, 16, 64), (100, 197, 31), (3, 49, 384),
   ]
-  static let formats = BlockFormat.microscaling.flatMap { a in
-    BlockFormat.microscaling.map { (a, $0) }
+  static let formats = BlockFormat.packable.flatMap { a in
+    BlockFormat.packable.map { (a, $0) }
   }
 
   @Test(
@@ -124,11 +124,11 @@ struct PackedProductTests {
         let expected = reference.indices.map { reference[$0] + bias.values[$0 % n] }
         let packedA = MXMatrix(a)
         let packedB = MXMatrix(right)
-        for (rows, columns, groups) in [
+        for (rows, columns, blocks) in [
           (16, 16, 1), (16, 48, 3), (32, 64, 5), (48, 96, 12), (208, 208, 100),
         ] {
           var plan = ProductPlan(rows: m, columns: n, threads: 1)
-          (plan.rows, plan.columns, plan.groups) = (rows, columns, groups)
+          (plan.rows, plan.columns, plan.blocks) = (rows, columns, blocks)
           // A row on either side shows what is written beside the result.
           let guarded = Owned(
             Array(repeating: 7, count: (m + 2) * n), rows: m + 2, columns: n)

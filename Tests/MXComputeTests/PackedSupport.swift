@@ -15,9 +15,16 @@ extension TestRandom {
     let shape = format.scaleShape(rows: rows, columns: columns, along: .rows)
     return QuantizedMatrix(
       format: format, axis: .rows, rows: rows, columns: columns,
-      codes: (0..<rows * columns).map { _ in UInt8(integer(below: 16)) },
+      codes: (0..<rows * columns).map { _ in UInt8(integer(below: 1 << format.elements.bits)) },
       scales: (0..<shape.rows * shape.columns).map { _ in scales[integer(below: scales.count)] })
   }
+}
+
+extension BlockFormat {
+  /// Those without an outer scale.
+  static let withScales = allCases.filter { $0.outerScale == .none }
+  /// Those among them of which there are packed matrices.
+  static let packable = withScales.filter(\.isPackable)
 }
 
 /// Whether two results are the same numbers, bit by bit; a NaN equals any NaN.

@@ -1,20 +1,25 @@
 import MXFormats
+import TestSupport
 import Testing
 
 @Suite("Block formats")
 struct BlockFormatTests {
   @Test("a format's name in recipes and files leads back to it; other names lead nowhere")
   func names() {
-    #expect(BlockFormat.allCases.map(\.rawValue) == ["e2m1", "e3m0", "int4"])
+    #expect(
+      BlockFormat.allCases.map(\.rawValue) == [
+        "e2m1", "e3m0", "int4", "e2m3", "e3m2", "e4m3", "e5m2", "nvfp4",
+      ])
     for format in BlockFormat.allCases { #expect(BlockFormat(rawValue: format.rawValue) == format) }
-    for name in ["", "E2M1", "nvfp4", BlockFormat.nvfp4.rawValue] {
+    let other = BlockFormat(elements: .e3m0, groupSize: 16, scale: .e4m3, outerScale: .none)
+    for name in ["", "E2M1", "NVFP4", other.rawValue] {
       #expect(BlockFormat(rawValue: name) == nil)
     }
   }
 
   @Test("matrices are cut at multiples of every format's group")
   func cuts() {
-    for format in BlockFormat.allCases + [.nvfp4] {
+    for format in BlockFormat.allCases {
       #expect(BlockFormat.longestGroup.isMultiple(of: format.groupSize))
     }
   }
@@ -41,6 +46,38 @@ struct BlockFormatTests {
     #expect(E4M3(nearest: .nan) == .nan && E4M3(nearest: .leastNonzeroMagnitude).byte == 0)
   }
 
+  @Test("the smallest number of E4M3 that is not below another one")
+  func e4m3NotBelow() {
+    for byte in UInt8(0)..<0x7e {
+      let value = E4M3(byte: byte).value
+      #expect(E4M3(notBelow: value).byte == byte && E4M3(notBelow: value.nextUp).byte == byte + 1)
+    }
+    for large: Float in [448, 449, .infinity] { #expect(E4M3(notBelow: large).byte == 0x7e) }
+    #expect(E4M3(notBelow: .nan) == .nan)
+  }
+
+  @Test("NVFP4's truncation-free scales let no element pass 6, and are the smallest that do")
+  func neverClips() {
+    var random = TestRandom(seed: 12)
+    for exponent in [-140, -120, -20, 0, 30, 100] {
+      let unit = Float(sign: .plus, exponent: exponent, significand: 1)
+      // Groups of all sizes beside the largest.
+      let x = (0..<64 * 16).map { place in
+        random.normal() * unit * Float(sign: .plus, exponent: -(place / 16 % 14), significand: 1)
+      }
+      let matrix = Quantizer(format: .nvfp4).quantize(x, rows: 64, columns: 16)
+      #expect(matrix.outerScale >= .leastNormalMagnitude)
+      for row in 0..<64 {
+        let largest = x[row * 16..<row * 16 + 16].reduce(0) { max($0, $1.magnitude) }
+        let (byte, scale) = (matrix.scales[row], matrix.scale(row: row, column: 0))
+        #expect(largest == 0 ? byte == 0 : largest / scale <= 6, "row \(row) of 2^\(exponent)")
+        if byte > 0 {
+          #expect(largest / (E4M3(byte: byte - 1).value * matrix.outerScale) > 6, "row \(row)")
+        }
+      }
+    }
+  }
+
   @Test("NVFP4: the scales of a matrix's groups, its codes and values, worked out by hand")
   func nvfp4() {
     // The largest magnitude is 6, so that the outer scale is 6/2688; the groups have scales 448, 36 (of 37.33) and 0 (of
@@ -49,7 +86,7 @@ struct BlockFormatTests {
     x.replaceSubrange(0..<4, with: [6, -1.3, 0.2, 3.1])
     x.replaceSubrange(16..<20, with: [0.5, -0.1, 0.03, 0.24])
     x[32] = 1e-6
-    let matrix = Quantizer(format: .nvfp4).quantize(x, rows: 1, columns: 48)
+    let matrix = Quantizer(format: .nvfp4, scaleRule: .even).quantize(x, rows: 1, columns: 48)
     #expect(matrix.outerScale == Float(6) / 2688)
     #expect(matrix.scales.map { E4M3(byte: $0).value } == [448, 36, 0])
     #expect(Array(matrix.values[0..<5]) == [6, -1.5, 0, 3, 0])
@@ -58,8 +95,18 @@ struct BlockFormatTests {
     #expect(abs(matrix.values[16] - 0.482143) < 1e-6)
     #expect(matrix.values[32...].allSatisfy { $0 == 0 })
     // Along columns the same, transposed.
-    let column = Quantizer(format: .nvfp4, axis: .columns).quantize(x, rows: 48, columns: 1)
+    let column = Quantizer(format: .nvfp4, scaleRule: .even, axis: .columns)
+      .quantize(x, rows: 48, columns: 1)
     #expect(column.transposed == matrix)
+    // Scales that clip nothing are 448, 40 (the next one is 36) and the smallest that there is.
+    let whole = Quantizer(format: .nvfp4).quantize(x, rows: 1, columns: 48)
+    #expect(whole.scales.map { E4M3(byte: $0).value } == [448, 40, 0x1p-9])
+    let larger = 40 * (Float(6) / 2688)
+    #expect(Array(whole.values[16..<21]) == [6 * larger, -larger, 0.5 * larger, 3 * larger, 0])
+    // Under an outer scale that is given.
+    let given = Quantizer(format: .nvfp4).quantize(x, rows: 1, columns: 48, outerScale: 1)
+    #expect(
+      given.outerScale == 1 && given.scales.map { E4M3(byte: $0).value } == [1, 0.0859375, 0x1p-9])
   }
 
   @Test(

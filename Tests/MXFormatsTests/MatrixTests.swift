@@ -76,7 +76,7 @@ struct MatrixTests {
 
   @Test(
     "the reference product is the product of the values, to the rounding of its sums",
-    arguments: BlockFormat.microscaling, BlockFormat.microscaling)
+    arguments: packableFormats, packableFormats)
   func product(left: BlockFormat, right: BlockFormat) {
     var random = TestRandom(seed: 3)
     let (m, n, k) = (5, 7, 77)
@@ -94,15 +94,15 @@ struct MatrixTests {
 
   @Test(
     "the reference product is exact where every sum is a float",
-    arguments: BlockFormat.microscaling, BlockFormat.microscaling)
+    arguments: packableFormats, packableFormats)
   func exactProduct(left: BlockFormat, right: BlockFormat) {
     var random = TestRandom(seed: 4)
     let (m, n, k) = (6, 9, 70)
-    // Terms are multiples of 2⁻⁴ up to 2⁸, times 1 or 2 for each scale: sums of 70 need 21 bits.
+    // Terms are multiples of 2⁻⁴ up to 2⁸ at the widest, times 1 or 2 for each scale: sums of 70 need 21 bits.
     func matrix(_ format: BlockFormat, _ rows: Int) -> QuantizedMatrix {
       QuantizedMatrix(
         format: format, axis: .rows, rows: rows, columns: k,
-        codes: (0..<rows * k).map { _ in UInt8(random.integer(below: 16)) },
+        codes: (0..<rows * k).map { _ in UInt8(random.integer(below: 1 << format.elements.bits)) },
         scales: (0..<rows * 3).map { _ in UInt8(127 + random.integer(below: 2)) })
     }
     let (a, b) = (matrix(left, m), matrix(right, n))

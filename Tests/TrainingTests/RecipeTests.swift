@@ -159,7 +159,7 @@ struct RecipeTests {
       ),
       (
         "{method: int4, quantizers: {hadamard: [dx]}}",
-        "it must be without dx: int4 of q3 has one scale a tensor"
+        "it must be without dx: int4 of q3 has a scale of the tensor"
       ),
       (
         "{method: tetrajet+freeze, quantizers: {hadamard: [y]}}",
@@ -239,7 +239,30 @@ struct RecipeTests {
         .contains("int4-xi has steps of its own"))
     #expect(
       Self.message("method: tetrajet+dampen\nquantizers: {q2: {format: int4}}")
-        .contains("dampen knows scales of groups"))
+        .contains("e2m1, e3m0, e2m3, nvfp4: dampen counts with scales of groups"))
+  }
+
+  @Test("formats, and the scales and remedies that go with them")
+  func formats() {
+    #expect(
+      Self.message("quantizers: {q3: {format: nvfp4, scale: floor}}").contains(
+        "quantizers.q3.scale is floor; it must be one of truncation-free, even: nvfp4"))
+    #expect(
+      Self.message("quantizers: {q2: {format: e4m3}}").contains(
+        "quantizers.q2.format is e4m3; it must be one of e2m1, e3m0, int4, e2m3, nvfp4: weights"))
+    #expect(
+      Self.message("method: tetrajet+freeze\nquantizers: {q2: {format: nvfp4}}").contains(
+        "it must be one of e2m1, e3m0, e2m3: freeze counts"))
+    #expect(
+      Self.message("quantizers: {hadamard: [dx], q3: {format: nvfp4}}").contains(
+        "without dx: nvfp4 of q3 has a scale of the tensor"))
+    for quantizers in [
+      "q1: {format: e2m3}", "q1: {format: e5m2, scale: floor}, q6: {format: e4m3}",
+      "q2: {format: nvfp4, scale: even}",
+    ] {
+      #expect(Self.message("method: tetrajet\nquantizers: {\(quantizers)}") == "accepted")
+    }
+    #expect(Self.message("method: tetrajet+qema\nquantizers: {q2: {format: nvfp4}}") == "accepted")
   }
 
   @Test("the recipes that ship are valid")

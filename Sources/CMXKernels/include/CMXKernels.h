@@ -10,22 +10,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// A number format: groups of 4-bit elements, a sign and three bits of magnitude, under one scale byte (E8M0).
+/// What the scale byte of a group stands for.
+typedef enum {
+  TJ_POWER,  // a power of two, E8M0
+  TJ_ONE,    // 1
+  TJ_NUMBER, // an 8-bit number, E4M3
+} tj_scale;
+
+/// A number format: groups of elements, a sign above three, five or seven bits of magnitude, under one scale byte.
 typedef struct {
   int32_t exponent_bits, mantissa_bits; // of an element
   int32_t bias;                         // of its exponent
-  int32_t group;                        // elements of a group
-  int32_t has_no_scales;                // whether every group's scale is 1
-  uint8_t steps[8];                     // the magnitudes of the codes, in units of the smallest
+  int32_t largest_code;                 // of a magnitude that is a number
+  int32_t group;                        // elements of a group: 32, or 16
+  tj_scale scale;
 } tj_format;
 
-/// How a matrix is quantized. The scale of a group whose largest magnitude has biased exponent E and
-/// 23-bit fraction F is the byte max(0, E - emax + (F > fraction_threshold)), with emax the exponent of the
-/// format's largest magnitude.
+/// How a matrix is quantized. The scale of a group whose largest magnitude M has biased exponent E and 23-bit fraction F is
+/// the byte max(0, E - emax + (F > fraction_threshold)), with emax the exponent of the format's largest magnitude, where
+/// scales are powers of two. Where they are numbers it is E4M3's nearest to M / outer_scale / 6, or, if scales are not to
+/// clip, the smallest that is not below that and under which M does not pass 6.
 typedef struct {
   int32_t format;             // index of the format
   int32_t rounding;           // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
-  int32_t fraction_threshold; // the scale rule; 0x7fffff: never above
+  int32_t fraction_threshold; // the rule of powers of two; 0x7fffff: never above
+  int32_t never_clips;        // the rule of numbers
+  float outer_scale;          // what all scales are multiplied with; 1 where they are powers of two
   int32_t rotates;    // whether whole groups are multiplied with a Hadamard matrix first, as rotate_rows does
   uint32_t key[2];    // Philox key
   uint32_t stream[2]; // Philox counter words 2 and 3
@@ -60,7 +70,7 @@ typedef struct {
   tj_sink_kind kind;
   float *values;           // in the layout of x, and may be x
   uint8_t *codes, *scales; // of the whole packed matrix
-  size_t groups;           // of one of its panels
+  size_t blocks;           // of one of its panels
   tj_losses *losses;
 } tj_sink;
 
@@ -68,6 +78,7 @@ typedef struct {
 typedef struct {
   const uint8_t *codes, *scales; // of the whole matrix
   int32_t format;
+  float outer_scale; // what all scales are multiplied with; 1 where there is none
   size_t rows, columns;
   size_t first_row; // the number of their first row there, a multiple of 16
 } tj_packed;
@@ -117,10 +128,12 @@ typedef struct {
 } tj_movement;
 
 // Packed matrices. Lanes are what the groups lie along: rows, or columns. Sixteen neighbouring lanes are a
-// panel; a panel holds, group by group, blocks of 256 bytes of codes, and apart from them 16 scale bytes a
-// block. Byte 64 t + 4 l + b of a block holds element 8 t + b of lane l's group in its low nibble and element
-// 8 t + 4 + b in its high nibble. Lanes beyond the matrix have code 0 and scale byte 0, elements beyond it
-// code 0. The layout is the same for every instruction set, and for either side of a product.
+// panel; a panel holds blocks of 32 elements of each lane, 256 bytes of codes, and apart from them 16 scale bytes a
+// group: a block has one, or two of 16 elements. Byte 64 t + 4 l + b of a block holds element 8 t + b of lane l in its
+// low nibble and element 8 t + 4 + b in its high nibble. Lanes beyond the matrix have code 0 and scale byte 0, elements
+// beyond it code 0, groups beyond it scale byte 0. The layout is the same for every instruction set, and for either side of a product. Codes of more than four bits
+// take a byte each: blocks of 512 bytes, of which byte 64 t + 4 l + b holds element 4 t + b. Only formats whose magnitudes
+// are at most 64 steps of the smallest are packed.
 
 /// Where the product of a left panel with neighbouring right panels goes.
 typedef struct {
@@ -161,15 +174,17 @@ typedef struct {
   /// The values of rows of a packed matrix.
   void (*dequantize_rows)(const tj_packed *source, float *values);
 
-  /// Bytes of one group of a panel as the left and as the right operand of a product. What they hold is the instruction
+  /// Bytes of one block of a panel as the left and as the right operand of a product. What they hold is the instruction
   /// set's own.
-  size_t left_group_bytes, right_group_bytes;
-  /// Prepares `groups` groups of one panel for `multiply`. Returns whether it is huge (see product.h).
-  int32_t (*expand_left)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+  size_t (*left_block_bytes)(int32_t format);
+  size_t (*right_block_bytes)(int32_t format);
+  /// Prepares `blocks` blocks of one panel for `multiply`. Returns whether it is huge (see product.h).
+  int32_t (*expand_left)(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format,
                          int32_t right_format, void *out);
-  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format, void *out);
-  /// c = left right^T over `groups` groups; right panels follow each other `groups` groups apart.
-  void (*multiply)(const void *left, const void *right, size_t groups, const tj_product *product);
+  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format, void *out);
+  /// c = left right^T over `blocks` blocks, without outer scales; right panels follow each other `blocks` blocks apart.
+  /// Groups of both formats are of one length.
+  void (*multiply)(const void *left, const void *right, size_t blocks, const tj_product *product);
   /// c = left right^T over `terms` terms in single precision: each sum starts at +0 and goes on term by term.
   void (*multiply_floats)(const tj_floats *left, const tj_floats *right, size_t terms,
                           const tj_float_product *product, float *scratch);

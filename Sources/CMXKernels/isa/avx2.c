@@ -19,15 +19,16 @@
 /// of 24 and 64 in magnitude, or of 12 and 128.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
                     size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
-                    const int is_narrow) {
+                    const int is_narrow, const int steps) {
   (void)panels;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256 sum[4][2];
   begin_tile(sum, c, stride, resumes);
-  for (size_t group = 0; group < groups; group++, left++, right++) {
+  for (size_t group = 0; group < groups;
+       group++, left = left_at(left, 1, steps), right = right_at(right, 1, steps)) {
     __m256i dot[4][2];
   #pragma clang loop unroll(full)
-    for (int step = 0; step < 8; step++) {
+    for (int step = 0; step < steps; step++) {
       const __m256i *b = (const __m256i *)right->codes[step];
       for (int row = 0; row < 4; row++) {
         int32_t four;

@@ -59,21 +59,22 @@ TJ_INLINE vint add_lane_sums(vint sums, vbytes signed_bytes) {
 /// every lane. A group costs 8 dot products, a subtraction and a fused multiply-add an output vector.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
                     size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
-                    const int is_narrow) {
+                    const int is_narrow, const int steps) {
   (void)is_narrow;
   vfloat sum[4][3];
   for (int row = 0; row < 4; row++)
     for (int panel = 0; panel < panels; panel++)
       sum[row][panel] = resumes ? load(c + (size_t)row * stride + 16 * panel) : splat(0);
-  for (size_t group = 0; group < groups; group++, left++, right++) {
+  for (size_t group = 0; group < groups;
+       group++, left = left_at(left, 1, steps), right = right_at(right, 1, steps)) {
     vint dot[4][3];
     for (int row = 0; row < 4; row++)
       for (int panel = 0; panel < panels; panel++) dot[row][panel] = (vint)left->start[first + (size_t)row];
   #pragma clang loop unroll(full)
-    for (int step = 0; step < 8; step++) {
+    for (int step = 0; step < steps; step++) {
       vbytes b[3];
       for (int panel = 0; panel < panels; panel++)
-        memcpy(&b[panel], right[(size_t)panel * groups].codes[step], sizeof b[panel]);
+        memcpy(&b[panel], right_at(right, (size_t)panel * groups, steps)->codes[step], sizeof b[panel]);
       for (int row = 0; row < 4; row++) {
         int32_t four;
         memcpy(&four, left->codes[step][first + (size_t)row], sizeof four);
@@ -82,7 +83,7 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
       }
     }
     for (int panel = 0; panel < panels; panel++) {
-      const vfloat unit = load(right[(size_t)panel * groups].unit);
+      const vfloat unit = load(right_at(right, (size_t)panel * groups, steps)->unit);
       for (int row = 0; row < 4; row++) {
         const vfloat left_unit = splat(left->unit[first + (size_t)row]);
         const vfloat term = is_huge ? __builtin_convertvector(dot[row][panel], vfloat) * left_unit

@@ -34,7 +34,7 @@ static int has_i8mm(void) {
 /// 4 rows x 1 panel: squares of two rows and two columns.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
                     size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
-                    const int is_narrow) {
+                    const int is_narrow, const int steps) {
   (void)panels;
   (void)is_narrow;
   float32x4_t sum[2][8];
@@ -43,14 +43,15 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
       const float *at = c + (size_t)(2 * pair) * stride + 2 * column;
       sum[pair][column] = resumes ? vcombine_f32(vld1_f32(at), vld1_f32(at + stride)) : vdupq_n_f32(0);
     }
-  for (size_t group = 0; group < groups; group++, left++, right++) {
+  for (size_t group = 0; group < groups;
+       group++, left = left_at(left, 1, steps), right = right_at(right, 1, steps)) {
     int32x4_t dot[2][8];
     for (int pair = 0; pair < 2; pair++) {
       const int32_t *start = left->start + first + 2 * pair;
       const int32x4_t starts = vcombine_s32(vdup_n_s32(start[0]), vdup_n_s32(start[1]));
       for (int column = 0; column < 8; column++) dot[pair][column] = starts;
     }
-    for (int step = 0; step < 4; step++) {
+    for (int step = 0; step < steps; step++) {
       const int8x16_t a0 = vld1q_s8(left->codes[step][first]), a1 = vld1q_s8(left->codes[step][first + 2]);
       for (int column = 0; column < 8; column++) {
         const int8x16_t b = vreinterpretq_s8_u8(vld1q_u8(right->codes[step][2 * column]));

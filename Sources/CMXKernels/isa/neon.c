@@ -26,19 +26,20 @@
 /// each row.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
                     size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
-                    const int is_narrow) {
+                    const int is_narrow, const int steps) {
   (void)panels;
   (void)is_narrow;
   float32x4_t sum[4][4];
   for (int row = 0; row < 4; row++)
     for (int quarter = 0; quarter < 4; quarter++)
       sum[row][quarter] = resumes ? vld1q_f32(c + (size_t)row * stride + 4 * quarter) : vdupq_n_f32(0);
-  for (size_t group = 0; group < groups; group++, left++, right++) {
+  for (size_t group = 0; group < groups;
+       group++, left = left_at(left, 1, steps), right = right_at(right, 1, steps)) {
     int32x4_t dot[4][4];
     for (int row = 0; row < 4; row++)
       for (int quarter = 0; quarter < 4; quarter++)
         dot[row][quarter] = vdupq_n_s32(left->start[first + (size_t)row]);
-    for (int step = 0; step < 8; step++) {
+    for (int step = 0; step < steps; step++) {
       const int8x16_t a = vld1q_s8(left->codes[step][first]);
       for (int quarter = 0; quarter < 4; quarter++) {
         const int8x16_t b = vreinterpretq_s8_u8(vld1q_u8(right->codes[step][4 * quarter]));

@@ -35,8 +35,8 @@ TJ_INLINE vint4 add_halves(vshort8 pairs) { return (((vint4)pairs << 16) >> 16) 
 TJ_INLINE vshort8 even_bytes(vshort8 bytes) { return (bytes << 8) >> 8; }
 TJ_INLINE vshort8 odd_bytes(vshort8 bytes) { return bytes >> 8; }
 
-/// a b + c, rounded once. b holds powers of two, so that the product is exact, and an ordinary addition does it,
-/// unless the product leaves the range of normal numbers.
+/// a b + c, rounded once. b has few bits, so that the product is exact, and an ordinary addition does it, unless the product
+/// leaves the range of normal numbers.
 TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
 #if TJ_FUSED
   return __builtin_elementwise_fma(a, b, c);
@@ -53,9 +53,9 @@ TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
 /// The dot products of one group: 4 rows x 16 lanes, by quarters of four lanes that fit the registers. Sums of 16
 /// bits hold a whole group unless both formats are E3M0.
 TJ_INLINE void group_products(const left_group *left, size_t first, const right_group *right, vint dot[4],
-                              const int is_narrow) {
+                              const int is_narrow, const int steps) {
   vshort8 even[8][4], odd[8][4];
-  for (size_t step = 0; step < 8; step++)
+  for (int step = 0; step < steps; step++)
     for (size_t row = 0; row < 4; row++) {
       int32_t four;
       memcpy(&four, left->codes[step][first + row], sizeof four);
@@ -65,7 +65,7 @@ TJ_INLINE void group_products(const left_group *left, size_t first, const right_
   for (size_t quarter = 0; quarter < 4; quarter++) {
     vshort8 narrow[4] = {0};
     vint4 wide[4] = {0};
-    for (size_t step = 0; step < 8; step++) {
+    for (int step = 0; step < steps; step++) {
       vshort8 b;
       memcpy(&b, right->codes[step][4 * quarter], sizeof b);
       const vshort8 b_even = even_bytes(b), b_odd = odd_bytes(b);
@@ -87,13 +87,14 @@ TJ_INLINE void group_products(const left_group *left, size_t first, const right_
 /// 4 rows x 1 panel.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
                     size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
-                    const int is_narrow) {
+                    const int is_narrow, const int steps) {
   (void)panels;
   vfloat sum[4];
   for (size_t row = 0; row < 4; row++) sum[row] = resumes ? load(c + row * stride) : splat(0);
-  for (size_t group = 0; group < groups; group++, left++, right++) {
+  for (size_t group = 0; group < groups;
+       group++, left = left_at(left, 1, steps), right = right_at(right, 1, steps)) {
     vint dot[4];
-    group_products(left, first, right, dot, is_narrow);
+    group_products(left, first, right, dot, is_narrow, steps);
     const vfloat unit = load(right->unit);
     for (size_t row = 0; row < 4; row++) {
       const vint d = dot[row] + left->start[first + row];

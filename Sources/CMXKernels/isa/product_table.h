@@ -7,8 +7,8 @@
 static int is_available(void) { return TJ_AVAILABLE; }
 
 static void replace(tj_kernels *kernels) {
-  kernels->left_group_bytes = sizeof(left_group);
-  kernels->right_group_bytes = sizeof(right_group);
+  kernels->left_block_bytes = left_block_bytes;
+  kernels->right_block_bytes = right_block_bytes;
   kernels->expand_left = expand_left;
   kernels->expand_right = expand_right;
   kernels->multiply = multiply;

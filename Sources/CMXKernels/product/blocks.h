@@ -1,18 +1,15 @@
-// The layout of packed matrices: panels of 16 lanes, a block of codes and 16 scale bytes a group (CMXKernels.h).
+// The layout of packed matrices: panels of 16 lanes, blocks of codes, and 16 scale bytes a group (CMXKernels.h).
 #ifndef TJ_BLOCKS_H
 #define TJ_BLOCKS_H
 
-#include "quantize/formats.h"
+#include "quantize/scales.h"
 
 typedef uint8_t vbyte16 __attribute__((ext_vector_type(16)));
 typedef uint32_t vword4 __attribute__((ext_vector_type(4)));
 typedef uint64_t veight __attribute__((ext_vector_type(4)));
 
 /// Bytes of a block's codes.
-enum { TJ_BLOCK = TJ_LANES * TJ_GROUP / 2 };
-
-/// The scale byte of a group with a NaN or an infinity.
-enum { TJ_NAN_SCALE = 255 };
+TJ_INLINE size_t block_bytes(int format) { return TJ_LANES * TJ_BLOCK_LENGTH / (is_wide(format) ? 1 : 2); }
 
 /// Writes the 32 codes of each of eight lanes from a multiple of eight on into a block. `pairs` holds two lanes a vector:
 /// in byte 2 i + h of vector lane e the code of element 16 h + e of the pair's lane i.
@@ -43,45 +40,96 @@ TJ_INLINE void store_lanes(uint8_t *block, size_t lane, const vuint pairs[4]) {
   memcpy(block + 192 + lane * 4, (const uint8_t *)&odd + 32, 32);
 }
 
+/// The same of one lane whose codes take a byte each: those of elements 0...15, and of 16...31.
+TJ_INLINE void store_wide_lane(uint8_t *block, size_t lane, vuint first, vuint second) {
+  const vword4 words[2] = {(vword4) __builtin_convertvector(first, vbyte16),
+                           (vword4) __builtin_convertvector(second, vbyte16)};
+  for (size_t t = 0; t < 8; t++) {
+    const uint32_t word = words[t / 4][t % 4];
+    memcpy(block + t * 64 + lane * 4, &word, sizeof word);
+  }
+}
+
 /// Lanes that the last panel has beyond the matrix: code 0, scale byte 0.
-static void clear_lanes(size_t first, size_t groups, uint8_t *codes, uint8_t *scales) {
+static void clear_lanes(size_t first, size_t blocks, uint8_t *codes, uint8_t *scales, int format) {
   const uint32_t zero = 0;
-  for (size_t group = 0; group < groups; group++)
-    for (size_t lane = first; lane < TJ_LANES; lane++) {
-      for (size_t t = 0; t < 4; t++) memcpy(codes + group * TJ_BLOCK + t * 64 + lane * 4, &zero, 4);
-      scales[group * TJ_LANES + lane] = 0;
-    }
+  const size_t words = block_bytes(format) / 64, groups = blocks * groups_of(format);
+  for (size_t lane = first; lane < TJ_LANES; lane++) {
+    for (size_t t = 0; t < blocks * words; t++) memcpy(codes + t * 64 + lane * 4, &zero, 4);
+    for (size_t group = 0; group < groups; group++) scales[group * TJ_LANES + lane] = 0;
+  }
 }
 
-/// 2^(byte - 127 + step): a group's scale times the format's smallest step, exact, or NaN.
-TJ_INLINE vfloat unit_of(vint byte, int32_t step) {
-  const vint exponent = byte + step;
-  vint bits = choose_int(exponent > 0, exponent << 23, (vint)0x400000 >> -minimum_int(exponent, (vint)0));
-  return as_float(choose_int(byte == TJ_NAN_SCALE, (vint)0x7fc00000, bits));
+/// What a byte stands for that is the code of an element: tables of its magnitudes' first sixteen, and of the others where it
+/// is wide.
+typedef struct {
+  uint8_t low[16], high[16];
+} byte_tables;
+
+/// The magnitudes in steps, and `sign` where codes have their sign (which 16 entries have place for where they are not wide).
+TJ_INLINE byte_tables magnitude_tables(int format, uint8_t sign) {
+  byte_tables tables;
+  for (int code = 0; code < 16; code++) {
+    const int steps = steps_of_code(is_wide(format) ? code : code & 7, format);
+    tables.low[code] = (uint8_t)(steps | (!is_wide(format) && code & 8 ? sign : 0));
+    tables.high[code] = (uint8_t)(is_wide(format) ? steps_of_code(16 + code, format) : 0);
+  }
+  return tables;
 }
 
-/// The values of one block of 16 lanes x 32 elements, row-major.
-TJ_INLINE void decode_block(const uint8_t *codes, const uint8_t *scales, int format,
-                            float values[TJ_LANES][TJ_GROUP]) {
+/// The magnitudes of wide codes.
+TJ_INLINE vbytes lookup_wide(const byte_tables *tables, vbytes codes) {
+  const vbytes low = lookup_bytes(tables->low, codes & 15), high = lookup_bytes(tables->high, codes & 15);
+  const vbytes is_high = (vbytes)((codes & 16) != 0);
+  return (high & is_high) | (low & ~is_high);
+}
+
+/// All ones where wide codes have their sign.
+TJ_INLINE vbytes wide_signs(vbytes codes) { return (vbytes)((codes & 32) != 0); }
+
+/// The scale bytes of 16 lanes.
+TJ_INLINE vint load_scales(const uint8_t *scales) {
+  vbyte16 bytes;
+  memcpy(&bytes, scales, sizeof bytes);
+  return __builtin_convertvector(bytes, vint);
+}
+
+/// The values of a block of a packed matrix, 16 lanes x 32 elements, row-major.
+TJ_INLINE void decode_block(const tj_packed *source, size_t block, float values[TJ_LANES][TJ_BLOCK_LENGTH]) {
+  const int format = source->format;
+  const uint8_t *codes = source->codes + block * block_bytes(format);
+  // Scales that are no powers of two take the outer scale first, and then the value of the code: steps become values there.
+  const int is_number = formats[format].scale == TJ_NUMBER;
+  const float step = is_number ? as_float((vint)((127 + step_exponent(format)) << 23))[0] : 1;
+  float units[2][TJ_LANES];
+  for (size_t half = 0; half < 2; half++) {
+    const size_t group = block * groups_of(format) + (groups_of(format) == 2 ? half : 0);
+    const vint byte = load_scales(source->scales + group * TJ_LANES);
+    const vfloat unit = unit_of(byte, is_number ? 0 : step_exponent(format), format);
+    store(units[half], unit * source->outer_scale);
+  }
   // The sign moves to bit 7, so that -0 keeps it.
-  uint8_t table[16];
-  for (size_t code = 0; code < 16; code++)
-    table[code] = (uint8_t)(formats[format].steps[code & 7] | (code & 8) << 4);
+  const byte_tables tables = magnitude_tables(format, 0x80);
   uint32_t steps[8][TJ_LANES];
   for (size_t t = 0; t < 4; t++) {
-    vbytes packed;
-    memcpy(&packed, codes + t * 64, sizeof packed);
-    const vbytes low = lookup_bytes(table, packed & 15), high = lookup_bytes(table, packed >> 4);
-    memcpy(steps[2 * t], &low, sizeof low);
-    memcpy(steps[2 * t + 1], &high, sizeof high);
+    vbytes packed, halves[2];
+    if (is_wide(format)) {
+      memcpy(halves, codes + t * sizeof halves, sizeof halves);
+      for (size_t i = 0; i < 2; i++)
+        halves[i] = lookup_wide(&tables, halves[i]) | (wide_signs(halves[i]) & 0x80);
+    } else {
+      memcpy(&packed, codes + t * sizeof packed, sizeof packed);
+      halves[0] = lookup_bytes(tables.low, packed & 15);
+      halves[1] = lookup_bytes(tables.low, packed >> 4);
+    }
+    memcpy(steps[2 * t], halves, sizeof halves);
   }
   for (size_t lane = 0; lane < TJ_LANES; lane++) {
-    const vfloat unit = unit_of((vint)(int32_t)scales[lane], step_exponent(format));
     for (size_t half = 0; half < 2; half++) {
       const vword4 words = {steps[4 * half][lane], steps[4 * half + 1][lane], steps[4 * half + 2][lane],
                             steps[4 * half + 3][lane]};
       const vint wide = __builtin_convertvector((vbyte16)words, vint);
-      const vfloat magnitude = __builtin_convertvector(wide & 0x7f, vfloat) * unit;
+      const vfloat magnitude = __builtin_convertvector(wide & 0x7f, vfloat) * step * units[half][lane];
       store(values[lane] + 16 * half, as_float(as_int(magnitude) | ((wide & 0x80) << 24)));
     }
   }
@@ -89,15 +137,14 @@ TJ_INLINE void decode_block(const uint8_t *codes, const uint8_t *scales, int for
 
 /// The values of some rows of a matrix packed along its rows.
 static void dequantize_rows(const tj_packed *source, float *values) {
-  const size_t rows = source->rows, columns = source->columns, groups = groups_of(columns);
+  const size_t rows = source->rows, columns = source->columns, blocks = blocks_of(columns);
   for (size_t start = 0; start < rows; start += TJ_LANES) {
     const size_t lanes = rows - start < TJ_LANES ? rows - start : TJ_LANES;
-    for (size_t group = 0; group < groups; group++) {
-      const size_t from = (source->first_row + start) / TJ_LANES * groups + group;
-      const size_t column = group * TJ_GROUP;
-      const size_t length = columns - column < TJ_GROUP ? columns - column : TJ_GROUP;
-      float block[TJ_LANES][TJ_GROUP];
-      decode_block(source->codes + from * TJ_BLOCK, source->scales + from * TJ_LANES, source->format, block);
+    for (size_t number = 0; number < blocks; number++) {
+      const size_t column = number * TJ_BLOCK_LENGTH;
+      const size_t length = columns - column < TJ_BLOCK_LENGTH ? columns - column : TJ_BLOCK_LENGTH;
+      float block[TJ_LANES][TJ_BLOCK_LENGTH];
+      decode_block(source, (source->first_row + start) / TJ_LANES * blocks + number, block);
       for (size_t lane = 0; lane < lanes; lane++)
         memcpy(values + (start + lane) * columns + column, block[lane], length * sizeof(float));
     }

@@ -46,22 +46,24 @@ static void gather_terms(const tj_floats *x, size_t j, size_t first, size_t term
 /// first of a group, on. Lanes beyond the matrix are zeros there.
 TJ_INLINE void decode_terms(const tj_packed *x, size_t j, size_t first, size_t terms, size_t vectors,
                             float *out, const int format) {
-  const size_t width = vectors * TJ_LANES, groups = groups_of(x->columns);
+  const size_t width = vectors * TJ_LANES, blocks = blocks_of(x->columns);
   for (size_t v = 0; v < vectors; v++, out += TJ_LANES) {
-    size_t block = ((x->first_row + j) / TJ_LANES + v) * groups + first / TJ_GROUP;
-    for (size_t k = 0; k < terms; k += TJ_GROUP, block++) {
-      vbyte16 bytes;
-      memcpy(&bytes, x->scales + block * TJ_LANES, sizeof bytes);
-      const vfloat scale = unit_of(__builtin_convertvector(bytes, vint), 0);
-      for (size_t t = 0; t < TJ_GROUP / 8 && k + 8 * t < terms; t++) {
-        vuint words;
-        memcpy(&words, x->codes + block * TJ_BLOCK + t * sizeof words, sizeof words);
+    size_t block = ((x->first_row + j) / TJ_LANES + v) * blocks + first / TJ_BLOCK_LENGTH;
+    for (size_t k = 0; k < terms; k += TJ_BLOCK_LENGTH, block++) {
+      const int bits = magnitude_bits_of(format), is_minus = 1 << bits;
+      for (size_t t = 0; t < TJ_BLOCK_LENGTH / 8 && k + 8 * t < terms; t++) {
+        vuint words[2]; // of four elements each where codes are wide, else of eight
+        const size_t bytes = is_wide(format) ? sizeof words : sizeof *words;
+        memcpy(words, x->codes + block * block_bytes(format) + t * bytes, bytes);
+        const size_t group = (block * TJ_BLOCK_LENGTH + 8 * t) / (size_t)formats[format].group;
+        const vfloat scale = unit_of(load_scales(x->scales + group * TJ_LANES), 0, format) * x->outer_scale;
         float *at = out + (k + 8 * t) * width;
         const size_t count = terms - k - 8 * t;
         for (uint32_t i = 0; i < 8 && i < count; i++) {
-          const vint code = (vint)(words >> (i % 4 * 8 + i / 4 * 4));
-          const vfloat magnitude = code_value(code & TJ_LARGEST_CODE, format) * scale;
-          store(at + i * width, as_float(as_int(magnitude) | ((code & 8) << 28)));
+          const vint code =
+              (vint)(is_wide(format) ? words[i / 4] >> (i % 4 * 8) : words[0] >> (i % 4 * 8 + i / 4 * 4));
+          const vfloat magnitude = code_value(code & (is_minus - 1), format) * scale;
+          store(at + i * width, as_float(as_int(magnitude) | ((code & is_minus) << (31 - bits))));
         }
       }
     }
@@ -73,6 +75,8 @@ static void gather_codes(const tj_packed *x, size_t j, size_t first, size_t term
   switch (x->format) {
   case TJ_E3M0: decode_terms(x, j, first, terms, vectors, out, TJ_E3M0); break;
   case TJ_INT4: decode_terms(x, j, first, terms, vectors, out, TJ_INT4); break;
+  case TJ_E2M3: decode_terms(x, j, first, terms, vectors, out, TJ_E2M3); break;
+  case TJ_NVFP4: decode_terms(x, j, first, terms, vectors, out, TJ_NVFP4); break;
   default: decode_terms(x, j, first, terms, vectors, out, TJ_E2M1);
   }
 }

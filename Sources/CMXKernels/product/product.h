@@ -1,11 +1,11 @@
 // The product of packed matrices: expansion of panels to bytes, and the loop over an instruction set's tile.
 //
-// A group's 32-term dot product d is an exact integer. The reference adds fma(d unit_a, unit_b, sum), group by
-// group, where a unit is a scale times the format's smallest step. Most of the time d unit_a costs neither a
+// A group's dot product d is an exact integer. The reference adds fma(d unit_a, unit_b, sum), group by group, where a unit
+// is a scale times the format's smallest step; d unit_a is exact, too. Most of the time it costs neither a
 // conversion nor a multiplication: the integer sum starts at the bits of magic = 1.5 2^23 unit_a, whose
 // last place is worth unit_a, so that the finished sum, read as a float, is magic + d unit_a, and one
 // exact subtraction leaves d unit_a. Panels with a scale so large that magic would overflow are "huge": there d is
-// converted and multiplied.
+// converted and multiplied. So are all whose scales are no powers of two.
 //
 // Where the hardware multiplies unsigned by signed bytes, the right operand is stored as its code plus an
 // offset, and the left operand's sums correct the start of the integer sum.
@@ -24,23 +24,24 @@
 
 enum { TJ_TILE_ROWS = 4 };
 
-/// Bytes of the 16 codes, in units of the format's smallest step.
-TJ_INLINE void byte_table(int format, int offset, uint8_t table[16]) {
-  for (size_t code = 0; code < 16; code++) {
-    const int magnitude = formats[format].steps[code & 7];
-    table[code] = (uint8_t)((code & 8 ? -magnitude : magnitude) + offset);
+/// What codes become: signed bytes in units of the format's smallest step, and an offset.
+typedef struct {
+  byte_tables tables; // signed, with the offset, where codes are not wide; magnitudes where they are
+  uint8_t offset;
+  int is_wide;
+} expansion;
+
+TJ_INLINE expansion expansion_of(int format, int offset) {
+  expansion result = {magnitude_tables(format, 0), (uint8_t)offset, is_wide(format)};
+  for (int code = 0; code < 16 && !is_wide(format); code++) {
+    const int magnitude = steps_of_code(code & 7, format);
+    result.tables.low[code] = (uint8_t)((code & 8 ? -magnitude : magnitude) + offset);
   }
+  return result;
 }
 
 /// What makes a format's smallest code zero or positive.
 TJ_INLINE int offset_of(int format) { return TJ_UNSIGNED ? largest_steps(format) : 0; }
-
-/// The scale bytes of 16 lanes.
-TJ_INLINE vint load_scales(const uint8_t *scales) {
-  vbyte16 bytes;
-  memcpy(&bytes, scales, sizeof bytes);
-  return __builtin_convertvector(bytes, vint);
-}
 
 #if TJ_GROUP_STEP == 8
 /// The four bytes of every lane in the first vector, and behind them those in the second.
@@ -52,14 +53,23 @@ TJ_INLINE void join_fours(vbytes halves[2]) {
 }
 #endif
 
-/// One block's codes as the bytes of a table. Returns the sum of every lane's bytes, taken as signed, where the
-/// tile needs it (TJ_UNSIGNED), or zeros.
-TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void *out) {
+/// The codes of one group of a block, of `eights` times eight elements, as bytes. Returns the sum of every lane's bytes, taken
+/// as signed, where the tile needs it (TJ_UNSIGNED), or zeros.
+TJ_INLINE vint expand_group(const uint8_t *block, size_t eights, const expansion *bytes, void *out) {
   vint sums = (vint)0;
-  for (size_t t = 0; t < 4; t++) {
-    vbytes packed;
-    memcpy(&packed, block + t * sizeof packed, sizeof packed);
-    vbytes halves[2] = {lookup_bytes(table, packed & 15), lookup_bytes(table, packed >> 4)};
+  for (size_t t = 0; t < eights; t++) {
+    vbytes packed, halves[2];
+    if (bytes->is_wide) {
+      memcpy(halves, block + t * sizeof halves, sizeof halves);
+      for (size_t i = 0; i < 2; i++) {
+        const vbytes magnitudes = lookup_wide(&bytes->tables, halves[i]), minus = wide_signs(halves[i]);
+        halves[i] = (magnitudes ^ minus) - minus + bytes->offset;
+      }
+    } else {
+      memcpy(&packed, block + t * sizeof packed, sizeof packed);
+      halves[0] = lookup_bytes(bytes->tables.low, packed & 15);
+      halves[1] = lookup_bytes(bytes->tables.low, packed >> 4);
+    }
 #if TJ_UNSIGNED
     sums = add_lane_sums(add_lane_sums(sums, halves[0]), halves[1]);
 #endif
@@ -71,12 +81,22 @@ TJ_INLINE vint expand_block(const uint8_t *block, const uint8_t table[16], void 
   return sums;
 }
 
-static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+static size_t left_block_bytes(int32_t format) {
+  return groups_of(format) * left_bytes(steps_of_group(format));
+}
+
+static size_t right_block_bytes(int32_t format) {
+  return groups_of(format) * right_bytes(steps_of_group(format));
+}
+
+static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format,
                            int32_t right_format, void *expanded) {
-  left_group *out = expanded;
-  uint8_t table[16];
-  byte_table(format, 0, table);
+  const size_t groups = blocks * groups_of(format), size = left_bytes(steps_of_group(format));
+  const size_t eights = (size_t)formats[format].group / 8,
+               code_bytes = block_bytes(format) / groups_of(format);
+  const expansion bytes = expansion_of(format, 0);
   const int32_t step = step_exponent(format);
+  const int is_number = formats[format].scale == TJ_NUMBER;
   // The exponent of magic must stay below that of infinity.
   const int32_t largest_magic = 254 - 23 - step;
   vint largest = (vint)0;
@@ -84,12 +104,13 @@ static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t g
     const vint byte = load_scales(scales + group * TJ_LANES);
     largest = maximum_int(largest, choose_int(byte == 255, (vint)0, byte));
   }
-  const int is_huge = max_lanes_int(largest) > largest_magic;
-  for (size_t group = 0; group < groups; group++, out++) {
-    const vint sums = expand_block(codes + group * TJ_BLOCK, table, out->codes);
+  const int is_huge = is_number || max_lanes_int(largest) > largest_magic;
+  for (size_t group = 0; group < groups; group++) {
+    left_group *out = (left_group *)((char *)expanded + group * size);
+    const vint sums = expand_group(codes + group * code_bytes, eights, &bytes, out->codes);
     const vint byte = load_scales(scales + group * TJ_LANES);
     vint start = -sums * offset_of(right_format);
-    vfloat unit = unit_of(byte, step);
+    vfloat unit = unit_of(byte, step, format);
     if (!is_huge) {
       const vint magic = ((byte + 23 + step) << 23) | 0x400000;
       start += magic;
@@ -101,14 +122,16 @@ static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t g
   return is_huge;
 }
 
-static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t groups, int32_t format,
+static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format,
                          void *expanded) {
-  right_group *out = expanded;
-  uint8_t table[16];
-  byte_table(format, offset_of(format), table);
-  for (size_t group = 0; group < groups; group++, out++) {
-    expand_block(codes + group * TJ_BLOCK, table, out->codes);
-    const vfloat unit = unit_of(load_scales(scales + group * TJ_LANES), step_exponent(format));
+  const size_t groups = blocks * groups_of(format), size = right_bytes(steps_of_group(format));
+  const size_t eights = (size_t)formats[format].group / 8,
+               code_bytes = block_bytes(format) / groups_of(format);
+  const expansion bytes = expansion_of(format, offset_of(format));
+  for (size_t group = 0; group < groups; group++) {
+    right_group *out = (right_group *)((char *)expanded + group * size);
+    expand_group(codes + group * code_bytes, eights, &bytes, out->codes);
+    const vfloat unit = unit_of(load_scales(scales + group * TJ_LANES), step_exponent(format), format);
     memcpy(out->unit, &unit, sizeof unit);
   }
 }
@@ -116,10 +139,12 @@ static void expand_right(const uint8_t *codes, const uint8_t *scales, size_t gro
 /// One tile of 4 rows x `panels` panels. Where the product's edge cuts it, it is computed in a buffer.
 TJ_INLINE void tile_or_edge(const left_group *left, size_t first, const right_group *right, size_t groups,
                             const tj_product *product, float *c, size_t rows, size_t columns,
-                            const float *bias, const int panels, const int is_huge, const int is_narrow) {
+                            const float *bias, const int panels, const int is_huge, const int is_narrow,
+                            const int steps) {
   const size_t width = (size_t)panels * TJ_LANES;
   if (rows >= TJ_TILE_ROWS && columns >= width) {
-    tile(left, first, right, groups, c, product->stride, product->resumes, bias, panels, is_huge, is_narrow);
+    tile(left, first, right, groups, c, product->stride, product->resumes, bias, panels, is_huge, is_narrow,
+         steps);
     return;
   }
   float block[TJ_TILE_ROWS][TJ_TILE_PANELS * TJ_LANES] = {{0}};
@@ -130,16 +155,17 @@ TJ_INLINE void tile_or_edge(const left_group *left, size_t first, const right_gr
   if (product->resumes)
     for (size_t row = 0; row < last_row; row++) memcpy(block[row], c + row * product->stride, bytes);
   tile(left, first, right, groups, block[0], TJ_TILE_PANELS * TJ_LANES, product->resumes,
-       bias ? block_bias : NULL, panels, is_huge, is_narrow);
+       bias ? block_bias : NULL, panels, is_huge, is_narrow, steps);
   for (size_t row = 0; row < last_row; row++) memcpy(c + row * product->stride, block[row], bytes);
 }
 
 /// The product of one left panel with neighbouring right panels.
 TJ_INLINE void multiply_panels(const left_group *left, const right_group *right, size_t groups,
-                               const tj_product *product, const int is_huge, const int is_narrow) {
+                               const tj_product *product, const int is_huge, const int is_narrow,
+                               const int steps) {
   for (size_t column = 0; column < product->columns;) {
     const size_t left_over = product->columns - column;
-    const right_group *panel = right + column / TJ_LANES * groups;
+    const right_group *panel = right_at(right, column / TJ_LANES * groups, steps);
     const float *bias = product->bias ? product->bias + column : NULL;
     size_t panels = panels_of(left_over);
     if (panels > TJ_TILE_PANELS) panels = TJ_TILE_PANELS;
@@ -150,30 +176,36 @@ TJ_INLINE void multiply_panels(const left_group *left, const right_group *right,
       switch (panels) {
 #if TJ_TILE_PANELS >= 3
       case 3:
-        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 3, is_huge, is_narrow);
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 3, is_huge, is_narrow,
+                     steps);
         break;
       case 2:
-        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 2, is_huge, is_narrow);
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 2, is_huge, is_narrow,
+                     steps);
         break;
 #endif
       default:
-        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 1, is_huge, is_narrow);
+        tile_or_edge(left, row, panel, groups, product, c, rows, left_over, bias, 1, is_huge, is_narrow,
+                     steps);
       }
     }
     column += panels * TJ_LANES;
   }
 }
 
-static void multiply(const void *left, const void *right, size_t groups, const tj_product *product) {
+static void multiply(const void *left, const void *right, size_t blocks, const tj_product *product) {
+  const size_t groups = blocks * groups_of(product->left_format);
   // Half a group's products go into one sum: whether 16 bits hold it, with the offset of the right operand.
   const int largest = largest_steps(product->left_format) * 2 * largest_steps(product->right_format);
-  const int is_narrow = TJ_GROUP / 2 * largest <= INT16_MAX;
-  if (product->is_huge)
-    multiply_panels(left, right, groups, product, 1, 0);
+  const int is_narrow = TJ_BLOCK_LENGTH / 2 * largest <= INT16_MAX;
+  if (formats[product->left_format].group < TJ_BLOCK_LENGTH)
+    multiply_panels(left, right, groups, product, 1, 1, TJ_MOST_STEPS / 2);
+  else if (product->is_huge)
+    multiply_panels(left, right, groups, product, 1, 0, TJ_MOST_STEPS);
   else if (is_narrow)
-    multiply_panels(left, right, groups, product, 0, 1);
+    multiply_panels(left, right, groups, product, 0, 1, TJ_MOST_STEPS);
   else
-    multiply_panels(left, right, groups, product, 0, 0);
+    multiply_panels(left, right, groups, product, 0, 0, TJ_MOST_STEPS);
 }
 
 #endif

@@ -1,31 +1,10 @@
-// Scales, and where on its format's grid a number goes: bit for bit what MXFormats' oracle says.
+// Where on its format's grid a scaled number goes: bit for bit what MXFormats' oracle says.
 #ifndef TJ_GRID_H
 #define TJ_GRID_H
 
 #include "formats.h"
 
 enum { TJ_NEAREST_EVEN, TJ_NEAREST_AWAY, TJ_STOCHASTIC, TJ_EMA };
-enum { TJ_LARGEST_CODE = 7 };
-
-/// The bits of a magnitude. As integers magnitudes are in order, and NaN is above infinity above all numbers.
-TJ_INLINE vint magnitude_bits(vfloat x) { return as_int(x) & ~TJ_SIGN; }
-
-/// Whether groups whose largest magnitudes have these bits hold a NaN or an infinity.
-TJ_INLINE vint is_broken(vint largest) { return largest >= 0x7f800000; }
-
-/// Scale bytes of groups whose largest magnitudes have the bits `largest`; meaningless where they are broken.
-TJ_INLINE vint scale_byte(vint largest, const tj_quantizer *quantizer, const int format) {
-  if (formats[format].has_no_scales) return (vint)127;
-  const vint above = ((largest & 0x7fffff) > quantizer->fraction_threshold) & 1;
-  const vint byte = (largest >> 23) - (highest_exponent(format) - 127) + above;
-  return maximum_int(byte, (vint)0);
-}
-
-/// S of a scale byte 0...253; byte 0 is subnormal.
-TJ_INLINE vfloat scale_value(vint byte) { return as_float(choose_int(byte > 0, byte << 23, (vint)0x400000)); }
-
-/// 1/S of a scale byte 0...253.
-TJ_INLINE vfloat scale_reciprocal(vint byte) { return as_float((254 - byte) << 23); }
 
 /// The integer above or at x, for 0 <= x < 2^31.
 TJ_INLINE vint ceiling(vfloat x) {
@@ -42,7 +21,7 @@ TJ_INLINE vint ceiling(vfloat x) {
 /// of the lines is rounded, by the sum with 1.5 * 2^23, which leaves no bit for a fraction.
 TJ_INLINE vint nearest_even_code(vfloat y, const int format) {
   const int mantissa = formats[format].mantissa_bits, binades = 1 << formats[format].exponent_bits;
-  vint code = as_int(splat(0x1.8p23f + TJ_LARGEST_CODE));
+  vint code = as_int(splat(0x1.8p23f + (float)formats[format].largest_code));
   for (int k = 0; k < binades - 1; k++) {
     const int exponent = lowest_exponent(format) - mantissa + k;
     const vfloat per_step = as_float((vint)((254 - exponent) << 23));
@@ -50,10 +29,10 @@ TJ_INLINE vint nearest_even_code(vfloat y, const int format) {
     // Positive numbers are in order as integers.
     code = minimum_int(code, as_int(line));
   }
-  return code & 15;
+  return code & 0xff;
 }
 
-/// The magnitude code 0...7 that y = |x|/S gets. `average` is sign(x) * ema / S, `noise` what rounding_noise says.
+/// The magnitude code that y = |x|/S gets. `average` is sign(x) * ema / S, `noise` what rounding_noise says.
 TJ_INLINE vint rounded_code(vfloat y, vfloat average, vint noise, const int format, const int rounding) {
   if (rounding == TJ_NEAREST_EVEN) return nearest_even_code(y, format);
   const vint exponent = minimum_int(maximum_int(as_int(y) >> 23, (vint)lowest_exponent(format)),
@@ -74,10 +53,10 @@ TJ_INLINE vint rounded_code(vfloat y, vfloat average, vint noise, const int form
     steps = whole - up;
   }
   const vint code = steps + ((exponent - lowest_exponent(format)) << formats[format].mantissa_bits);
-  return minimum_int(code, (vint)TJ_LARGEST_CODE);
+  return minimum_int(code, (vint)formats[format].largest_code);
 }
 
-/// The magnitude of a code 0...7.
+/// The magnitude of a code without its sign.
 TJ_INLINE vfloat code_value(vint code, const int format) {
   const int mantissa = formats[format].mantissa_bits;
   // A code is an exponent and a mantissa; without a leading one the step is that of the binade above.

@@ -34,7 +34,7 @@ TJ_INLINE void rotate_lanes(vfloat *a, vfloat *b) {
 }
 
 /// One group along rows in each of `rows` rows.
-TJ_INLINE void rotate_row_groups(const float *x, size_t stride, size_t rows, float y[][TJ_GROUP]) {
+TJ_INLINE void rotate_row_groups(const float *x, size_t stride, size_t rows, float y[][TJ_BLOCK_LENGTH]) {
   for (size_t i = 0; i < rows; i++) {
     vfloat a = load(x + i * stride), b = load(x + i * stride + TJ_LANES);
     rotate_lanes(&a, &b);
@@ -45,25 +45,25 @@ TJ_INLINE void rotate_row_groups(const float *x, size_t stride, size_t rows, flo
 
 /// One group along columns in each of `lanes` <= 16 neighbouring columns.
 TJ_INLINE void rotate_column_groups(const float *x, size_t stride, size_t lanes, float y[][TJ_LANES]) {
-  vfloat v[TJ_GROUP];
-  for (size_t i = 0; i < TJ_GROUP; i++) v[i] = load_some(x + i * stride, lanes);
-  for (size_t half = 1; half < TJ_GROUP; half *= 2)
-    for (size_t block = 0; block < TJ_GROUP; block += 2 * half)
+  vfloat v[TJ_BLOCK_LENGTH];
+  for (size_t i = 0; i < TJ_BLOCK_LENGTH; i++) v[i] = load_some(x + i * stride, lanes);
+  for (size_t half = 1; half < TJ_BLOCK_LENGTH; half *= 2)
+    for (size_t block = 0; block < TJ_BLOCK_LENGTH; block += 2 * half)
       for (size_t i = block; i < block + half; i++) {
         const vfloat a = v[i], b = v[i + half];
         v[i] = a + b;
         v[i + half] = a - b;
       }
-  for (size_t i = 0; i < TJ_GROUP; i++) store(y[i], v[i] * rotation_norm);
+  for (size_t i = 0; i < TJ_BLOCK_LENGTH; i++) store(y[i], v[i] * rotation_norm);
 }
 
 /// y (+)= x, whose whole groups along rows are rotated.
 static void rotate_rows(const float *x, float *y, size_t rows, size_t columns, int32_t adds) {
-  const size_t whole = columns / TJ_GROUP * TJ_GROUP;
+  const size_t whole = columns / TJ_BLOCK_LENGTH * TJ_BLOCK_LENGTH;
   for (size_t row = 0; row < rows; row++) {
     const float *from = x + row * columns;
     float *to = y + row * columns;
-    for (size_t column = 0; column < whole; column += TJ_GROUP) {
+    for (size_t column = 0; column < whole; column += TJ_BLOCK_LENGTH) {
       vfloat a = load(from + column), b = load(from + column + TJ_LANES);
       rotate_lanes(&a, &b);
       if (adds) a = load(to + column) + a, b = load(to + column + TJ_LANES) + b;

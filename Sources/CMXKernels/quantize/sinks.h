@@ -4,31 +4,34 @@
 
 #include "grid.h"
 #include "product/blocks.h"
+#include "scales.h"
 
 /// Sixteen elements of groups of known scale: what the sinks read.
 typedef struct {
   vfloat x, y; // the numbers, and |x|/S
-  vint code;   // of the magnitude, 0...7
+  vint code;   // of the magnitude
 } rounded_lanes;
 
-/// How sixteen elements of groups of known scale round.
-TJ_INLINE rounded_lanes round_lanes(vfloat x, vfloat ema, vint noise, vfloat reciprocal, const int format,
+/// How sixteen elements of groups of known scale round. `factor` is what scale_factor says.
+TJ_INLINE rounded_lanes round_lanes(vfloat x, vfloat ema, vint noise, vfloat factor, const int format,
                                     const int rounding) {
-  vfloat average = splat(0);
-  if (rounding == TJ_EMA) average = as_float(as_int(ema) ^ (as_int(x) & TJ_SIGN)) * reciprocal;
-  const vfloat y = as_float(magnitude_bits(x)) * reciprocal;
+  vfloat average = splat(0), y = as_float(magnitude_bits(x));
+  if (rounding == TJ_EMA) average = as_float(as_int(ema) ^ (as_int(x) & TJ_SIGN));
+  y = divides(format) ? y / factor : y * factor;
+  if (rounding == TJ_EMA) average = divides(format) ? average / factor : average * factor;
   return (rounded_lanes){x, y, rounded_code(y, average, noise, format, rounding)};
 }
 
-/// De-quantized values, or NaN where the group's scale is.
-TJ_INLINE vfloat lane_values(rounded_lanes lanes, vint byte, vint broken, const int format) {
-  const vfloat value = code_value(lanes.code, format) * scale_value(byte);
+/// De-quantized values, or NaN where the group's scale is. `scale` is what scale_value says.
+TJ_INLINE vfloat lane_values(rounded_lanes lanes, vfloat scale, vint broken, const int format) {
+  const vfloat value = code_value(lanes.code, format) * scale;
   return as_float(as_int(value) | (as_int(lanes.x) & TJ_SIGN) | (broken & 0x7fc00000));
 }
 
-/// Codes 0...15; meaningless where the group is broken.
-TJ_INLINE vuint lane_codes(rounded_lanes lanes) {
-  return (vuint)(lanes.code | ((as_int(lanes.x) >> 28) & 8));
+/// Codes with their signs; meaningless where the group is broken.
+TJ_INLINE vuint lane_codes(rounded_lanes lanes, const int format) {
+  const int bits = magnitude_bits_of(format);
+  return (vuint)(lanes.code | ((as_int(lanes.x) >> (31 - bits)) & (1 << bits)));
 }
 
 /// Counts what is lost; a broken group, an error elsewhere, loses nothing.
@@ -49,11 +52,12 @@ typedef struct {
 
 /// Where a slice's numbers from `offset` on go, whose rows stand `stride` apart, and which lie in block `block` of a packed
 /// matrix.
-TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t stride, size_t block,
-                              const int kind) {
+TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t stride, size_t block, const int kind,
+                              const int format) {
   if (kind == TJ_VALUES) return (sink_place){.values = sink->values + offset, .stride = stride};
   if (kind == TJ_COUNTS) return (sink_place){.losses = sink->losses};
-  return (sink_place){.codes = sink->codes + block * TJ_BLOCK, .scales = sink->scales + block * TJ_LANES};
+  return (sink_place){.codes = sink->codes + block * block_bytes(format),
+                      .scales = sink->scales + block * TJ_LANES * groups_of(format)};
 }
 
 #endif

@@ -49,29 +49,59 @@ TJ_INLINE vint largest_lanes(const vint x[8]) {
                                  16, 16, 16, 16, 16, 16);
 }
 
-/// Groups along rows: one of `length` <= 32 neighbouring columns in each of `rows` <= 8 rows, from a multiple of 8 on. In
-/// a packed matrix the rows from `rows` to 8 become zeros. Returns how many are broken.
+/// The scales of one group in each of eight lanes, or in each of sixteen.
+typedef struct {
+  vint byte, broken;
+  float factors[TJ_LANES], values[TJ_LANES]; // what scale_factor and scale_value say
+} group_scales;
+
+TJ_INLINE group_scales scales_of(vint largest, const tj_quantizer *quantizer, const int format) {
+  group_scales scales = {.byte = scale_byte(largest, quantizer, format), .broken = is_broken(largest)};
+  store(scales.factors, scale_factor(scales.byte, quantizer->outer_scale, format));
+  store(scales.values, scale_value(scales.byte, quantizer->outer_scale, format));
+  return scales;
+}
+
+/// Writes as many scale bytes.
+TJ_INLINE void store_scales(uint8_t *to, const group_scales *scales, size_t count, const int format) {
+  const vint byte = choose_int(scales->broken, (vint)nan_scale(format), scales->byte);
+  const vbyte16 bytes = __builtin_convertvector(byte, vbyte16);
+  memcpy(to, &bytes, count);
+}
+
+TJ_INLINE size_t count_broken(const group_scales *scales) {
+  return (size_t)-__builtin_reduce_add(scales->broken);
+}
+
+/// Groups along rows: those of `length` <= 32 neighbouring columns, one or two, in each of `rows` <= 8 rows, from a multiple
+/// of 8 on. In a packed matrix the rows from `rows` to 8 become zeros. Returns how many are broken.
 TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, const tj_quantizer *quantizer,
                             sink_place to, const int kind, const int format, const int rounding) {
   const size_t first = length < TJ_LANES ? length : TJ_LANES, second = length - first;
   vuint words[2][4], pairs[4] = {(vuint)0, (vuint)0, (vuint)0, (vuint)0};
+  const size_t lane = source.row % TJ_LANES;
   if (rounding == TJ_STOCHASTIC) {
     philox((uint32_t)source.column, (uint32_t)(source.row / 8), quantizer, words[0]);
     philox((uint32_t)source.column + TJ_LANES, (uint32_t)(source.row / 8), quantizer, words[1]);
   }
-  vint magnitudes[8];
-  for (size_t i = 0; i < 8; i++) magnitudes[i] = (vint)0;
+  const size_t groups = groups_of(format);
+  vint magnitudes[2][8];
+  for (size_t half = 0; half < groups; half++)
+    for (size_t i = 0; i < 8; i++) magnitudes[half][i] = (vint)0;
   for (size_t i = 0; i < rows; i++) {
     const float *x = source.x + i * source.stride;
-    magnitudes[i] =
-        maximum_int(magnitude_bits(load_some(x, first)), magnitude_bits(load_some(x + first, second)));
+    const vint left = magnitude_bits(load_some(x, first));
+    const vint right = magnitude_bits(load_some(x + first, second));
+    magnitudes[0][i] = groups == 1 ? maximum_int(left, right) : left;
+    if (groups == 2) magnitudes[1][i] = right;
   }
   // One lane a row.
-  const vint largest = largest_lanes(magnitudes), broken = is_broken(largest);
-  const vint byte = scale_byte(largest, quantizer, format);
-  const size_t broken_groups = (size_t)-__builtin_reduce_add(broken);
-  float reciprocals[TJ_LANES];
-  store(reciprocals, scale_reciprocal(byte));
+  group_scales scales[2];
+  for (size_t half = 0; half < groups; half++)
+    scales[half] = scales_of(largest_lanes(magnitudes[half]), quantizer, format);
+  size_t broken_groups = count_broken(&scales[0]);
+  if (groups == 2) broken_groups += count_broken(&scales[1]);
+  const group_scales *left_scales = &scales[0], *right_scales = &scales[groups - 1];
   for (size_t i = 0; i < rows; i++) {
     const size_t at = i * source.stride;
     const vfloat a = load_some(source.x + at, first), b = load_some(source.x + at + first, second);
@@ -85,84 +115,100 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
       noise_a = rounding_noise(words[0], i);
       noise_b = rounding_noise(words[1], i);
     }
-    const vfloat reciprocal = splat(reciprocals[i]);
-    const rounded_lanes left = round_lanes(a, ema_a, noise_a, reciprocal, format, rounding);
-    const rounded_lanes right = round_lanes(b, ema_b, noise_b, reciprocal, format, rounding);
-    const vint is_nan = (vint)broken[i];
+    const rounded_lanes left =
+        round_lanes(a, ema_a, noise_a, splat(left_scales->factors[i]), format, rounding);
+    const rounded_lanes right =
+        round_lanes(b, ema_b, noise_b, splat(right_scales->factors[i]), format, rounding);
+    vint left_nan = (vint)0, right_nan = (vint)0;
+    if (broken_groups > 0) {
+      left_nan = (vint)left_scales->broken[i];
+      right_nan = (vint)right_scales->broken[i];
+    }
     if (kind == TJ_VALUES) {
       float *values = to.values + i * to.stride;
-      store_some(values, lane_values(left, (vint)byte[i], is_nan, format), first);
-      store_some(values + first, lane_values(right, (vint)byte[i], is_nan, format), second);
+      store_some(values, lane_values(left, splat(left_scales->values[i]), left_nan, format), first);
+      store_some(values + first, lane_values(right, splat(right_scales->values[i]), right_nan, format),
+                 second);
     } else if (kind == TJ_CODES) {
-      const vuint codes = lane_codes(left) | lane_codes(right) << 8;
-      if (broken_groups == 0 || !broken[i]) pairs[i / 2] |= codes << (uint32_t)(i % 2 * 16);
+      const vuint a_codes = lane_codes(left, format) & (vuint)~left_nan;
+      const vuint b_codes = lane_codes(right, format) & (vuint)~right_nan;
+      if (is_wide(format))
+        store_wide_lane(to.codes, lane + i, a_codes, b_codes);
+      else
+        pairs[i / 2] |= (a_codes | b_codes << 8) << (uint32_t)(i % 2 * 16);
     } else {
-      count_lanes(left, is_nan, to.losses, format);
-      count_lanes(right, is_nan, to.losses, format);
+      count_lanes(left, left_nan, to.losses, format);
+      count_lanes(right, right_nan, to.losses, format);
     }
   }
   if (kind == TJ_CODES) {
-    const size_t lane = source.row % TJ_LANES;
-    store_lanes(to.codes, lane, pairs);
-    const vbyte16 bytes = __builtin_convertvector(byte | (broken & TJ_NAN_SCALE), vbyte16);
-    memcpy(to.scales + lane, &bytes, 8);
+    if (!is_wide(format)) store_lanes(to.codes, lane, pairs);
+    for (size_t i = rows; is_wide(format) && i < 8; i++)
+      store_wide_lane(to.codes, lane + i, (vuint)0, (vuint)0);
+    for (size_t half = 0; half < groups; half++)
+      store_scales(to.scales + half * TJ_LANES + lane, &scales[half], 8, format);
   }
   return broken_groups;
 }
 
 TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink,
                                   const int kind, const int format, const int rounding) {
-  const size_t rows = slice->rows, columns = slice->columns, groups = groups_of(columns);
-  const size_t first_group = slice->first_column / TJ_GROUP;
+  const size_t rows = slice->rows, columns = slice->columns, blocks = blocks_of(columns);
+  const size_t first_block = slice->first_column / TJ_BLOCK_LENGTH;
   size_t broken_groups = 0;
   for (size_t row = 0; row < rows; row += 8) {
     const size_t count = rows - row < 8 ? rows - row : 8;
-    const size_t panel = (slice->first_row + row) / TJ_LANES * sink->groups + first_group;
-    for (size_t group = 0; group < groups; group++) {
-      const size_t column = group * TJ_GROUP, length = columns - column;
+    const size_t panel = (slice->first_row + row) / TJ_LANES * sink->blocks + first_block;
+    for (size_t block = 0; block < blocks; block++) {
+      const size_t column = block * TJ_BLOCK_LENGTH, length = columns - column;
       group_source source = source_at(slice, row, column, rounding);
-      const sink_place to = place_in(sink, row * columns + column, columns, panel + group, kind);
+      const sink_place to = place_in(sink, row * columns + column, columns, panel + block, kind, format);
       for (size_t i = 0; i < count; i++) {
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
         __builtin_prefetch(source.x + i * columns + TJ_AHEAD + 16);
       }
-      float rotated[8][TJ_GROUP], averages[8][TJ_GROUP];
-      if (quantizer->rotates && length >= TJ_GROUP) {
+      float rotated[8][TJ_BLOCK_LENGTH], averages[8][TJ_BLOCK_LENGTH];
+      if (quantizer->rotates && length >= TJ_BLOCK_LENGTH) {
         rotate_row_groups(source.x, columns, count, rotated);
         if (rounding == TJ_EMA) rotate_row_groups(source.ema, columns, count, averages);
-        source.x = rotated[0], source.ema = averages[0], source.stride = TJ_GROUP;
+        source.x = rotated[0], source.ema = averages[0], source.stride = TJ_BLOCK_LENGTH;
       }
       // The whole block as constants is straight code.
-      if (count == 8 && length >= TJ_GROUP)
-        broken_groups += row_groups(source, 8, TJ_GROUP, quantizer, to, kind, format, rounding);
+      if (count == 8 && length >= TJ_BLOCK_LENGTH)
+        broken_groups += row_groups(source, 8, TJ_BLOCK_LENGTH, quantizer, to, kind, format, rounding);
       else
-        broken_groups += row_groups(source, count, length < TJ_GROUP ? length : TJ_GROUP, quantizer, to, kind,
-                                    format, rounding);
+        broken_groups += row_groups(source, count, length < TJ_BLOCK_LENGTH ? length : TJ_BLOCK_LENGTH,
+                                    quantizer, to, kind, format, rounding);
     }
   }
   const size_t end = slice->first_row + rows;
   if (kind == TJ_CODES && rows % TJ_LANES) {
-    const sink_place to = place_in(sink, 0, 0, end / TJ_LANES * sink->groups + first_group, kind);
-    clear_lanes(end % TJ_LANES, groups, to.codes, to.scales);
+    const sink_place to = place_in(sink, 0, 0, end / TJ_LANES * sink->blocks + first_block, kind, format);
+    clear_lanes(end % TJ_LANES, blocks, to.codes, to.scales, format);
   }
   return broken_groups;
 }
 
-/// Groups along columns: one of `rows` <= 32 rows in each of `lanes` <= 16 neighbouring columns. In a packed matrix the
-/// lanes beyond `lanes` become zeros. Returns how many are broken.
+/// Groups along columns: those of `rows` <= 32 rows, one or two, in each of `lanes` <= 16 neighbouring columns. In a packed
+/// matrix the lanes beyond `lanes` become zeros. Returns how many are broken.
 TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
                                sink_place to, const int kind, const int format, const int rounding) {
-  vint largest = (vint)0;
-  for (size_t i = 0; i < rows; i++)
-    largest = maximum_int(magnitude_bits(load_some(source.x + i * source.stride, lanes)), largest);
-  const vint broken = is_broken(largest), byte = scale_byte(largest, quantizer, format);
-  const vfloat reciprocal = scale_reciprocal(byte);
-  if (kind == TJ_CODES) {
-    const vbyte16 bytes = __builtin_convertvector(byte | (broken & TJ_NAN_SCALE), vbyte16);
-    memcpy(to.scales, &bytes, sizeof bytes);
+  const size_t length = (size_t)formats[format].group;
+  size_t broken_groups = 0;
+  group_scales scales[2];
+  for (size_t half = 0; half < groups_of(format); half++) {
+    vint largest = (vint)0;
+    for (size_t i = half * length; i < rows && i < (half + 1) * length; i++)
+      largest = maximum_int(magnitude_bits(load_some(source.x + i * source.stride, lanes)), largest);
+    scales[half] = scales_of(largest, quantizer, format);
+    broken_groups += count_broken(&scales[half]);
+    if (kind == TJ_CODES) store_scales(to.scales + half * TJ_LANES, &scales[half], TJ_LANES, format);
   }
-  for (size_t t = 0; t < TJ_GROUP / 8; t++) {
-    vuint packed = (vuint)0, words[4];
+  for (size_t t = 0; t < TJ_BLOCK_LENGTH / 8; t++) {
+    const group_scales *group = &scales[8 * t / length];
+    const vfloat factor = load(group->factors);
+    const vint broken = group->broken;
+    vuint packed[2] = {(vuint)0, (vuint)0}, words[4]; // of four rows each where codes are wide, else of eight
     const size_t count = rows < 8 * t ? 0 : rows - 8 * t < 8 ? rows - 8 * t : 8;
     if (rounding == TJ_STOCHASTIC && count > 0)
       philox((uint32_t)source.column, (uint32_t)(source.row / 8 + t), quantizer, words);
@@ -173,32 +219,36 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
       if (rounding == TJ_EMA) average = load_some(source.ema + at, lanes);
       if (rounding == TJ_STOCHASTIC) noise = rounding_noise(words, i);
       const vfloat x = load_some(source.x + at, lanes);
-      const rounded_lanes rounded = round_lanes(x, average, noise, reciprocal, format, rounding);
+      const rounded_lanes rounded = round_lanes(x, average, noise, factor, format, rounding);
       if (kind == TJ_VALUES)
-        store_some(to.values + (8 * t + i) * to.stride, lane_values(rounded, byte, broken, format), lanes);
+        store_some(to.values + (8 * t + i) * to.stride,
+                   lane_values(rounded, load(group->values), broken, format), lanes);
+      else if (kind == TJ_CODES && is_wide(format))
+        packed[i / 4] |= (lane_codes(rounded, format) & (vuint)~broken) << (uint32_t)(i % 4 * 8);
       else if (kind == TJ_CODES)
-        packed |= (lane_codes(rounded) & (vuint)~broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
+        packed[0] |= (lane_codes(rounded, format) & (vuint)~broken) << (uint32_t)(i % 4 * 8 + i / 4 * 4);
       else
         count_lanes(rounded, broken, to.losses, format);
     }
-    if (kind == TJ_CODES) memcpy(to.codes + t * sizeof packed, &packed, sizeof packed);
+    const size_t bytes = is_wide(format) ? sizeof packed : sizeof *packed;
+    if (kind == TJ_CODES) memcpy(to.codes + t * bytes, packed, bytes);
   }
-  return (size_t)-__builtin_reduce_add(broken);
+  return broken_groups;
 }
 
 /// The groups of a strip of up to 32 rows, which are all the columns' own.
 TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
                               sink_place to, const int kind, const int format, const int rounding) {
-  float rotated[TJ_GROUP][TJ_LANES], averages[TJ_GROUP][TJ_LANES];
-  if (quantizer->rotates && rows == TJ_GROUP) {
+  float rotated[TJ_BLOCK_LENGTH][TJ_LANES], averages[TJ_BLOCK_LENGTH][TJ_LANES];
+  if (quantizer->rotates && rows == TJ_BLOCK_LENGTH) {
     const size_t some = lanes < TJ_LANES ? lanes : TJ_LANES;
     rotate_column_groups(source.x, source.stride, some, rotated);
     if (rounding == TJ_EMA) rotate_column_groups(source.ema, source.stride, some, averages);
     source.x = rotated[0], source.ema = averages[0], source.stride = TJ_LANES;
   }
   // The whole block as constants is straight code.
-  if (rows == TJ_GROUP && lanes >= TJ_LANES)
-    return column_groups(source, TJ_GROUP, TJ_LANES, quantizer, to, kind, format, rounding);
+  if (rows == TJ_BLOCK_LENGTH && lanes >= TJ_LANES)
+    return column_groups(source, TJ_BLOCK_LENGTH, TJ_LANES, quantizer, to, kind, format, rounding);
   return column_groups(source, rows, lanes < TJ_LANES ? lanes : TJ_LANES, quantizer, to, kind, format,
                        rounding);
 }
@@ -208,12 +258,12 @@ TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *
                                      const int rounding) {
   const size_t rows = slice->rows, columns = slice->columns;
   size_t broken_groups = 0;
-  for (size_t row = 0; row < rows; row += TJ_GROUP) {
-    const size_t count = rows - row < TJ_GROUP ? rows - row : TJ_GROUP;
+  for (size_t row = 0; row < rows; row += TJ_BLOCK_LENGTH) {
+    const size_t count = rows - row < TJ_BLOCK_LENGTH ? rows - row : TJ_BLOCK_LENGTH;
     for (size_t column = 0; column < columns; column += TJ_LANES) {
       const group_source source = source_at(slice, row, column, rounding);
-      const size_t block = source.column / TJ_LANES * sink->groups + source.row / TJ_GROUP;
-      const sink_place to = place_in(sink, row * columns + column, columns, block, kind);
+      const size_t block = source.column / TJ_LANES * sink->blocks + source.row / TJ_BLOCK_LENGTH;
+      const sink_place to = place_in(sink, row * columns + column, columns, block, kind, format);
       for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
       broken_groups += strip_groups(source, count, columns - column, quantizer, to, kind, format, rounding);
     }
@@ -225,26 +275,24 @@ TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *
 TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantizer *quantizer,
                                        const tj_sink *sink, const int kind, const int format,
                                        const int rounding) {
-  const size_t groups = groups_of(source->columns);
+  const size_t blocks = blocks_of(source->columns);
   size_t broken_groups = 0;
-  for (size_t start = 0; start < source->rows; start += TJ_GROUP) {
+  for (size_t start = 0; start < source->rows; start += TJ_BLOCK_LENGTH) {
     const size_t row = source->first_row + start;
-    const size_t count = source->rows - start < TJ_GROUP ? source->rows - start : TJ_GROUP;
-    for (size_t group = 0; group < groups; group++) {
-      float values[TJ_GROUP][TJ_GROUP];
+    const size_t count = source->rows - start < TJ_BLOCK_LENGTH ? source->rows - start : TJ_BLOCK_LENGTH;
+    for (size_t number = 0; number < blocks; number++) {
+      float values[TJ_BLOCK_LENGTH][TJ_BLOCK_LENGTH];
       for (size_t half = 0; half * TJ_LANES < count; half++) {
-        const size_t from = (row / TJ_LANES + half) * groups + group;
-        decode_block(source->codes + from * TJ_BLOCK, source->scales + from * TJ_LANES, source->format,
-                     values + half * TJ_LANES);
+        decode_block(source, (row / TJ_LANES + half) * blocks + number, values + half * TJ_LANES);
       }
-      for (size_t half = 0; half < TJ_GROUP; half += TJ_LANES) {
-        const size_t column = group * TJ_GROUP + half;
+      for (size_t half = 0; half < TJ_BLOCK_LENGTH; half += TJ_LANES) {
+        const size_t column = number * TJ_BLOCK_LENGTH + half;
         if (column >= source->columns) break;
-        const group_source lanes = {values[0] + half, NULL, TJ_GROUP, row, column};
-        const size_t block = column / TJ_LANES * sink->groups + row / TJ_GROUP;
+        const group_source lanes = {values[0] + half, NULL, TJ_BLOCK_LENGTH, row, column};
+        const size_t block = column / TJ_LANES * sink->blocks + row / TJ_BLOCK_LENGTH;
         // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
         broken_groups += strip_groups(lanes, count, source->columns - column, quantizer,
-                                      place_in(sink, 0, 0, block, kind), kind, format, rounding);
+                                      place_in(sink, 0, 0, block, kind, format), kind, format, rounding);
       }
     }
   }

@@ -8,48 +8,54 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
     random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
-    switch encoding {
-    case .exact: return (Encoded(exact: x, axis: axis), 0)
-    case .bfloat16:
-      let out = arena.matrix(rows: x.rows, columns: x.columns)
-      forRows(of: x) { rows in
-        let (from, to) = (x.rows(rows).elements, out.rows(rows).elements)
-        for place in from.indices { to[place] = from[place].roundedToBFloat16 }
-      }
-      return (Encoded(exact: out, axis: axis), 0)
-    case .rounded(let quantizer) where quantizer.format.outerScale == .matrix:
-      let out = arena.matrix(rows: x.rows, columns: x.columns)
-      let scale = divide(x, byOuterScaleOf: quantizer.format, into: out)
-      let broken = round(
-        out, averages: nil, into: out, axis: axis, quantizer, random: random)
-      return (Encoded(.numbers(out), axis: axis, outerScale: scale), broken)
-    case .codes(let quantizer) where quantizer.format.outerScale == .matrix:
-      let out = arena.packed(
-        rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
-      return arena.scratch {
-        let divided = arena.matrix(rows: x.rows, columns: x.columns)
-        let scale = divide(x, byOuterScaleOf: quantizer.format, into: divided)
-        let broken = pack(
-          divided, averages: nil, into: out, axis: axis, quantizer, random: random)
-        return (Encoded(.codes(out), axis: axis, outerScale: scale), broken)
-      }
-    case .rounded(let quantizer):
-      let out = arena.matrix(rows: x.rows, columns: x.columns)
-      let broken = round(x, averages: averages, into: out, axis: axis, quantizer, random: random)
-      return (Encoded(exact: out, axis: axis), broken)
-    case .codes(let quantizer):
-      let out = arena.packed(
-        rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
-      let broken = pack(x, averages: averages, into: out, axis: axis, quantizer, random: random)
-      return (Encoded(.codes(out), axis: axis), broken)
-    }
+    encode(
+      x, averages: averages, axis: axis, encoding, outerScale: nil, random: random, arena: arena)
   }
 
-  /// out = x / s with the outer scale s by which a format takes x.
-  private func divide(
-    _ x: FloatMatrix, byOuterScaleOf format: BlockFormat, into out: FloatMatrix
-  ) -> Float {
-    // Magnitudes are in order as integers. What is not finite has no scale, and is found by the quantizer.
+  /// The same under an outer scale; nil for the one that follows from x.
+  private func encode(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ encoding: Encoding,
+    outerScale: Float?, random: RandomStream, arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    guard let quantizer = encoding.quantizer else {
+      return (unquantized(x, axis, encoding, arena), 0)
+    }
+    let outerScale = outerScale ?? self.outerScale(of: x, quantizer)
+    if encoding.isCodes {
+      let out = arena.packed(
+        rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
+      let broken = pack(
+        x, averages: averages, into: out, axis: axis, quantizer, outerScale: outerScale ?? 1,
+        random: random)
+      return (Encoded(.codes(out), axis: axis, outerScale: outerScale), broken)
+    }
+    let out = arena.matrix(rows: x.rows, columns: x.columns)
+    let broken = round(
+      x, averages: averages, into: out, axis: axis, quantizer, outerScale: outerScale ?? 1,
+      random: random)
+    return (Encoded(rounded: out, axis: axis, quantizer.format, outerScale: outerScale), broken)
+  }
+
+  private func unquantized(
+    _ x: FloatMatrix, _ axis: GroupAxis, _ encoding: Encoding, _ arena: Arena
+  ) -> Encoded {
+    guard encoding == .bfloat16 else { return Encoded(exact: x, axis: axis) }
+    let out = arena.matrix(rows: x.rows, columns: x.columns)
+    forRows(of: x) { rows in
+      let (from, to) = (x.rows(rows).elements, out.rows(rows).elements)
+      for place in from.indices { to[place] = from[place].roundedToBFloat16 }
+    }
+    return Encoded(exact: out, axis: axis)
+  }
+
+  /// The outer scale by which a quantizer takes x; nil where its format has none.
+  private func outerScale(of x: FloatMatrix, _ quantizer: QuantizerRecipe) -> Float? {
+    quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest(of: x))
+  }
+
+  /// The largest magnitude that is finite: what is not has no scale, and is found by the quantizer.
+  private func largest(of x: FloatMatrix) -> Float {
+    // Magnitudes are in order as integers.
     let largest = Atomic<UInt32>(0)
     forRows(of: x) { rows in
       var own: UInt32 = 0
@@ -59,13 +65,7 @@ extension CPU {
       }
       largest.max(own, ordering: .relaxed)
     }
-    let maximum = Float(bitPattern: largest.load(ordering: .relaxed))
-    let scale = maximum == 0 ? 1 : maximum / format.largestWithoutOuterScale
-    forRows(of: x) { rows in
-      let (from, to) = (x.rows(rows).elements, out.rows(rows).elements)
-      for place in from.indices { to[place] = from[place] / scale }
-    }
-    return scale
+    return Float(bitPattern: largest.load(ordering: .relaxed))
   }
 
   /// As `Compute` says, tile by tile where both become codes.
@@ -73,13 +73,21 @@ extension CPU {
     _ x: LazyMatrix, rows: OperandRequest?, columns: OperandRequest?,
     addingColumnSumsTo sums: FloatMatrix?, arena: Arena, profile: StepProfile?
   ) -> (rows: EncodedOperand?, columns: EncodedOperand?) {
-    let targets = (
-      PackingTarget(rows, axis: .rows, of: x.shape),
-      PackingTarget(columns, axis: .columns, of: x.shape)
-    )
-    let needsMemory = (rows != nil && targets.0 == nil) || (columns != nil && targets.1 == nil)
+    let requests = [rows, columns].compactMap { $0?.encoding }
+    // An outer scale is known when all numbers are.
+    let needsLargest = requests.contains {
+      $0.isCodes && $0.quantizer?.format.outerScale == OuterScale.matrix
+    }
     var x = x
-    if needsMemory || !x.isMadeInTiles { x = inMemory(x, arena, profile) }
+    if needsLargest || requests.contains(where: { !$0.isCodes }) || !x.isMadeInTiles {
+      x = inMemory(x, arena, profile)
+    }
+    let largest =
+      needsLargest ? profile.measure(.quantizer) { x.matrix.map { self.largest(of: $0) } } : nil
+    let targets = (
+      PackingTarget(rows, axis: .rows, of: x.shape, largest: largest),
+      PackingTarget(columns, axis: .columns, of: x.shape, largest: largest)
+    )
     var packed = (PackingResult(), PackingResult())
     if targets.0 != nil || targets.1 != nil || sums != nil {
       packed = packTiles(of: x, targets: targets, sums: sums, arena: arena, profile: profile)
@@ -91,7 +99,8 @@ extension CPU {
       guard let request else { return nil }
       if let target {
         return EncodedOperand(
-          operand: Encoded(.codes(target.out), axis: axis), broken: packed.broken,
+          operand: Encoded(.codes(target.out), axis: axis, outerScale: target.outerScale),
+          broken: packed.broken,
           losses: target.countsLosses ? packed.losses(of: x.shape) : nil)
       }
       guard let x = x.matrix else { preconditionFailure("not in memory") }
@@ -120,43 +129,47 @@ extension CPU {
   package func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
+    let outerScale = operand.keptOuterScale(encoding)
     switch operand.content {
-    case .numbers(let x) where operand.outerScale == nil:
-      return encode(x, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    case .numbers(let x) where operand.pendingScale == nil:
+      return encode(
+        x, averages: nil, axis: axis, encoding, outerScale: outerScale, random: random,
+        arena: arena)
     case .numbers(let x) where encoding.quantizer?.format.scale == .one:
       // One grid is good for both axes: they are on it.
       return (Encoded(.numbers(x), axis: axis, outerScale: operand.outerScale), 0)
-    case .numbers:
-      let (rows, columns) = operand.shape
-      let values = arena.matrix(rows: rows, columns: columns)
-      decode(operand, into: values)
-      return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
     case .codes(let source):
-      if case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns,
-        operand.outerScale == nil || quantizer.format == source.format
-      {
-        let (rows, columns) = operand.shape
-        let out = arena.packed(rows: rows, columns: columns, axis: axis, format: quantizer.format)
-        let broken = repack(source, into: out, quantizer, random: random)
-        return (Encoded(.codes(out), axis: axis, outerScale: operand.outerScale), broken)
-      }
+      guard case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns,
+        operand.outerScale == outerScale, outerScale != nil || quantizer.format.outerScale == .none
+      else { break }
       let (rows, columns) = operand.shape
-      let values = arena.matrix(rows: rows, columns: columns)
-      decode(operand, into: values)
-      return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
+      let out = arena.packed(rows: rows, columns: columns, axis: axis, format: quantizer.format)
+      // On one grid all is in its unit.
+      let broken = repack(
+        source, into: out, quantizer, outerScale: source.format.scale == .one ? 1 : outerScale ?? 1,
+        random: random)
+      return (Encoded(.codes(out), axis: axis, outerScale: outerScale), broken)
+    default: break
     }
+    let (rows, columns) = operand.shape
+    let values = arena.matrix(rows: rows, columns: columns)
+    decode(operand, into: values)
+    return encode(
+      values, averages: nil, axis: axis, encoding, outerScale: outerScale, random: random,
+      arena: arena)
   }
 
   /// As `Compute` says, of codes along rows.
   package func decode(_ operand: Encoded, into values: FloatMatrix) {
     precondition(operand.shape == (values.rows, values.columns), "decoded into another shape")
     switch operand.content {
-    case .numbers(let x): copy(x, into: values)
+    case .numbers(let x):
+      copy(x, into: values)
+      if let scale = operand.pendingScale { multiply(values, by: scale) }
     case .codes(let view):
       precondition(operand.axis == .rows, "codes along columns are not decoded")
-      unpack(view, into: values)
+      unpack(view, outerScale: operand.outerScale ?? 1, into: values)
     }
-    if let scale = operand.outerScale { multiply(values, by: scale) }
   }
 
   package func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
@@ -176,22 +189,9 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream, arena: Arena
   ) -> QuantizerLosses {
-    if quantizer.format.outerScale == .matrix {
-      return arena.scratch {
-        let divided = arena.matrix(rows: x.rows, columns: x.columns)
-        _ = divide(x, byOuterScaleOf: quantizer.format, into: divided)
-        return losses(of: divided, averages: nil, axis: axis, quantizer, random: random)
-      }
-    }
-    return losses(of: x, averages: averages, axis: axis, quantizer, random: random)
-  }
-
-  private func losses(
-    of x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
-    random: RandomStream
-  ) -> QuantizerLosses {
     let numbers = QuantizerSlice(
-      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
+      outerScale: outerScale(of: x, quantizer) ?? 1, random: random)
     let saturated = Atomic<Int>(0)
     let underflowed = Atomic<Int>(0)
     forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
@@ -235,13 +235,14 @@ extension CPU {
     return broken.load(ordering: .relaxed)
   }
 
-  /// out = Q(x) in single precision.
+  /// out = Q(x) in single precision; on one grid in its unit.
   package func round(
     _ x: FloatMatrix, averages: FloatMatrix?, into out: FloatMatrix, axis: GroupAxis,
-    _ quantizer: QuantizerRecipe, random: RandomStream
+    _ quantizer: QuantizerRecipe, outerScale: Float = 1, random: RandomStream
   ) -> Int {
     let numbers = QuantizerSlice(
-      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
+      outerScale: outerScale, random: random)
     return countBroken(x.rows, columns: x.columns) { rows in
       kernels.round(numbers.rows(rows), into: out.rows(rows))
     }
@@ -249,6 +250,9 @@ extension CPU {
 }
 
 extension QuantizerRecipe {
+  /// The outer scale of a matrix with this largest magnitude.
+  func outerScale(largest: Float) -> Float { format.outerScale(largest: largest, scaleRule) }
+
   /// The quantizer for numbers whose moving averages are there or not: without any, `Rounding.ema` is nearest
   /// rounding.
   func without(_ averages: FloatMatrix?) -> QuantizerRecipe {

@@ -13,15 +13,15 @@ extension CPU {
       var (a, b) = (a, b)
       if a.isCodes != b.isCodes {
         a = numbers(of: a, arena)
-        if b.axis != .rows || b.outerScale != nil { b = numbers(of: b, arena) }
+        if b.axis != .rows || b.pendingScale != nil { b = numbers(of: b, arena) }
       }
-      guard a.outerScale != nil || b.outerScale != nil else {
+      guard a.pendingScale != nil || b.pendingScale != nil else {
         return multiply(
           ProductTerms(a, b, bias: bias), into: c, accumulates: accumulates, arena: arena)
       }
       let sums = accumulates ? arena.matrix(rows: c.rows, columns: c.columns) : c
       multiply(ProductTerms(a, b), into: sums, accumulates: false, arena: arena)
-      let scale = (a.outerScale ?? 1) * (b.outerScale ?? 1)
+      let scale = (a.pendingScale ?? 1) * (b.pendingScale ?? 1)
       forRows(of: c) { rows in
         for row in rows {
           let (from, to) = (sums.row(row), c.row(row))

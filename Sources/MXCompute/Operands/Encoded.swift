@@ -51,12 +51,34 @@ package struct Encoded: BitwiseCopyable {
   package let content: Content
   /// The axis of the matrix along which it is contracted; groups of codes lie along it.
   package let axis: GroupAxis
-  /// What its numbers, or the values of its codes, are still to be multiplied with: the outer scale of its format; nil where
-  /// that has none.
+  /// The outer scale of its format; nil where that has none.
   package let outerScale: Float?
+  /// Whether its numbers have that in them.
+  private let includesOuterScale: Bool
 
+  /// What its numbers, or the values of its codes, are still to be multiplied with.
+  package var pendingScale: Float? { includesOuterScale ? nil : outerScale }
+
+  /// An operand that is still to be multiplied with the outer scale, if there is one.
   package init(_ content: Content, axis: GroupAxis, outerScale: Float? = nil) {
     (self.content, self.axis, self.outerScale) = (content, axis, outerScale)
+    includesOuterScale = false
+  }
+
+  /// What a quantizer made of numbers. Those on one grid are in its unit, all others what they are.
+  init(rounded x: FloatMatrix, axis: GroupAxis, _ format: BlockFormat, outerScale: Float?) {
+    (content, self.axis, self.outerScale) = (.numbers(x), axis, outerScale)
+    includesOuterScale = format.scale != .one
+  }
+
+  /// The outer scale under which it is quantized once more, so that both have the same: its own, where the format stays; else
+  /// nil.
+  func keptOuterScale(_ encoding: Encoding) -> Float? {
+    guard let format = encoding.quantizer?.format, format.outerScale == .matrix else { return nil }
+    switch content {
+    case .numbers: return includesOuterScale == (format.scale != .one) ? outerScale : nil
+    case .codes(let view): return view.format == format ? outerScale : nil
+    }
   }
 
   /// A matrix in single precision, as it is.

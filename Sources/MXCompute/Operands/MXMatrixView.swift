@@ -1,22 +1,24 @@
 import MXFormats
 import MXRuntime
 
-/// A view on a matrix of 4-bit codes with an E8M0 scale a group, laid out for the product's tiles.
+/// A view on a matrix of codes with a scale byte a group, laid out for the product's tiles.
 ///
 /// A lane is what the groups lie along: a row of the original matrix, or a column. Sixteen neighbouring
-/// lanes are a panel. A panel holds a block of codes a group (256 bytes for groups of 32), and apart from them 16 scale
-/// bytes a group; within a block, byte 64·t + 4·l + b holds element 8·t + b of lane l's group in its low
-/// nibble and element 8·t + 4 + b in its high nibble. The layout is the same on every instruction set and for
-/// either side of a product. Lanes and elements beyond the matrix have code 0 (lanes also scale byte 0).
+/// lanes are a panel. A panel holds blocks of 32 elements of each lane (256 bytes), and apart from them 16 scale
+/// bytes a group, of which a block has one, or two of 16 elements; within a block, byte 64·t + 4·l + b holds element 8·t + b of
+/// lane l in its low nibble and element 8·t + 4 + b in its high nibble. Codes of more than four bits take a byte each: byte
+/// 64·t + 4·l + b of a block, which is twice as long, holds element 4·t + b. The layout is the same on every instruction set
+/// and for either side of a product. Lanes, groups and elements beyond the matrix have code 0 (lanes and groups also scale
+/// byte 0).
 ///
-/// 4.25 bits an element. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
+/// 4.25 bits an element; 4.5 in groups of 16, 8.25 of MXFP6. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
 public struct MXMatrixView: BitwiseCopyable {
   /// Lanes of a panel.
   static let panelLanes = 16
 
-  /// ⌈lanes/16⌉ × groups × `blockBytes` bytes.
+  /// ⌈lanes/16⌉ × blocks × `blockBytes` bytes.
   package let codes: UnsafeMutablePointer<UInt8>
-  /// ⌈lanes/16⌉ × groups × 16 bytes.
+  /// ⌈lanes/16⌉ × blocks × `scaleBytes` bytes.
   package let scales: UnsafeMutablePointer<UInt8>
   /// Rows of the original matrix, or columns where its groups lie along columns.
   public let lanes: Int
@@ -29,41 +31,56 @@ public struct MXMatrixView: BitwiseCopyable {
   var panels: Int { Self.panels(lanes) }
   /// Groups of a lane, the last one filled up with zeros.
   package var groups: Int { format.groups(length) }
-  /// Bytes of a block of codes.
+  /// Blocks of a lane, the last one filled up with zeros.
+  var blocks: Int { Self.blocks(length) }
+  /// Bytes of a block's codes.
   var blockBytes: Int { Self.blockBytes(format) }
+  /// Bytes of a block's scales.
+  var scaleBytes: Int { Self.scaleBytes(format) }
 
   static func panels(_ lanes: Int) -> Int { (lanes + panelLanes - 1) / panelLanes }
-  /// A panel's lanes times a group's elements, two a byte.
-  private static func blockBytes(_ format: BlockFormat) -> Int {
-    panelLanes * format.groupSize / 2
+  private static func blocks(_ length: Int) -> Int {
+    (length + BlockFormat.longestGroup - 1) / BlockFormat.longestGroup
   }
+  /// Two elements a byte where they have four bits.
+  private static func blockBytes(_ format: BlockFormat) -> Int {
+    panelLanes * BlockFormat.longestGroup / (isWide(format) ? 1 : 2)
+  }
+  private static func scaleBytes(_ format: BlockFormat) -> Int {
+    panelLanes * BlockFormat.longestGroup / format.groupSize
+  }
+
+  /// Whether codes take a byte each.
+  private static func isWide(_ format: BlockFormat) -> Bool { format.elements.bits > 4 }
 
   /// Bytes of its codes and scales, with what fills up the last panel and group.
   package var byteCount: Int { Self.byteCount(lanes: lanes, length: length, format: format) }
 
   /// Bytes of codes and scales together.
   package static func byteCount(lanes: Int, length: Int, format: BlockFormat) -> Int {
-    panels(lanes) * format.groups(length) * (blockBytes(format) + panelLanes)
+    panels(lanes) * blocks(length) * (blockBytes(format) + scaleBytes(format))
   }
 
   /// Where an element's code lies: its byte among the codes, and its first bit there.
   func place(lane: Int, element: Int) -> (byte: Int, shift: UInt8) {
-    let block = lane / Self.panelLanes * groups + element / format.groupSize
-    let inGroup = element % format.groupSize
+    let (block, inBlock) = element.quotientAndRemainder(dividingBy: BlockFormat.longestGroup)
+    let isWide = Self.isWide(format)
     let byte =
-      block * blockBytes + inGroup / 8 * 64 + lane % Self.panelLanes * 4 + inGroup % 4
-    return (byte, inGroup % 8 < 4 ? 0 : 4)
+      (lane / Self.panelLanes * blocks + block) * blockBytes
+      + inBlock / (isWide ? 4 : 8) * 64 + lane % Self.panelLanes * 4 + inBlock % 4
+    return (byte, isWide || inBlock % 8 < 4 ? 0 : 4)
   }
 
   /// Where a group's scale byte lies.
   package func scalePlace(lane: Int, group: Int) -> Int {
-    (lane / Self.panelLanes * groups + group) * Self.panelLanes + lane % Self.panelLanes
+    lane / Self.panelLanes * blocks * scaleBytes + group * Self.panelLanes + lane % Self.panelLanes
   }
 
   /// A view on `byteCount` bytes: all codes, then all scales.
   init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: BlockFormat) {
     codes = base
-    scales = base + Self.panels(lanes) * format.groups(length) * Self.blockBytes(format)
+    scales = base + Self.panels(lanes) * Self.blocks(length) * Self.blockBytes(format)
+    precondition(format.isPackable, "no packed matrices of \(format.rawValue)")
     self.lanes = lanes
     self.length = length
     self.format = format
@@ -123,20 +140,22 @@ extension MXMatrixView {
   }
 
   /// The codes and scales, laid out plainly, of a matrix whose groups lie along `axis`.
-  package func quantized(axis: GroupAxis) -> QuantizedMatrix {
+  package func quantized(axis: GroupAxis, outerScale: Float = 1) -> QuantizedMatrix {
     var plain = [UInt8](repeating: 0, count: lanes * length)
     var plainScales = [UInt8](repeating: 0, count: lanes * groups)
     for lane in 0..<lanes {
       for element in 0..<length {
         let place = place(lane: lane, element: element)
-        plain[lane * length + element] = codes[place.byte] >> place.shift & 15
+        plain[lane * length + element] =
+          codes[place.byte] >> place.shift & (2 * format.elements.signBit - 1)
       }
       for group in 0..<groups {
         plainScales[lane * groups + group] = scales[scalePlace(lane: lane, group: group)]
       }
     }
     let lanewise = QuantizedMatrix(
-      format: format, axis: .rows, rows: lanes, columns: length, codes: plain, scales: plainScales)
+      format: format, axis: .rows, rows: lanes, columns: length, codes: plain, scales: plainScales,
+      outerScale: outerScale)
     return axis == .rows ? lanewise : lanewise.transposed
   }
 }

@@ -44,7 +44,9 @@ extension Compute {
     let recipe = QuantizerRecipe(format: format, rounding: rounding)
     let random = RandomStream(seed: 1, purpose: .benchmark)
     let operands = [
-      encode(x, averages: nil, axis: .rows, .codes(recipe), random: random, arena: arena),
+      encode(
+        x, averages: nil, axis: .rows, format.isPackable ? .codes(recipe) : .rounded(recipe),
+        random: random, arena: arena),
       encode(x, averages: nil, axis: .columns, .rounded(recipe), random: random, arena: arena),
     ]
     var check = RoundingCheck(numbers: (rows - rows / group) * (group - 1))

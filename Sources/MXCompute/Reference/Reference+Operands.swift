@@ -11,14 +11,20 @@ extension Reference {
       let out = arena.matrix(rows: x.rows, columns: x.columns) { x.elements[$0].roundedToBFloat16 }
       return (Encoded(exact: out, axis: axis), 0)
     }
-    guard let recipe = encoding.quantizer else { return (Encoded(exact: x, axis: axis), 0) }
-    let quantized = quantize(x, averages, axis, recipe, random)
+    guard encoding.quantizer != nil else { return (Encoded(exact: x, axis: axis), 0) }
+    return encode(x, averages, axis, encoding, outerScale: nil, random, arena)
+  }
+
+  /// The same by a quantizer, under an outer scale; nil for the one that follows from x.
+  private func encode(
+    _ x: FloatMatrix, _ averages: FloatMatrix?, _ axis: GroupAxis, _ encoding: Encoding,
+    outerScale: Float?, _ random: RandomStream, _ arena: Arena
+  ) -> (operand: Encoded, broken: Int) {
+    guard let recipe = encoding.quantizer else { preconditionFailure("no quantizer") }
+    let quantized = quantize(x, averages, axis, recipe, outerScale: outerScale, random)
     let broken = quantized.scales.count { recipe.format.scale.value(of: $0).isNaN }
     let outerScale = recipe.format.outerScale == .none ? nil : quantized.outerScale
-    return (
-      operand(quantized.withoutOuterScale, axis, outerScale, isCodes: encoding.isCodes, arena),
-      broken
-    )
+    return (operand(quantized, axis, outerScale, isCodes: encoding.isCodes, arena), broken)
   }
 
   private func operand(
@@ -27,10 +33,11 @@ extension Reference {
   ) -> Encoded {
     let (rows, columns) = (matrix.rows, matrix.columns)
     guard isCodes else {
-      let values = matrix.values
+      // On one grid all is in its unit.
+      let values = (matrix.format.scale == .one ? matrix.withoutOuterScale : matrix).values
       return Encoded(
-        .numbers(arena.matrix(rows: rows, columns: columns) { values[$0] }), axis: axis,
-        outerScale: outerScale)
+        rounded: arena.matrix(rows: rows, columns: columns) { values[$0] }, axis: axis,
+        matrix.format, outerScale: outerScale)
     }
     let codes = arena.packed(rows: rows, columns: columns, axis: axis, format: matrix.format)
     codes.write(matrix)
@@ -39,14 +46,14 @@ extension Reference {
 
   private func quantize(
     _ x: FloatMatrix, _ averages: FloatMatrix?, _ axis: GroupAxis, _ recipe: QuantizerRecipe,
-    _ random: RandomStream
+    outerScale: Float? = nil, _ random: RandomStream
   ) -> QuantizedMatrix {
     Quantizer(
       format: recipe.format, scaleRule: recipe.scaleRule,
       rounding: recipe.without(averages).rounding, axis: axis
     ).quantize(
       numbers(x, axis, recipe), rows: x.rows, columns: x.columns,
-      ema: averages.map { numbers($0, axis, recipe) },
+      ema: averages.map { numbers($0, axis, recipe) }, outerScale: outerScale,
       randomBits: { random.roundingBits(row: $0, column: $1) })
   }
 
@@ -117,7 +124,9 @@ extension Reference {
   package func recode(
     _ operand: Encoded, axis: GroupAxis, _ encoding: Encoding, random: RandomStream, arena: Arena
   ) -> (operand: Encoded, broken: Int) {
-    if operand.outerScale != nil, let format = encoding.quantizer?.format, format.scale == .one {
+    if let format = encoding.quantizer?.format, format.scale == .one,
+      operand.keptOuterScale(encoding) != nil
+    {
       // One grid is good for both axes: the numbers are on it.
       let (rows, columns) = operand.shape
       let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
@@ -136,25 +145,29 @@ extension Reference {
     }
     let values: FloatMatrix
     switch operand.content {
-    case .numbers(let x) where operand.outerScale == nil: values = x
+    case .numbers(let x) where operand.pendingScale == nil: values = x
     default:
       values = arena.matrix(rows: operand.shape.rows, columns: operand.shape.columns)
       decode(operand, into: values)
     }
-    return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    guard encoding.quantizer != nil else {
+      return encode(values, averages: nil, axis: axis, encoding, random: random, arena: arena)
+    }
+    return encode(
+      values, nil, axis, encoding, outerScale: operand.keptOuterScale(encoding), random, arena)
   }
 
   /// As `Compute` says.
   package func decode(_ operand: Encoded, into values: FloatMatrix) {
     switch operand.content {
-    case .numbers(let x): copy(x, into: values)
+    case .numbers(let x):
+      copy(x, into: values)
+      guard let scale = operand.pendingScale else { return }
+      for place in values.elements.indices { values.elements[place] *= scale }
     case .codes(let view):
-      for (place, value) in view.quantized(axis: operand.axis).values.enumerated() {
-        values.elements[place] = value
-      }
+      let matrix = view.quantized(axis: operand.axis, outerScale: operand.outerScale ?? 1)
+      for (place, value) in matrix.values.enumerated() { values.elements[place] = value }
     }
-    guard let scale = operand.outerScale else { return }
-    for place in values.elements.indices { values.elements[place] *= scale }
   }
 
   /// As `Compute` says.
@@ -169,7 +182,7 @@ extension Reference {
       let scale = quantized.scale(row: row, column: column)
       if scale.isNaN { continue }
       if value.magnitude / scale > quantizer.format.elements.maximum { losses.saturated += 1 }
-      if value != 0, quantized.codes[place] & 7 == 0 { losses.underflowed += 1 }
+      if value != 0, quantized.value(row: row, column: column) == 0 { losses.underflowed += 1 }
     }
     return losses
   }
@@ -182,7 +195,7 @@ extension Reference {
     let isMixed = a.isCodes != b.isCodes
     /// Codes beside numbers stand for their values, with the outer scale.
     func isScaled(_ operand: Encoded) -> Bool { isMixed && operand.isCodes }
-    let pending = [a, b].filter { !isScaled($0) }.compactMap(\.outerScale)
+    let pending = [a, b].filter { !isScaled($0) }.compactMap(\.pendingScale)
     var sums: [Float]
     if case .codes(let left) = a.content, case .codes(let right) = b.content {
       // Lane by lane, whatever the axis of the matrix.

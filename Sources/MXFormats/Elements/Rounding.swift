@@ -27,19 +27,22 @@ public enum RoundingDecision: Sendable {
 }
 
 extension ElementFormat {
-  /// The magnitude code 0…7 of y = |x|/S ≥ 0.
+  /// The magnitude code 0…`largestCode` of y = |x|/S ≥ 0.
   ///
-  /// Values at or above the maximum saturate there, whatever the rounding. The slow definition: a walk
-  /// along the grid. All comparisons are exact, because the neighbours, their midpoint and y − q1 are
+  /// Values at or above the maximum saturate there, whatever the rounding. The slow definition: a search
+  /// of the grid. All comparisons are exact, because the neighbours, their midpoint and y − q1 are
   /// single-precision numbers.
   public func magnitudeCode(of y: Float, _ rounding: RoundingDecision) -> UInt8 {
     precondition(y >= 0, "a magnitude, not \(y)")
     // w = 0 gives 0 under Q-EMA, and exact zeros stay zeros under all others.
     if y == 0 { return 0 }
-    guard let above = (1...Self.largestCode).first(where: { magnitude(of: $0) > y }) else {
-      return Self.largestCode
+    if y >= maximum { return largestCode }
+    // magnitude(of: lower) ≤ y < magnitude(of: above), closer and closer.
+    var (lower, above) = (UInt8(0), largestCode)
+    while above - lower > 1 {
+      let middle = lower + (above - lower) / 2
+      if magnitude(of: middle) > y { above = middle } else { lower = middle }
     }
-    let lower = above - 1
     let q1 = magnitude(of: lower)
     let q2 = magnitude(of: above)
     let midpoint = (q1 + q2) / 2

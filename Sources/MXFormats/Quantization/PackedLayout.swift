@@ -52,7 +52,8 @@ public struct PackedMatrix: Equatable, Sendable {
   /// Packs a quantized matrix, whose format has no outer scale.
   public init(packing matrix: QuantizedMatrix) {
     precondition(
-      matrix.format.outerScale == .none, "no place for the outer scale of a packed matrix")
+      matrix.format.outerScale == .none && matrix.format.elements.bits == 4,
+      "packed matrices hold codes of four bits under scales of their groups")
     format = matrix.format
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     lanes = lanewise.rows

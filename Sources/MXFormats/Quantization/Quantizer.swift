@@ -5,7 +5,9 @@
 public struct Quantizer: Equatable, Sendable {
   /// The format of elements, groups and scales.
   public var format: BlockFormat
-  /// How scales are chosen that are powers of two. (Others are the nearest to the largest magnitude over `maximum`.)
+  /// How scales are chosen: one of the format's `scaleRules`. A scale of E4M3 follows from r = M/outer/6, each division rounded:
+  /// under `even` it is the nearest number; under `truncationFree` the smallest that is not below r, and the next one where
+  /// M/S, rounded, still passes 6.
   public var scaleRule: ScaleRule
   /// How elements are rounded.
   public var rounding: Rounding
@@ -33,16 +35,20 @@ public struct Quantizer: Equatable, Sendable {
   ///   - rows: of the matrix.
   ///   - columns: of the matrix.
   ///   - ema: the moving averages of `values`; needed by `Rounding.ema`, ignored by others.
+  ///   - outerScale: of a format that has one; nil for the one that follows from the values.
   ///   - randomBits: the 16 random bits of element (row, column); needed by `Rounding.stochastic`.
   /// - Complexity: O(rows · columns).
   public func quantize(
-    _ values: [Float], rows: Int, columns: Int, ema: [Float]? = nil,
+    _ values: [Float], rows: Int, columns: Int, ema: [Float]? = nil, outerScale: Float? = nil,
     randomBits: ((_ row: Int, _ column: Int) -> UInt16)? = nil
   ) -> QuantizedMatrix {
     precondition(values.count == rows * columns, "\(values.count) values for \(rows) × \(columns)")
     let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
     let size = format.groupSize
-    let outerScale = outerScale(of: values)
+    let outerScale =
+      outerScale
+      ?? format.outerScale(
+        largest: values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }, scaleRule)
     var codes = [UInt8](repeating: 0, count: values.count)
     var scales = [UInt8](repeating: 0, count: shape.rows * shape.columns)
     for i in 0..<shape.rows {
@@ -62,8 +68,9 @@ public struct Quantizer: Equatable, Sendable {
         let byte = scaleByte(maximum: hasNaN ? .nan : maximum, outerScale: outerScale)
         scales[i * shape.columns + j] = byte
         let scale = format.scale.value(of: byte) * outerScale
-        // Codes are 0 where there is no scale, or where it is 0.
-        guard scale > 0 else { continue }
+        // Codes are 0 where there is no scale; magnitudes are where it is 0.
+        guard !scale.isNaN else { continue }
+        func scaled(_ x: Float) -> Float { scale == 0 ? 0 : x / scale }
         for element in Swift.stride(from: first, to: first + count * stride, by: stride) {
           let x = values[element]
           let decision: RoundingDecision =
@@ -71,10 +78,10 @@ public struct Quantizer: Equatable, Sendable {
             case .nearestEven: .nearestEven
             case .nearestAway: .nearestAway
             case .stochastic: .stochastic(randomBits!(element / columns, element % columns))
-            case .ema: .ema((x.sign == .minus ? -ema![element] : ema![element]) / scale)
+            case .ema: .ema(scaled(x.sign == .minus ? -ema![element] : ema![element]))
             }
-          let code = format.elements.magnitudeCode(of: x.magnitude / scale, decision)
-          codes[element] = x.sign == .minus ? code | 8 : code
+          let code = format.elements.magnitudeCode(of: scaled(x.magnitude), decision)
+          codes[element] = x.sign == .minus ? code | format.elements.signBit : code
         }
       }
     }
@@ -83,21 +90,34 @@ public struct Quantizer: Equatable, Sendable {
       outerScale: outerScale)
   }
 
-  /// The outer scale with which the scale of the largest magnitude is the largest there is; 1 for zeros. Numbers that are
-  /// not finite, whose groups have no scale, do not count.
-  private func outerScale(of values: [Float]) -> Float {
-    guard format.outerScale == .matrix else { return 1 }
-    let maximum = values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }
-    return maximum == 0 ? 1 : maximum / format.largestWithoutOuterScale
-  }
-
   /// The scale of a group whose largest magnitude is `maximum`; NaN for one without a largest.
   private func scaleByte(maximum: Float, outerScale: Float) -> UInt8 {
     switch format.scale {
     case .e8m0: scaleRule.scale(maximum: maximum, format: format.elements).byte
     case .one: (maximum.isFinite ? E8M0(exponent: 0) : E8M0.nan).byte
     case .e4m3 where !maximum.isFinite: E4M3.nan.byte
-    case .e4m3: E4M3(nearest: maximum / outerScale / format.elements.maximum).byte
+    case .e4m3: number(for: maximum, outerScale).byte
     }
+  }
+
+  private func number(for maximum: Float, _ outerScale: Float) -> E4M3 {
+    let wanted = maximum / outerScale / format.elements.maximum
+    guard scaleRule == .truncationFree else { return E4M3(nearest: wanted) }
+    let scale = E4M3(notBelow: wanted)
+    let clips = maximum / (scale.value * outerScale) > format.elements.maximum
+    return clips && scale.value < E4M3.maximum ? E4M3(byte: scale.byte + 1) : scale
+  }
+}
+
+extension BlockFormat {
+  /// The outer scale with which the scale of a matrix's largest magnitude is the largest there is; 1 for zeros, and where there
+  /// is none. Numbers that are not finite, whose groups have no scale, do not count. Under E4M3 scales it is a normal number, and
+  /// under `truncationFree` the next one where the largest magnitude would pass 6 by a rounding.
+  package func outerScale(largest: Float, _ rule: ScaleRule) -> Float {
+    if outerScale == .none || largest == 0 { return 1 }
+    let outer = largest / largestWithoutOuterScale
+    guard scale == .e4m3 else { return outer }
+    let clips = largest / (E4M3.maximum * outer) > elements.maximum
+    return max(clips && rule == .truncationFree ? outer.nextUp : outer, .leastNormalMagnitude)
   }
 }

@@ -9,7 +9,12 @@ package struct E4M3: Equatable, Hashable, Sendable {
   package init(byte: UInt8) { self.byte = byte }
 
   /// The number nearest to x ≥ 0, ties to the even byte; the largest for what is above it, NaN for NaN.
-  package init(nearest x: Float) {
+  package init(nearest x: Float) { self.init(x, .toNearestOrEven) }
+
+  /// The smallest number that is not below x ≥ 0; the largest for what is above it, NaN for NaN.
+  package init(notBelow x: Float) { self.init(x, .up) }
+
+  private init(_ x: Float, _ rule: FloatingPointRoundingRule) {
     precondition(!(x < 0), "a scale of \(x)")
     guard !x.isNaN else {
       self = .nan
@@ -17,7 +22,7 @@ package struct E4M3: Equatable, Hashable, Sendable {
     }
     // The step of x's binade; below 2^−6 the steps stay as they are.
     let exponent = max(x == 0 ? -6 : Int(min(x, Self.maximum).exponent), -6)
-    let steps = (min(x, Self.maximum) / E8M0.power(exponent - 3)).rounded(.toNearestOrEven)
+    let steps = (min(x, Self.maximum) / E8M0.power(exponent - 3)).rounded(rule)
     // Eight steps more are a binade more: a carry lands where it belongs.
     byte = UInt8(8 * (exponent + 6) + Int(steps))
   }

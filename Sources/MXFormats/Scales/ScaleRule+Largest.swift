@@ -15,7 +15,7 @@ extension ScaleRule {
     return least...number(threshold) * binade
   }
 
-  /// The codes 0…7 that the largest element of a group can get.
+  /// The magnitude codes that the largest element of a group can get.
   ///
   /// - Parameter nearest: whether elements round to the nearer neighbour, ties to whichever; else to either one.
   package func largestCodes(_ format: ElementFormat, nearest: Bool) -> ClosedRange<UInt8> {
@@ -35,7 +35,7 @@ extension ScaleRule {
     func magnitude(_ code: UInt8) -> Float { format.magnitude(of: code) }
     let lower = code == 0 ? 0 : (magnitude(code - 1) + magnitude(code)) / 2
     let upper =
-      code == ElementFormat.largestCode ? .infinity : (magnitude(code) + magnitude(code + 1)) / 2
+      code == format.largestCode ? .infinity : (magnitude(code) + magnitude(code + 1)) / 2
     let (from, to) = (max(lower, ratios.lowerBound), min(upper, ratios.upperBound))
     return from < to ? Self.binaryLogarithm(of: Double(to / from)) : 0
   }

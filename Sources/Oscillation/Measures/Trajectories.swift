@@ -54,7 +54,7 @@ package final class Trajectories {
         continue
       }
       let magnitude = elements.magnitudeCode(of: value.magnitude * scale.reciprocal, .nearestEven)
-      let code = magnitude + (value.sign == .minus ? 8 : 0)
+      let code = magnitude + (value.sign == .minus ? elements.signBit : 0)
       record += [weights[location.place], value, Float(scale.exponent), Float(code)]
     }
   }

@@ -1,4 +1,5 @@
 import MXCompute
+import MXFormats
 
 /// The remedies there are, in the order in which the training step calls them. `tetrajet+NAME` is a method.
 package enum RemedyName: String, CaseIterable, Sendable {
@@ -40,6 +41,13 @@ package enum RemedyName: String, CaseIterable, Sendable {
     case .oscireset: "OsciReset: weights that oscillate are put back on the grid now and then"
     case .osmq: "OSMQ: groups learn which of three quantizers they take, after a time of Q-EMA"
     }
+  }
+
+  /// Whether it calms weights of a format: packed ones, under scales of groups, and powers of two where it counts with them.
+  package func knows(_ format: BlockFormat) -> Bool {
+    let isCounting = self == .freeze || self == .osmq
+    return format.isPackable && format != .int4
+      && (format.outerScale == .none || !isCounting)
   }
 
   /// Why two remedies do not go together; nil where they do.

@@ -1,12 +1,13 @@
 import MXCompute
+import MXFormats
 import MXLinear
 import MXRuntime
 
 extension Benchmarks {
   /// The three products of every kind of linear layer, from operands that are ready quantized.
   ///
-  /// Under the packed engine the operands are packed 4-bit codes. The processor's peak, of dot products of bytes or of
-  /// multiply-adds in single precision, is measured in turn with every product.
+  /// Under the packed engine the operands are packed codes, where their format is packed. The processor's peak, of dot products of
+  /// bytes or of multiply-adds in single precision, is measured in turn with every product.
   package func products(_ report: (BenchmarkResult) throws -> Void) throws {
     for layer in shape.layerShapes {
       let (n, d, c) = (batch * layer.rows, layer.inputs, layer.outputs)
@@ -49,15 +50,18 @@ extension Benchmarks {
     }
   }
 
+  /// Whether operands are codes.
+  private var isPacked: Bool { engine == .packed && format?.isPackable != false }
+
   /// The peak of the engine's multiply-adds on all threads together, in 10⁹ operations a second.
   private func peak() -> Double {
     let iterations = 400_000
     let start = ContinuousClock.now
     parallelFor(cpu.threads, threads: cpu.threads) { _ in
-      _ = cpu.kernels.peak(ofCodes: engine == .packed, iterations: iterations)
+      _ = cpu.kernels.peak(ofCodes: isPacked, iterations: iterations)
     }
     let seconds = start.duration(to: .now).inSeconds
-    return cpu.kernels.peak(ofCodes: engine == .packed, iterations: 1)
+    return cpu.kernels.peak(ofCodes: isPacked, iterations: 1)
       * Double(iterations * cpu.threads) / seconds / 1e9
   }
 
@@ -70,7 +74,7 @@ extension Benchmarks {
     func operand(_ operand: Operand, _ sample: Sample) -> Encoded {
       cpu.encode(
         sample.matrix, averages: nil, axis: operand.axis,
-        engine == .packed ? .codes(QuantizerRecipe()) : .exact,
+        isPacked ? .codes(QuantizerRecipe(format: format ?? .mxfp4)) : .exact,
         random: RandomStream(seed: 0, purpose: .benchmark), arena: arena
       ).operand
     }

@@ -4,7 +4,7 @@ import MXRuntime
 
 extension Benchmarks {
   /// The quantizers on batch · tokens × hidden numbers: every rounding along both axes, and under the packed
-  /// engine the requantization of 4-bit codes along the other axis.
+  /// engine the requantization of codes along the other axis.
   package func quantizers(_ report: (BenchmarkResult) throws -> Void) throws {
     // The largest activation is the input of the first fc2.
     let layer = shape.layerShapes.first { $0.name.hasSuffix("fc2") }!
@@ -29,28 +29,33 @@ extension Benchmarks {
           line, seconds, text: "\(rounding.rawValue) along \(axis.rawValue), from \(source)",
           rate: "\(twoDigits(rate)) 10⁹ elements/s"))
     }
+    let arena = Arena(chunkCount: 1 << 20)
+    func encoding(_ rounding: Rounding) -> Encoding {
+      let quantizer = QuantizerRecipe(format: format ?? .mxfp4, rounding: rounding)
+      let isPacked = engine == .packed && quantizer.format.isPackable
+      return isPacked ? .codes(quantizer) : .rounded(quantizer)
+    }
     for rounding in Rounding.allCases {
-      let quantizer = QuantizerRecipe(rounding: rounding)
       for axis in GroupAxis.allCases {
-        if engine == .packed {
-          var out = MXMatrix(rows: rows, columns: columns, axis: axis)
-          try measure(rounding, axis, from: "floats") {
-            try! out.quantize(x.matrix, averages: x.matrix, quantizer, random: random, on: cpu)
-          }
-        } else {
-          let out = sample(rows, columns, seed: 2)
-          try measure(rounding, axis, from: "floats") {
-            _ = cpu.round(
-              x.matrix, averages: x.matrix, into: out.matrix, axis: axis, quantizer,
-              random: random)
+        try measure(rounding, axis, from: "floats") {
+          arena.scratch {
+            _ = cpu.encode(
+              x.matrix, averages: x.matrix, axis: axis, encoding(rounding), random: random,
+              arena: arena)
           }
         }
       }
-      if engine == .packed, rounding != .ema {
-        let source = x.quantized(.rows, on: cpu)
-        var out = MXMatrix(rows: rows, columns: columns, axis: .columns)
+      guard encoding(rounding).isCodes, rounding != .ema else { continue }
+      try arena.scratch {
+        let source = cpu.encode(
+          x.matrix, averages: nil, axis: .rows, encoding(.nearestEven), random: random,
+          arena: arena
+        ).operand
         try measure(rounding, .columns, from: "codes") {
-          try! out.requantize(source, quantizer, random: random, on: cpu)
+          arena.scratch {
+            _ = cpu.recode(
+              source, axis: .columns, encoding(rounding), random: random, arena: arena)
+          }
         }
       }
     }

@@ -1,4 +1,5 @@
 import MXCompute
+import MXLinear
 import MXRuntime
 import VisionModels
 
@@ -21,6 +22,9 @@ extension Benchmarks {
     var recipe = Recipe()
     recipe.method = method
     recipe.linear = method.linearRecipe
+    if let format {
+      for operand in Operand.allCases { recipe.linear[operand]?.format = format }
+    }
     recipe.engine = engine
     recipe.model = shape
     let warmups = 2

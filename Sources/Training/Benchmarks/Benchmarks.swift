@@ -24,6 +24,7 @@ package struct Benchmarks {
   let shape: ModelConfiguration
   let batch: Int
   let method: Method
+  let format: BlockFormat?
   let engine: Engine
   let repeats: Int
   let cpu: CPU
@@ -31,17 +32,20 @@ package struct Benchmarks {
 
   /// Benchmarks at the shapes of a model preset.
   ///
-  /// - Parameter ranks: who does together what ranks share out.
+  /// - Parameters:
+  ///   - format: of what quantizers make of operands; nil for MXFP4, or the method's own.
+  ///   - ranks: who does together what ranks share out.
   /// - Throws: `ModelError` where there is no such preset, `RecipeError` where a method's parts do not go together.
   package init(
-    model: String, batch: Int, method: Method, engine: Engine, repeats: Int, on cpu: CPU,
-    ranks: any Ranks = Alone()
+    model: String, batch: Int, method: Method, format: BlockFormat? = nil, engine: Engine,
+    repeats: Int, on cpu: CPU, ranks: any Ranks = Alone()
   ) throws {
     try method.validate()
     name = model
     shape = try ModelConfiguration.preset(model)
     self.batch = batch
     self.method = method
+    self.format = format
     self.engine = engine
     self.repeats = repeats
     self.cpu = cpu
@@ -52,6 +56,7 @@ package struct Benchmarks {
   func line(_ benchmark: String) -> JSONLine {
     var line = JSONLine()
     line.add("bench", benchmark)
+    if let format { line.add("format", format.rawValue) }
     line.add("model", name)
     line.add("batch", batch)
     return line
@@ -110,14 +115,5 @@ struct Sample {
     parallelRanges(rows * columns, length: 1 << 16, threads: threads) { range in
       for index in range { buffer[index] = random.normal(index) }
     }
-  }
-
-  /// The sample in 4-bit codes.
-  func quantized(_ axis: GroupAxis, on cpu: CPU) -> MXMatrix {
-    var result = MXMatrix(rows: matrix.rows, columns: matrix.columns, axis: axis)
-    // Normal numbers are finite.
-    try! result.quantize(
-      matrix, QuantizerRecipe(), random: RandomStream(seed: 0, purpose: .benchmark), on: cpu)
-    return result
   }
 }

@@ -45,8 +45,8 @@ struct StoredQuantization: Equatable, Sendable {
     recipe = QuantizerRecipe(
       format: try value("element_format"), scaleRule: try value("scale_rule"),
       rounding: try value("rounding"))
-    guard BlockFormat.microscaling.contains(recipe.format) else {
-      let known = BlockFormat.microscaling.map(\.rawValue).joined(separator: ", ")
+    guard BlockFormat.inFiles.contains(recipe.format) else {
+      let known = BlockFormat.inFiles.map(\.rawValue).joined(separator: ", ")
       throw error("element_format", metadata["element_format"], "one of \(known)")
     }
     axis = try value("group_axis")

@@ -1,3 +1,4 @@
+import MXFormats
 import MXLinear
 import Oscillation
 import VisionModels
@@ -28,6 +29,7 @@ extension Recipe {
             + "that is never on has 'enabled: false'")
       }
     }
+    try validateFormats()
     try validateRotations()
     try validateGroups()
     guard !linear.meanSplit.isEmpty else { return }
@@ -36,6 +38,34 @@ extension Recipe {
       throw RecipeError(
         key: "quantizers.mean_split", found: "[\(layers.joined(separator: ", "))]",
         expected: "[]: \(method.rawValue) quantizes no inputs here, so there is nothing to gain")
+    }
+  }
+
+  /// Checks what quantizers are made of.
+  private func validateFormats() throws {
+    for operand in Operand.allCases {
+      guard let quantizer = linear[operand] else { continue }
+      let (format, rule) = (quantizer.format, quantizer.scaleRule)
+      guard format.scaleRules.contains(rule) else {
+        throw RecipeError(
+          key: "quantizers.\(operand.rawValue).scale", found: rule.rawValue,
+          expected:
+            "\(RecipeKey.oneOf(format.scaleRules)): \(format.rawValue) has scales that are no powers of two, large enough for the "
+            + "largest of a group or to the nearest")
+      }
+    }
+    guard let format = linear[.q2]?.format else { return }
+    func check(_ isKnown: (BlockFormat) -> Bool, _ reason: String) throws {
+      if isKnown(format) { return }
+      throw RecipeError(
+        key: "quantizers.q2.format", found: format.rawValue,
+        expected: "\(RecipeKey.oneOf(BlockFormat.allCases.filter(isKnown))): \(reason)")
+    }
+    try check(
+      \.isPackable,
+      "weights are kept as codes, and \(format.rawValue) has too many steps for products of bytes")
+    for remedy in method.remedies {
+      try check(remedy.knows, "\(remedy.rawValue) counts with scales of groups")
     }
   }
 
@@ -80,8 +110,8 @@ extension Recipe {
           throw RecipeError(
             key: "quantizers.hadamard", found: found,
             expected:
-              "without \(product.rawValue): \(format.rawValue) of \(operand.rawValue) has one scale a tensor, "
-              + "and no groups to rotate in")
+              "without \(product.rawValue): \(format.rawValue) of \(operand.rawValue) has a scale of the tensor, "
+              + "which is that of what is not rotated")
         }
       }
       guard product == .y, let remedy = method.remedies.first(where: { $0 != .qema }) else {

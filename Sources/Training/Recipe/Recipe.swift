@@ -300,13 +300,6 @@ package struct Recipe: Equatable, Sendable {
         key: "quantizers.q2.enabled", found: "false",
         expected: "true: \(remedy.rawValue) calms quantized weights")
     }
-    if let format = linear[.q2]?.format, format.outerScale != .none,
-      let remedy = method.remedies.first
-    {
-      throw RecipeError(
-        key: "quantizers.q2.format", found: format.rawValue,
-        expected: "e2m1 or e3m0: \(remedy.rawValue) knows scales of groups")
-    }
     for operand in Operand.allCases {
       guard let rounding = linear[operand]?.rounding else { continue }
       let averages = operand == .q2 && method.roundsByAverages

@@ -152,6 +152,10 @@ extension RecipeKey {
   }
 
   static func oneOf<Value: RawRepresentable<String> & CaseIterable>(_: Value.Type) -> String {
-    "one of " + Value.allCases.map(\.rawValue).joined(separator: ", ")
+    oneOf(Array(Value.allCases))
+  }
+
+  static func oneOf(_ values: [some RawRepresentable<String>]) -> String {
+    "one of " + values.map(\.rawValue).joined(separator: ", ")
   }
 }

@@ -132,7 +132,7 @@ package struct FileQuantization: Sendable {
     recipe.format = format ?? recipe.format
     recipe.scaleRule = scaleRule ?? recipe.scaleRule
     recipe.rounding = rounding ?? recipe.rounding
-    guard BlockFormat.microscaling.contains(recipe.format) else {
+    guard BlockFormat.inFiles.contains(recipe.format) else {
       throw QuantizationError.untold(file.path, format: recipe.format.rawValue)
     }
     var stored = StoredQuantization(recipe, axis: axis ?? older?.axis ?? .rows)

@@ -14,9 +14,10 @@ extension Trial {
       let averages = normals(rows, columns, seed: 2)
       let random = RandomStream(seed: 7, purpose: .q3, step: 2, layer: 5)
       for format in BlockFormat.allCases {
-        for rule in [ScaleRule.truncationFree, .floor] {
+        for rule in [ScaleRule.truncationFree, .even, .floor] where format.scaleRules.contains(rule)
+        {
           // Moving averages are of formats whose groups have scales.
-          for rounding in Rounding.allCases where format.outerScale == .none || rounding != .ema {
+          for rounding in Rounding.allCases where format != .int4 || rounding != .ema {
             for (axis, rotates) in GroupAxis.allCases.flatMap({ [($0, false), ($0, true)] })
             where !rotates || format.outerScale == .none {
               var recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
@@ -28,20 +29,13 @@ extension Trial {
                 x, averages: averages, axis: axis, .rounded(recipe), random: random, arena: arena)
               compute.decode(rounded.operand, into: values)
               note("rounded \(name)", values)
-              let codes = compute.encode(
-                x, averages: averages, axis: axis, .codes(recipe), random: random, arena: arena)
-              note("product of codes \(name)", product(codes.operand, rows, columns, axis))
               let lost = compute.losses(
                 x, averages: averages, axis: axis, recipe, random: random, arena: arena)
               note(
                 "losses \(name)",
                 [Double(lost.elements), Double(lost.saturated), Double(lost.underflowed)])
+              if format.isPackable { codes(of: x, averages, axis, recipe, random, name) }
               guard axis == .rows, rounding != .ema else { continue }
-              compute.decode(codes.operand, into: values)
-              note("decoded \(name)", values)
-              let again = compute.recode(
-                codes.operand, axis: .columns, .codes(recipe), random: random, arena: arena)
-              note("recoded \(name)", product(again.operand, rows, columns, .columns))
               let plain = compute.recode(
                 rounded.operand, axis: .columns, .rounded(recipe), random: random, arena: arena)
               compute.decode(plain.operand, into: values)
@@ -57,6 +51,8 @@ extension Trial {
       let stochastic = QuantizerRecipe(rounding: .stochastic)
       let clipping = QuantizerRecipe(scaleRule: .floor, rounding: .stochastic)
       encode(.matrix(x), "numbers", clipping, random)
+      let ofGroups16 = QuantizerRecipe(format: .nvfp4, rounding: .stochastic)
+      encode(.matrix(x), "numbers in NVFP4", ofGroups16, random)
       let once = compute.encode(
         .matrix(x), rows: OperandRequest(.rounded(stochastic), random: random, arena: arena),
         columns: OperandRequest(.codes(stochastic), random: random, arena: arena),
@@ -65,6 +61,28 @@ extension Trial {
         "rounded once \(rows)×\(columns)",
         decoded(once.rows!.operand, rows, columns),
         product(once.columns!.operand, rows, columns, .columns))
+    }
+  }
+
+  /// Codes of x, their values, and codes of those along the other axis in each packed format.
+  private mutating func codes(
+    of x: FloatMatrix, _ averages: FloatMatrix, _ axis: GroupAxis, _ recipe: QuantizerRecipe,
+    _ random: RandomStream, _ name: String
+  ) {
+    let codes = compute.encode(
+      x, averages: averages, axis: axis, .codes(recipe), random: random, arena: arena)
+    note("product of codes \(name)", product(codes.operand, x.rows, x.columns, axis, recipe.format))
+    guard axis == .rows, recipe.rounding != .ema else { return }
+    note("decoded \(name)", decoded(codes.operand, x.rows, x.columns))
+    for other in [BlockFormat.mxfp4, .mxe2m3, .nvfp4, .int4, recipe.format] {
+      var again = recipe
+      (again.format, again.rotates) = (other, false)
+      if !other.scaleRules.contains(again.scaleRule) { again.scaleRule = .truncationFree }
+      let recoded = compute.recode(
+        codes.operand, axis: .columns, .codes(again), random: random, arena: arena)
+      note(
+        "recoded \(name) to \(other)",
+        product(recoded.operand, x.rows, x.columns, .columns, other))
     }
   }
 
@@ -81,8 +99,8 @@ extension Trial {
     note("column sums of \(name) \(rows)×\(columns)", sums)
     note(
       "codes of \(name) \(rows)×\(columns)",
-      product(both.rows!.operand, rows, columns, .rows),
-      product(both.columns!.operand, rows, columns, .columns))
+      product(both.rows!.operand, rows, columns, .rows, recipe.format),
+      product(both.columns!.operand, rows, columns, .columns, recipe.format))
     for (axis, losses) in [("rows", both.rows!.losses!), ("columns", both.columns!.losses!)] {
       note(
         "losses of \(name) along \(axis) \(rows)×\(columns)",
@@ -92,7 +110,7 @@ extension Trial {
       x, rows: request, columns: nil, addingColumnSumsTo: nil, arena: arena, profile: nil)
     note(
       "codes of \(name) along rows alone \(rows)×\(columns)",
-      product(alone.rows!.operand, rows, columns, .rows))
+      product(alone.rows!.operand, rows, columns, .rows, recipe.format))
   }
 
   private func decoded(_ operand: Encoded, _ rows: Int, _ columns: Int) -> FloatMatrix {
@@ -103,11 +121,12 @@ extension Trial {
 
   /// The product of an operand with another, with a bias, and added to what is there.
   private func product(
-    _ a: Encoded, _ rows: Int, _ columns: Int, _ axis: GroupAxis
+    _ a: Encoded, _ rows: Int, _ columns: Int, _ axis: GroupAxis, _ format: BlockFormat = .mxfp4
   ) -> FloatMatrix {
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
     let b = compute.encode(
-      normals(19, length, seed: 4), averages: nil, axis: .rows, .codes(QuantizerRecipe()),
+      normals(19, length, seed: 4), averages: nil, axis: .rows,
+      .codes(QuantizerRecipe(format: format.groupSize == 16 ? format : .mxfp4)),
       random: RandomStream(seed: 0, purpose: .q2), arena: arena
     ).operand
     let c = normals(lanes, 19, seed: 5)

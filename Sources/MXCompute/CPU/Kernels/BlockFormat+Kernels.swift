@@ -13,9 +13,20 @@ extension BlockFormat {
   }
 
   private func isDescribed(by row: tj_format) -> Bool {
-    // Kernels know no outer scale: whoever calls them divides by it.
-    scale == (row.has_no_scales == 0 ? .e8m0 : .one) && groupSize == Int(row.group)
+    // Whoever calls kernels tells them the outer scale.
+    scale.kernelScale == row.scale && groupSize == Int(row.group)
       && elements.exponentBits == Int(row.exponent_bits)
       && elements.mantissaBits == Int(row.mantissa_bits) && elements.bias == Int(row.bias)
+      && elements.largestCode == row.largest_code
+  }
+}
+
+extension ScaleFormat {
+  fileprivate var kernelScale: tj_scale {
+    switch self {
+    case .e8m0: TJ_POWER
+    case .one: TJ_ONE
+    case .e4m3: TJ_NUMBER
+    }
   }
 }

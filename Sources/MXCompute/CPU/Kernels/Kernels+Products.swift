@@ -3,27 +3,31 @@ import MXFormats
 import MXRuntime
 
 extension Kernels {
-  /// Bytes that one group of a panel takes when it is expanded for `multiply`.
-  var leftGroupBytes: Int { table.pointee.left_group_bytes }
+  /// Bytes that one block of a panel takes when it is expanded for `multiply`.
+  func leftBlockBytes(_ format: BlockFormat) -> Int {
+    table.pointee.left_block_bytes(format.row)
+  }
   /// The same on the right side.
-  var rightGroupBytes: Int { table.pointee.right_group_bytes }
+  func rightBlockBytes(_ format: BlockFormat) -> Int {
+    table.pointee.right_block_bytes(format.row)
+  }
 
-  /// Expands some groups of a panel as a right operand of `multiply`.
+  /// Expands some blocks of a panel as a right operand of `multiply`.
   func expandRight(
-    _ matrix: MXMatrixView, panel: Int, groups: Range<Int>, into out: UnsafeMutableRawPointer
+    _ matrix: MXMatrixView, panel: Int, blocks: Range<Int>, into out: UnsafeMutableRawPointer
   ) {
-    let at = panel * matrix.groups + groups.lowerBound
+    let at = panel * matrix.blocks + blocks.lowerBound
     table.pointee.expand_right(
-      matrix.codes + at * matrix.blockBytes, matrix.scales + at * MXMatrixView.panelLanes,
-      groups.count, matrix.format.row, out)
+      matrix.codes + at * matrix.blockBytes, matrix.scales + at * matrix.scaleBytes,
+      blocks.count, matrix.format.row, out)
   }
 
   /// The product of one panel of `left` with right panels that follow each other in `right`, over some
-  /// groups: c = left · rightᵀ, written to the rows of the panel.
+  /// blocks: c = left · rightᵀ, written to the rows of the panel.
   ///
   /// - Parameters:
   ///   - expansion: scratch for the left panel.
-  ///   - right: what `expandRight` made of ⌈columns/16⌉ panels over the same groups.
+  ///   - right: what `expandRight` made of ⌈columns/16⌉ panels over the same blocks.
   ///   - c: where the panel's first row goes.
   ///   - stride: numbers from there to the next row.
   ///   - rows: how many rows of the panel are written.
@@ -31,18 +35,18 @@ extension Kernels {
   ///   - bias: added at the end; nil for none.
   ///   - resumes: whether the sums go on from what c holds, or start at +0.
   func multiply(
-    _ left: MXMatrixView, panel: Int, groups: Range<Int>, expansion: UnsafeMutableRawPointer,
+    _ left: MXMatrixView, panel: Int, blocks: Range<Int>, expansion: UnsafeMutableRawPointer,
     right: UnsafeRawPointer, rightFormat: BlockFormat, into c: UnsafeMutablePointer<Float>,
     stride: Int, rows: Int, columns: Int, bias: UnsafePointer<Float>?, resumes: Bool
   ) {
-    let at = panel * left.groups + groups.lowerBound
+    let at = panel * left.blocks + blocks.lowerBound
     let isHuge = table.pointee.expand_left(
-      left.codes + at * left.blockBytes, left.scales + at * MXMatrixView.panelLanes,
-      groups.count, left.format.row, rightFormat.row, expansion)
+      left.codes + at * left.blockBytes, left.scales + at * left.scaleBytes,
+      blocks.count, left.format.row, rightFormat.row, expansion)
     var product = tj_product(
       c: c, stride: stride, rows: rows, columns: columns, bias: bias, resumes: resumes ? 1 : 0,
       is_huge: isHuge, left_format: left.format.row, right_format: rightFormat.row)
-    table.pointee.multiply(expansion, right, groups.count, &product)
+    table.pointee.multiply(expansion, right, blocks.count, &product)
   }
 
   /// An operand of a product in single precision.
@@ -78,7 +82,7 @@ extension Kernels {
   }
 
   /// The same where the right operand's lanes are rows of codes from row `first`, a multiple of 16, on: what the values of
-  /// its codes give, which never lie in memory as a whole.
+  /// its codes give, without an outer scale, which never lie in memory as a whole.
   func multiply(
     _ left: tj_floats, _ right: MXMatrixView, from first: Int,
     into c: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns: Int,

@@ -15,12 +15,14 @@ package struct QuantizerSlice {
   /// Where the groups lie.
   let axis: GroupAxis
   let quantizer: QuantizerRecipe
+  /// Of the whole matrix, where the format has one.
+  let outerScale: Float
   /// Where the random bits of stochastic rounding come from.
   let random: RandomStream
 
   package init(
     _ x: FloatMatrix, averages: FloatMatrix? = nil, firstRow: Int, firstColumn: Int = 0,
-    axis: GroupAxis, _ quantizer: QuantizerRecipe, random: RandomStream
+    axis: GroupAxis, _ quantizer: QuantizerRecipe, outerScale: Float = 1, random: RandomStream
   ) {
     precondition(
       firstRow % BlockFormat.longestGroup == 0 && firstColumn % BlockFormat.longestGroup == 0,
@@ -30,13 +32,14 @@ package struct QuantizerSlice {
     (self.x, self.averages) = (x, averages)
     (self.firstRow, self.firstColumn) = (firstRow, firstColumn)
     (self.axis, self.quantizer, self.random) = (axis, quantizer, random)
+    self.outerScale = outerScale
   }
 
   /// Some of the rows, counted from the slice's first one.
   func rows(_ rows: Range<Int>) -> QuantizerSlice {
     QuantizerSlice(
       x.rows(rows), averages: averages?.rows(rows), firstRow: firstRow + rows.lowerBound,
-      firstColumn: firstColumn, axis: axis, quantizer, random: random)
+      firstColumn: firstColumn, axis: axis, quantizer, outerScale: outerScale, random: random)
   }
 }
 
@@ -74,7 +77,7 @@ extension Kernels {
     var numbers = tj_slice(
       x: slice.x.base, ema: slice.averages?.base, rows: slice.x.rows, columns: slice.x.columns,
       first_row: slice.firstRow, first_column: slice.firstColumn)
-    var quantizer = tj_quantizer(slice.quantizer, slice.random)
+    var quantizer = tj_quantizer(slice.quantizer, slice.outerScale, slice.random)
     var sink = sink
     return slice.axis == .rows
       ? table.pointee.quantize_rows(&numbers, &quantizer, &sink)
@@ -83,24 +86,28 @@ extension Kernels {
 
   /// Quantizes a slice of rows of a matrix that is packed along its rows again, along its columns.
   ///
-  /// - Parameter rows: a multiple of 32 at its start.
+  /// - Parameters:
+  ///   - rows: a multiple of 32 at its start.
+  ///   - outerScale: that of both matrices.
   /// - Returns: how many groups of the result are broken because one of the source is.
   func repack(
     _ source: MXMatrixView, rows: Range<Int>, into out: MXMatrixView, _ quantizer: QuantizerRecipe,
-    random: RandomStream
+    outerScale: Float, random: RandomStream
   ) -> Int {
     precondition(
       rows.lowerBound % BlockFormat.longestGroup == 0, "a slice that starts at \(rows)")
     precondition(quantizer.rounding != .ema, "packed matrices have no moving averages")
-    var codes = tj_packed(source, rows: rows)
-    var parameters = tj_quantizer(quantizer, random)
+    var codes = tj_packed(source, rows: rows, outerScale: outerScale)
+    var parameters = tj_quantizer(quantizer, outerScale, random)
     var sink = tj_sink(out)
     return table.pointee.requantize_columns(&codes, &parameters, &sink)
   }
 
   /// The values of a slice of rows, from a multiple of 16, of a matrix that is packed along its rows.
-  func unpack(_ source: MXMatrixView, rows: Range<Int>, into values: FloatMatrix) {
-    var codes = tj_packed(source, rows: rows)
+  func unpack(
+    _ source: MXMatrixView, rows: Range<Int>, outerScale: Float, into values: FloatMatrix
+  ) {
+    var codes = tj_packed(source, rows: rows, outerScale: outerScale)
     table.pointee.dequantize_rows(&codes, values.base)
   }
 }
@@ -112,27 +119,28 @@ extension tj_sink {
     losses: UnsafeMutablePointer<tj_losses>? = nil
   ) {
     self.init(
-      kind: kind, values: values, codes: nil, scales: nil, groups: 0, losses: losses)
+      kind: kind, values: values, codes: nil, scales: nil, blocks: 0, losses: losses)
   }
 
   fileprivate init(_ out: MXMatrixView) {
     self.init(
-      kind: TJ_CODES, values: nil, codes: out.codes, scales: out.scales, groups: out.groups,
+      kind: TJ_CODES, values: nil, codes: out.codes, scales: out.scales, blocks: out.blocks,
       losses: nil)
   }
 }
 
 extension tj_packed {
   /// Some rows of a matrix that is packed along its rows, from a multiple of 16 on.
-  init(_ source: MXMatrixView, rows: Range<Int>) {
+  init(_ source: MXMatrixView, rows: Range<Int>, outerScale: Float = 1) {
     self.init(
-      codes: source.codes, scales: source.scales, format: source.format.row, rows: rows.count,
-      columns: source.length, first_row: rows.lowerBound)
+      codes: source.codes, scales: source.scales, format: source.format.row,
+      outer_scale: outerScale, rows: rows.count, columns: source.length,
+      first_row: rows.lowerBound)
   }
 }
 
 extension tj_quantizer {
-  fileprivate init(_ recipe: QuantizerRecipe, _ random: RandomStream) {
+  fileprivate init(_ recipe: QuantizerRecipe, _ outerScale: Float, _ random: RandomStream) {
     self.init()
     format = recipe.format.row
     rounding =
@@ -143,6 +151,8 @@ extension tj_quantizer {
       case .ema: 3
       }
     fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format.elements))
+    never_clips = recipe.scaleRule == .truncationFree ? 1 : 0
+    outer_scale = outerScale
     rotates = recipe.rotates ? 1 : 0
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])

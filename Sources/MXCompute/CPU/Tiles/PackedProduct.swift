@@ -7,22 +7,24 @@ struct PackedProduct {
   private let kernels: Kernels
   private let a, b: MXMatrixView
   private let bias: FloatMatrix?
-  private let blockGroups, rightBytes: Int
+  private let cutBlocks, rightBytes: Int
   /// Bytes of scratch that a slice takes.
   let scratchBytes: Int
 
-  /// A·Bᵀ (+ bias), of which a slice has no more columns than the plan's, and blocks of as many groups.
+  /// A·Bᵀ (+ bias), of which a slice has no more columns than the plan's, and cuts of as many blocks.
   init(
     _ kernels: Kernels, _ a: MXMatrixView, _ b: MXMatrixView, bias: FloatMatrix?,
     _ plan: ProductPlan
   ) {
     (self.kernels, self.a, self.b, self.bias) = (kernels, a, b, bias)
     precondition(a.length == b.length, "a contraction of \(a.length) with \(b.length)")
-    // Without a group the sums are empty, and yet begun.
-    blockGroups = max(1, min(plan.groups, a.groups))
+    precondition(
+      a.format.isPackable(with: b.format), "\(a.format.rawValue) with \(b.format.rawValue)")
+    // Without a block the sums are empty, and yet begun.
+    cutBlocks = max(1, min(plan.blocks, a.blocks))
     let panels = min(MXMatrixView.panels(plan.columns), b.panels)
-    rightBytes = panels * blockGroups * kernels.rightGroupBytes
-    scratchBytes = (rightBytes + blockGroups * kernels.leftGroupBytes + 63) / 64 * 64
+    rightBytes = panels * cutBlocks * kernels.rightBlockBytes(b.format)
+    scratchBytes = (rightBytes + cutBlocks * kernels.leftBlockBytes(a.format) + 63) / 64 * 64
   }
 
   /// Some rows of some columns.
@@ -39,21 +41,22 @@ struct PackedProduct {
   ) {
     let lanes = MXMatrixView.panelLanes
     let left = scratch + rightBytes
-    for group in Swift.stride(from: 0, to: max(a.groups, 1), by: blockGroups) {
-      let groups = group..<min(group + blockGroups, a.groups)
+    let panelBytes = kernels.rightBlockBytes(b.format)
+    for block in Swift.stride(from: 0, to: max(a.blocks, 1), by: cutBlocks) {
+      let blocks = block..<min(block + cutBlocks, a.blocks)
       for panel in 0..<MXMatrixView.panels(columns.count) {
         kernels.expandRight(
-          b, panel: columns.lowerBound / lanes + panel, groups: groups,
-          into: scratch + panel * groups.count * kernels.rightGroupBytes)
+          b, panel: columns.lowerBound / lanes + panel, blocks: blocks,
+          into: scratch + panel * blocks.count * panelBytes)
       }
-      let isLast = groups.upperBound == a.groups
+      let isLast = blocks.upperBound == a.blocks
       for row in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: lanes) {
         kernels.multiply(
-          a, panel: row / lanes, groups: groups, expansion: left, right: scratch,
+          a, panel: row / lanes, blocks: blocks, expansion: left, right: scratch,
           rightFormat: b.format, into: c + (row - rows.lowerBound) * stride, stride: stride,
           rows: min(lanes, rows.upperBound - row), columns: columns.count,
           bias: isLast ? bias.map { UnsafePointer($0.base + columns.lowerBound) } : nil,
-          resumes: group > 0)
+          resumes: block > 0)
       }
     }
   }

@@ -3,23 +3,23 @@ import MXFormats
 /// How a product is cut for the caches and the threads. It changes the speed and never a bit: whatever the cut, every
 /// output's groups, or terms, are added in ascending order.
 ///
-/// A slice of `rows` × `columns` outputs is one thread's. Within it the contraction is cut into blocks
-/// of `groups`; of each block the right operand is expanded to bytes once and stays in the second-level
+/// A slice of `rows` × `columns` outputs is one thread's. Within it the contraction is cut into
+/// `blocks` of 32 terms; of each cut the right operand is expanded to bytes once and stays in the second-level
 /// cache, then the left operand is expanded panel by panel into the first-level cache and multiplied.
 package struct ProductPlan: Equatable {
   /// Outputs of a slice along the left operand's lanes; a multiple of a panel.
   package var rows: Int
   /// Outputs of a slice along the right operand's lanes; a multiple of a panel.
   package var columns: Int
-  /// Groups of a block.
-  package var groups: Int
+  /// Blocks of a cut.
+  package var blocks: Int
 
-  /// Groups of a block by default: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
-  package static let blockGroups = 12
+  /// Blocks of a cut by default: the three right panels of the widest tile are 20 KiB, a left panel 8 KiB.
+  package static let cutBlocks = 12
 
   /// A plan of one's own.
-  package init(rows: Int, columns: Int, groups: Int = blockGroups) {
-    (self.rows, self.columns, self.groups) = (rows, columns, groups)
+  package init(rows: Int, columns: Int, blocks: Int = cutBlocks) {
+    (self.rows, self.columns, self.blocks) = (rows, columns, blocks)
   }
 
   /// The default plan of an `rows` × `columns` product on some threads.

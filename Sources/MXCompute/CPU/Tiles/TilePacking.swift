@@ -7,14 +7,21 @@ struct PackingTarget {
   let out: MXMatrixView
   let axis: GroupAxis
   let quantizer: QuantizerRecipe
+  /// Nil where the format has none.
+  let outerScale: Float?
   let random: RandomStream
   let countsLosses: Bool
 
-  /// Memory for the codes that are asked for; nil where that is something else, or all of the matrix must be known first.
-  init?(_ request: OperandRequest?, axis: GroupAxis, of shape: (rows: Int, columns: Int)) {
-    guard let request, case .codes(let quantizer) = request.encoding,
-      quantizer.format.outerScale == .none
-    else { return nil }
+  /// Memory for the codes that are asked for; nil where that is something else.
+  ///
+  /// - Parameter largest: the largest magnitude of the matrix, where a format asks for it.
+  init?(
+    _ request: OperandRequest?, axis: GroupAxis, of shape: (rows: Int, columns: Int),
+    largest: Float?
+  ) {
+    guard let request, case .codes(let quantizer) = request.encoding else { return nil }
+    outerScale =
+      quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest ?? 0)
     out = request.arena.packed(
       rows: shape.rows, columns: shape.columns, axis: axis, format: quantizer.format)
     (self.axis, self.quantizer, self.random) = (axis, quantizer.without(nil), request.random)
@@ -75,7 +82,7 @@ extension CPU {
     {
       QuantizerSlice(
         part, firstRow: row, firstColumn: column, axis: target.axis, target.quantizer,
-        random: target.random)
+        outerScale: target.outerScale ?? 1, random: target.random)
     }
     arena.scratch {
       let partials = sums.map { arena.matrix(rows: plan.down, columns: $0.count) }
