@@ -64,10 +64,7 @@ struct LinearPlan: Sendable {
     self[.q3].quantizer?.format.scale == .one && self[.q3].quantizer == self[.q5].quantizer
   }
 
-  /// Whether two operands are codes whose product needs no outer scale.
   private func areCodes(_ a: Operand, _ b: Operand) -> Bool {
-    [a, b].allSatisfy {
-      self[$0].isCodes && self[$0].quantizer?.format.outerScale == OuterScale.none
-    }
+    self[a].isCodes && self[b].isCodes
   }
 }

@@ -70,6 +70,11 @@ static void check_elements(void) {
   CALL(add_scaled, in_place, 1.25f, other, in_place, n);
   expect_floats("in place", in_place, y, n);
 
+  const float largest = CALL(largest_magnitude, x, n);
+  float expected = 0;
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(x[i]) && fabsf(x[i]) > expected) expected = fabsf(x[i]);
+  expect_floats("the largest magnitude", &largest, &expected, 1);
   const double squares = CALL(sum_of_squares, x, n);
   record_double("sum", squares);
 

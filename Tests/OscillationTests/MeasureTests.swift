@@ -68,6 +68,23 @@ struct MeasureTests {
     #expect(ConfidenceGrid(.e3m0).confidence(12) == 0)
   }
 
+  @Test("confidence is told in the scales of every format", arguments: BlockFormat.allCases)
+  func confidenceOfFormats(format: BlockFormat) {
+    var random = TestRandom(seed: 31)
+    let (rows, columns) = (5, 40)
+    let values = random.normals(rows * columns)
+    let matrix = Quantizer(format: format).quantize(values, rows: rows, columns: columns)
+    let grid = ConfidenceGrid(format.elements)
+    let expected = values.enumerated().reduce(0.0) { sum, element in
+      let scale = matrix.scale(row: element.offset / columns, column: element.offset % columns)
+      return sum + Double(grid.confidence(element.element.magnitude / scale))
+    }
+    let x = buffer(values)
+    let found = cpu.confidence(x.matrix(rows: rows), QuantizerRecipe(format: format))
+    #expect(found.histogram.reduce(0, +) == values.count && found.latent.reduce(0, +) == values.count)
+    #expect(abs(found.mean - expected / Double(values.count)) < 1e-9)
+  }
+
   @Test("a window counts flips, scale flips and rates of change as defined")
   func window() {
     let quantizer = WeightQuantizer(oneTensor(1, 34), LinearRecipe.tetrajet[.q2])

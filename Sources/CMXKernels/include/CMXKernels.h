@@ -234,6 +234,8 @@ typedef struct {
   void (*add_scaled)(const float *x, float scale, const float *branch, float *y, size_t n);
   /// The sum of squares of n elements, in double precision.
   double (*sum_of_squares)(const float *x, size_t n);
+  /// The largest magnitude of n elements that is finite; 0 where none is.
+  float (*largest_magnitude)(const float *x, size_t n);
 
   /// One AdamW step on n elements.
   void (*adamw)(const tj_adamw *step, const float *gradient, float *weight, float *m, float *v, size_t n);

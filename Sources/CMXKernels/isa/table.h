@@ -41,6 +41,7 @@ static void replace(tj_kernels *kernels) {
       .add_column_sums = add_column_sums,
       .add_scaled = add_scaled,
       .sum_of_squares = sum_of_squares,
+      .largest_magnitude = largest_finite_magnitude,
       .adamw = adamw,
       .moving_average = moving_average,
       .ramping_adamw = ramping_adamw,

@@ -106,6 +106,19 @@ static void add_scaled(const float *x, float scale, const float *branch, float *
   }
 }
 
+static float largest_finite_magnitude(const float *x, size_t n) {
+  // As integers magnitudes are in order.
+  vint largest = (vint)0;
+  for (size_t i = 0; i < n; i += TJ_LANES) {
+    const vint bits = as_int(load_some(x + i, lanes_from(i, n))) & ~TJ_SIGN;
+    largest = maximum_int(largest, bits & (bits < 0x7f800000));
+  }
+  const int32_t bits = max_lanes_int(largest);
+  float magnitude;
+  memcpy(&magnitude, &bits, sizeof magnitude);
+  return magnitude;
+}
+
 static double sum_of_squares(const float *x, size_t n) {
   double sum = 0;
   // Sixteen at a time in single precision, then double: exact enough for a norm over millions.

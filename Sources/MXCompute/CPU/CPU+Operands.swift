@@ -49,21 +49,18 @@ extension CPU {
   }
 
   /// The outer scale by which a quantizer takes x; nil where its format has none.
-  private func outerScale(of x: FloatMatrix, _ quantizer: QuantizerRecipe) -> Float? {
+  func outerScale(of x: FloatMatrix, _ quantizer: QuantizerRecipe) -> Float? {
     quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest(of: x))
   }
 
   /// The largest magnitude that is finite: what is not has no scale, and is found by the quantizer.
   private func largest(of x: FloatMatrix) -> Float {
-    // Magnitudes are in order as integers.
+    // As integers magnitudes are in order.
     let largest = Atomic<UInt32>(0)
     forRows(of: x) { rows in
-      var own: UInt32 = 0
-      for value in x.rows(rows).elements {
-        let bits = value.magnitude.bitPattern
-        own = max(own, bits < Float.infinity.bitPattern ? bits : 0)
-      }
-      largest.max(own, ordering: .relaxed)
+      let own = x.rows(rows)
+      largest.max(
+        kernels.largestMagnitude(own.base, own.count).bitPattern, ordering: .relaxed)
     }
     return Float(bitPattern: largest.load(ordering: .relaxed))
   }

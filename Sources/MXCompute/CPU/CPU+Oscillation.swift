@@ -146,17 +146,19 @@ extension CPU {
     let grid = ConfidenceGrid(format.elements)
     var counts = ConfidenceCounts()
     if isDry { return counts }
+    let outerScale = outerScale(of: x, quantizer) ?? 1
     for row in 0..<x.rows {
       let line = x.row(row)
       for start in stride(from: 0, to: x.columns, by: format.groupSize) {
         let group = UnsafeBufferPointer(
           start: line + start, count: min(format.groupSize, x.columns - start))
         let maximum = group.reduce(Float(0)) { max($0, $1.magnitude) }
-        let scale = quantizer.scaleRule.scale(maximum: maximum, format: format.elements)
+        let byte = format.scaleByte(
+          maximum: maximum, outerScale: outerScale, quantizer.scaleRule)
+        let scale = format.scale.value(of: byte) * outerScale
         if scale.isNaN { continue }
-        let reciprocal = scale.reciprocal
         for value in group {
-          let scaled = value * reciprocal
+          let scaled = scale == 0 ? 0 : value / scale
           counts.add(grid.confidence(scaled.magnitude), latent: scaled, range: grid.latentRange)
         }
       }

@@ -15,23 +15,7 @@ extension CPU {
         a = numbers(of: a, arena)
         if b.axis != .rows || b.pendingScale != nil { b = numbers(of: b, arena) }
       }
-      guard a.pendingScale != nil || b.pendingScale != nil else {
-        return multiply(
-          ProductTerms(a, b, bias: bias), into: c, accumulates: accumulates, arena: arena)
-      }
-      let sums = accumulates ? arena.matrix(rows: c.rows, columns: c.columns) : c
-      multiply(ProductTerms(a, b), into: sums, accumulates: false, arena: arena)
-      let scale = (a.pendingScale ?? 1) * (b.pendingScale ?? 1)
-      forRows(of: c) { rows in
-        for row in rows {
-          let (from, to) = (sums.row(row), c.row(row))
-          for column in 0..<c.columns {
-            let term = from[column] * scale
-            to[column] =
-              accumulates ? to[column] + term : term + (bias?.elements[column] ?? 0)
-          }
-        }
-      }
+      multiply(ProductTerms(a, b, bias: bias), into: c, accumulates: accumulates, arena: arena)
     }
   }
 

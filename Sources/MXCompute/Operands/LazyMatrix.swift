@@ -110,6 +110,13 @@ package struct ProductTerms: BitwiseCopyable {
     (self.a, self.b, self.bias) = (a, b, bias)
   }
 
+  /// What the product is to be multiplied with, before the bias: the outer scales that its operands do not have in them; nil for
+  /// nothing.
+  var pendingScale: Float? {
+    if a.pendingScale == nil && b.pendingScale == nil { return nil }
+    return (a.pendingScale ?? 1) * (b.pendingScale ?? 1)
+  }
+
   /// Of the lanes of packed matrices.
   package init(_ a: MXMatrixView, _ b: MXMatrixView, bias: FloatMatrix? = nil) {
     self.init(Encoded(.codes(a), axis: .rows), Encoded(.codes(b), axis: .rows), bias: bias)

@@ -65,7 +65,8 @@ public struct Quantizer: Equatable, Sendable {
           maximum = max(maximum, values[element].magnitude)
           hasNaN = hasNaN || values[element].isNaN
         }
-        let byte = scaleByte(maximum: hasNaN ? .nan : maximum, outerScale: outerScale)
+        let byte = format.scaleByte(
+          maximum: hasNaN ? .nan : maximum, outerScale: outerScale, scaleRule)
         scales[i * shape.columns + j] = byte
         let scale = format.scale.value(of: byte) * outerScale
         // Codes are 0 where there is no scale; magnitudes are where it is 0.
@@ -89,24 +90,6 @@ public struct Quantizer: Equatable, Sendable {
       format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales,
       outerScale: outerScale)
   }
-
-  /// The scale of a group whose largest magnitude is `maximum`; NaN for one without a largest.
-  private func scaleByte(maximum: Float, outerScale: Float) -> UInt8 {
-    switch format.scale {
-    case .e8m0: scaleRule.scale(maximum: maximum, format: format.elements).byte
-    case .one: (maximum.isFinite ? E8M0(exponent: 0) : E8M0.nan).byte
-    case .e4m3 where !maximum.isFinite: E4M3.nan.byte
-    case .e4m3: number(for: maximum, outerScale).byte
-    }
-  }
-
-  private func number(for maximum: Float, _ outerScale: Float) -> E4M3 {
-    let wanted = maximum / outerScale / format.elements.maximum
-    guard scaleRule == .truncationFree else { return E4M3(nearest: wanted) }
-    let scale = E4M3(notBelow: wanted)
-    let clips = maximum / (scale.value * outerScale) > format.elements.maximum
-    return clips && scale.value < E4M3.maximum ? E4M3(byte: scale.byte + 1) : scale
-  }
 }
 
 extension BlockFormat {
@@ -119,5 +102,23 @@ extension BlockFormat {
     guard scale == .e4m3 else { return outer }
     let clips = largest / (E4M3.maximum * outer) > elements.maximum
     return max(clips && rule == .truncationFree ? outer.nextUp : outer, .leastNormalMagnitude)
+  }
+
+  /// The scale byte of a group whose largest magnitude is `maximum`; NaN's for one without a largest.
+  package func scaleByte(maximum: Float, outerScale: Float, _ rule: ScaleRule) -> UInt8 {
+    switch scale {
+    case .e8m0: rule.scale(maximum: maximum, format: elements).byte
+    case .one: (maximum.isFinite ? E8M0(exponent: 0) : E8M0.nan).byte
+    case .e4m3 where !maximum.isFinite: E4M3.nan.byte
+    case .e4m3: number(for: maximum, outerScale, rule).byte
+    }
+  }
+
+  private func number(for maximum: Float, _ outerScale: Float, _ rule: ScaleRule) -> E4M3 {
+    let wanted = maximum / outerScale / elements.maximum
+    guard rule == .truncationFree else { return E4M3(nearest: wanted) }
+    let scale = E4M3(notBelow: wanted)
+    let clips = maximum / (scale.value * outerScale) > elements.maximum
+    return clips && scale.value < E4M3.maximum ? E4M3(byte: scale.byte + 1) : scale
   }
 }

@@ -130,28 +130,21 @@ final class OscillationRecorder {
     line.add(.wholeWeightRate, statistics.wholeRates.weight)
     line.add(.wholeQuantizedWeightRate, statistics.wholeRates.quantized)
     addOutputs(window, to: &line)
-    // Confidences and paths are told in scales of groups.
-    let hasGroups = training.weightQuantizer.recipe.format.outerScale == .none
-    let confidence =
-      hasGroups
-      ? QuantizationConfidence(training.weights, training.weightQuantizer, by: training.compute)
-      : nil
-    if let confidence { line.add(.confidence, confidence.all.mean) }
+    let confidence = QuantizationConfidence(
+      training.weights, training.weightQuantizer, by: training.compute)
+    line.add(.confidence, confidence.all.mean)
     line.add(.oscillatingShare, statistics.oscillatingShare)
     line.add(.flips, statistics.flipsPerStep)
     line.add(.scaleFlips, statistics.scaleFlipsPerStep)
     var percentiles = JSONLine()
     for (percent, value) in statistics.ratioPercentiles { percentiles.add("\(percent)", value) }
     line.add(.ratioPercentiles, percentiles)
-    if let confidence {
-      line.add(.confidenceHistogram, confidence.all.histogram)
-      line.add(.latentHistogram, confidence.all.latent)
-      line.add(
-        .latentRange,
-        ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
-    }
+    line.add(.confidenceHistogram, confidence.all.histogram)
+    line.add(.latentHistogram, confidence.all.latent)
+    line.add(
+      .latentRange, ConfidenceGrid(training.weightQuantizer.recipe.format.elements).latentRange)
     addLosses(window.losses, to: &line)
-    if settings.layers, let confidence {
+    if settings.layers {
       line.add(
         .layers,
         zip(confidence.layers, statistics.layerShares).map { confidence, share in
@@ -164,7 +157,8 @@ final class OscillationRecorder {
           return layer
         })
     }
-    if settings.trajectories > 0, hasGroups {
+    // Paths are told in powers of two.
+    if settings.trajectories > 0, training.weightQuantizer.recipe.format.outerScale == .none {
       line.add(
         .trajectories, window.trajectories.liveliest(settings.trajectories).map(Self.object))
     }

@@ -158,6 +158,11 @@ extension Kernels {
     table.pointee.add_scaled(x, scale, branch, y, n)
   }
 
+  /// The largest magnitude of n elements that is finite; 0 where none is.
+  func largestMagnitude(_ x: UnsafePointer<Float>, _ n: Int) -> Float {
+    table.pointee.largest_magnitude(x, n)
+  }
+
   /// Σx² over n elements.
   package func sumOfSquares(_ x: UnsafePointer<Float>, _ n: Int) -> Double {
     table.pointee.sum_of_squares(x, n)

@@ -4,28 +4,39 @@ import MXRuntime
 // Shapes: A has M lanes, B has N lanes, both of K elements; C [M, N].
 
 /// A product of which one slice after another is computed, by one thread each.
-enum TiledProduct {
-  case packed(PackedProduct)
-  case floats(FloatProduct)
+struct TiledProduct {
+  private enum Sums {
+    case packed(PackedProduct)
+    case floats(FloatProduct)
+  }
+  private let sums: Sums
+  private let kernels: Kernels
+  /// What sums are multiplied with before the bias is added; nil for nothing.
+  let scale: Float?
+  /// Nil where the sums have it.
+  private let bias: FloatMatrix?
+  /// Bytes of scratch that a slice takes.
+  let scratchBytes: Int
+  private let sumBytes: Int
 
   /// - Parameter plan: how it is cut.
   /// - Precondition: both operands are codes, or the left one is numbers; with them, codes lie along rows.
   init(_ terms: ProductTerms, _ kernels: Kernels, _ plan: ProductPlan) {
+    self.kernels = kernels
+    scale = terms.pendingScale
+    bias = scale == nil ? nil : terms.bias
+    let inner = scale == nil ? terms.bias : nil
     switch (terms.a.content, terms.b.content) {
     case (.codes(let a), .codes(let b)):
-      self = .packed(PackedProduct(kernels, a, b, bias: terms.bias, plan))
+      let product = PackedProduct(kernels, a, b, bias: inner, plan)
+      (sums, sumBytes) = (.packed(product), product.scratchBytes)
     case (.numbers(let a), _):
-      self = .floats(FloatProduct(kernels, a, terms.a.axis, terms.b, bias: terms.bias, plan))
+      let product = FloatProduct(kernels, a, terms.a.axis, terms.b, bias: inner, plan)
+      (sums, sumBytes) = (.floats(product), product.scratchBytes)
     default: preconditionFailure("codes with numbers")
     }
-  }
-
-  /// Bytes of scratch that a slice takes.
-  var scratchBytes: Int {
-    switch self {
-    case .packed(let product): product.scratchBytes
-    case .floats(let product): product.scratchBytes
-    }
+    let addendBytes = scale == nil ? 0 : (plan.columns * MemoryLayout<Float>.stride + 63) / 64 * 64
+    scratchBytes = sumBytes + addendBytes
   }
 
   /// Some rows of some columns.
@@ -40,7 +51,26 @@ enum TiledProduct {
     rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<Float>, stride: Int,
     scratch: UnsafeMutableRawPointer
   ) {
-    switch self {
+    computeSums(rows: rows, columns: columns, into: c, stride: stride, scratch: scratch)
+    guard let scale else { return }
+    let addend = (scratch + sumBytes).assumingMemoryBound(to: Float.self)
+    if let bias {
+      addend.update(from: bias.base + columns.lowerBound, count: columns.count)
+    } else {
+      addend.update(repeating: 0, count: columns.count)
+    }
+    for row in 0..<rows.count {
+      let line = c + row * stride
+      kernels.addScaled(addend, scale: scale, branch: line, into: line, columns.count)
+    }
+  }
+
+  /// The same without the scale, and without the bias where there is a scale.
+  func computeSums(
+    rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<Float>, stride: Int,
+    scratch: UnsafeMutableRawPointer
+  ) {
+    switch sums {
     case .packed(let product):
       product.compute(rows: rows, columns: columns, into: c, stride: stride, scratch: scratch)
     case .floats(let product):
@@ -90,11 +120,12 @@ extension CPU {
         let sums = FloatMatrix(
           (own + product.scratchBytes).assumingMemoryBound(to: Float.self), rows: rows.count,
           columns: columns.count)
-        product.compute(
+        product.computeSums(
           rows: rows, columns: columns, into: sums.base, stride: sums.columns, scratch: own)
         for place in 0..<sums.rows {
           let total = c.row(row + place) + column
-          kernels.addScaled(total, scale: 1, branch: sums.row(place), into: total, sums.columns)
+          kernels.addScaled(
+            total, scale: product.scale ?? 1, branch: sums.row(place), into: total, sums.columns)
         }
       }
     }

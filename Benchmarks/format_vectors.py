@@ -1,0 +1,105 @@
+"""Vectors of MXFP6, MXFP8 and NVFP4, computed by NumPy and ml_dtypes from the published definitions alone.
+
+    pip install numpy ml_dtypes
+    python Benchmarks/format_vectors.py >Tests/Golden/formats.json
+
+MX: OCP Microscaling Formats specification v1.0, section 6.3, with the scale of the paper ("truncation-free") beside OCP's own
+("floor"). NVFP4: groups of 16 under the nearest number of E4M3 ("even", as NVIDIA's recipe and compressed-tensors have it), and
+under the smallest one that cuts nothing off. Rounding to the nearest is ml_dtypes' cast; stochastic rounding goes up where the
+fraction of the gap, in 65536ths, is above the draw and a half.
+"""
+
+import json
+
+import ml_dtypes
+import numpy as np
+
+single = np.float32
+ELEMENTS = {
+    "e2m3": ml_dtypes.float6_e2m3fn,
+    "e3m2": ml_dtypes.float6_e3m2fn,
+    "e4m3": ml_dtypes.float8_e4m3fn,
+    "e5m2": ml_dtypes.float8_e5m2,
+    "nvfp4": ml_dtypes.float4_e2m1fn,
+}
+
+
+def magnitudes(element):
+    """The values of all positive codes that are finite."""
+    bits = {ml_dtypes.float4_e2m1fn: 3, ml_dtypes.float6_e2m3fn: 5, ml_dtypes.float6_e3m2fn: 5}.get(element, 7)
+    values = np.arange(2**bits, dtype=np.uint8).view(element).astype(np.float64)
+    return values[np.isfinite(values)]
+
+
+def power_of_two(largest, grid, rule):
+    """The exponent of a group's scale, and its byte."""
+    if largest == 0:
+        return single(2.0**-127), 0
+    top = int(np.floor(np.log2(grid[-1])))
+    exponent = int(np.frexp(np.float64(largest))[1]) - 1 - top
+    if rule == "truncation-free" and np.float64(largest) > grid[-1] * 2.0**exponent:
+        exponent += 1
+    exponent = max(-127, min(127, exponent))
+    return single(2.0**exponent), exponent + 127
+
+
+def number(largest, outer, rule):
+    """The E4M3 scale of a group times the outer scale, and its byte."""
+    numbers = np.arange(127, dtype=np.uint8).view(ml_dtypes.float8_e4m3fn).astype(single)
+    wanted = single(single(largest / outer) / single(6))
+    if rule == "even":
+        byte = int(np.minimum(wanted, single(448)).astype(ml_dtypes.float8_e4m3fn).view(np.uint8))
+    else:
+        byte = int(np.searchsorted(numbers, min(wanted, single(448)), side="left"))
+        if byte < 126 and numbers[byte] * outer > 0 and single(largest / single(numbers[byte] * outer)) > 6:
+            byte += 1
+    return single(numbers[byte] * outer), byte
+
+
+def quantize(x, name, rule, draws):
+    element = ELEMENTS[name]
+    grid, size = magnitudes(element), 16 if name == "nvfp4" else 32
+    sign_bit = len(grid) if name not in ("e4m3", "e5m2") else 128
+    outer = single(1)
+    if name == "nvfp4":
+        largest = np.abs(x).max()
+        outer = single(largest / single(2688))
+        if rule != "even" and single(largest / single(single(448) * outer)) > 6:
+            outer = np.nextafter(outer, single(np.inf))
+        outer = max(outer, single(2.0**-126))
+    scales, codes, values = [], [], []
+    for start in range(0, len(x), size):
+        group, random = x[start : start + size], draws[start : start + size]
+        largest = np.abs(group).max()
+        scale, byte = number(largest, outer, rule) if name == "nvfp4" else power_of_two(largest, grid, rule)
+        scales.append(byte)
+        y = np.abs(group) / scale if scale > 0 else np.zeros_like(group)
+        clipped = np.minimum(y, single(grid[-1]))
+        if random[0] < 0:
+            code = clipped.astype(element).view(np.uint8).astype(int)
+        else:
+            lower = np.searchsorted(grid, clipped.astype(np.float64), side="right") - 1
+            upper = np.minimum(lower + 1, len(grid) - 1)
+            gap = np.where(upper > lower, grid[upper] - grid[lower], 1)
+            code = lower + ((clipped - grid[lower]) / gap * 65536 > random + 0.5)
+        codes += [int(c) | (sign_bit if np.signbit(v) else 0) for c, v in zip(code, group)]
+        values.append(np.copysign(grid[code].astype(single) * scale, group))
+    values = np.concatenate(values)
+    return {"scales": scales, "outer": int(outer.view(np.uint32)), "codes": codes, "values": values.view(np.uint32).tolist()}
+
+
+random = np.random.default_rng(22)
+# Groups of all sizes beside each other, one of zeros, one of a single number; ties, exact values and both zeros.
+x = (random.standard_normal(112) * 2.0 ** random.integers(-12, 5, 112)).astype(single)
+x[16:32] *= single(2.0**-9)
+x[32:64] = 0
+x[40] = 1e-6
+x[64:80] = single([6, -1.3, 0.2, 3.1, 0.5, -0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5, -5, 0, -0.0, 0.125])
+draws = random.integers(0, 65536, 112)
+cases = []
+for name in ELEMENTS:
+    for rule in ["truncation-free", "even" if name == "nvfp4" else "floor"]:
+        for rounding, bits in [("nearest-even", np.full(112, -1)), ("stochastic", draws)]:
+            case = {"format": name, "rule": rule, "rounding": rounding}
+            cases.append({**case, **quantize(x, name, rule, bits)})
+print(json.dumps({"x": x.view(np.uint32).tolist(), "draws": draws.tolist(), "cases": cases}))

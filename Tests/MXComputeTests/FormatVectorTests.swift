@@ -1,0 +1,90 @@
+import Foundation
+import MXCompute
+import MXFormats
+import MXRuntime
+import TestSupport
+import Testing
+
+/// `Benchmarks/format_vectors.py` computes them, by NumPy and ml_dtypes from the published definitions.
+@Suite("MXFP6, MXFP8 and NVFP4 agree with vectors of another library to the bit")
+struct FormatVectorTests {
+  private struct Vectors: Decodable {
+    struct Case: Decodable {
+      let format, rule, rounding: String
+      let scales, codes: [UInt8]
+      let outer: UInt32
+      let values: [UInt32]
+
+      func quantizer() throws -> Quantizer {
+        Quantizer(
+          format: try #require(BlockFormat(rawValue: format)),
+          scaleRule: try #require(ScaleRule(rawValue: rule)),
+          rounding: try #require(Rounding(rawValue: rounding)))
+      }
+    }
+    let x: [UInt32]
+    let draws: [UInt16]
+    let cases: [Case]
+
+    static func read() throws -> Vectors {
+      let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../Golden/formats.json").standardized
+      let vectors = try JSONDecoder().decode(Vectors.self, from: Data(contentsOf: file))
+      #expect(vectors.cases.count == 20 && vectors.x.count == 112)
+      return vectors
+    }
+  }
+
+  @Test("by the definition, in scales, codes and values, to the nearest and by given draws")
+  func definition() throws {
+    let vectors = try Vectors.read()
+    for expected in vectors.cases {
+      let label = "\(expected.format), \(expected.rule), \(expected.rounding)"
+      let found = try expected.quantizer().quantize(
+        vectors.x.map(Float.init(bitPattern:)), rows: 1, columns: vectors.x.count,
+        randomBits: { vectors.draws[$1] })
+      #expect(found.scales == expected.scales, "\(label)")
+      #expect(found.outerScale.bitPattern == expected.outer, "\(label)")
+      #expect(found.codes == expected.codes, "\(label)")
+      #expect(found.values.map(\.bitPattern) == expected.values, "\(label)")
+    }
+  }
+
+  @Test("by every instruction set, along both axes", arguments: CPU.names)
+  func processor(name: String) throws {
+    let cpu = try #require(CPU.named(name))
+    let vectors = try Vectors.read()
+    let values = vectors.x.map(Float.init(bitPattern:))
+    let arena = Arena(chunkCount: 1 << 12)
+    for expected in vectors.cases where expected.rounding == Rounding.nearestEven.rawValue {
+      let quantizer = try expected.quantizer()
+      let recipe = QuantizerRecipe(format: quantizer.format, scaleRule: quantizer.scaleRule)
+      for axis in GroupAxis.allCases {
+        let shape = axis == .rows ? (1, values.count) : (values.count, 1)
+        let (x, out) = (
+          Owned(values, rows: shape.0, columns: shape.1), Owned(rows: shape.0, columns: shape.1)
+        )
+        func operand(_ encoding: Encoding) -> Encoded {
+          cpu.encode(
+            x.matrix, averages: nil, axis: axis, encoding,
+            random: RandomStream(seed: 0, purpose: .q1), arena: arena
+          ).operand
+        }
+        let label = "\(expected.format), \(expected.rule), \(axis)"
+        let rounded = operand(.rounded(recipe))
+        cpu.decode(rounded, into: out.matrix)
+        #expect(out.values.map(\.bitPattern) == expected.values, "\(label)")
+        if quantizer.format.outerScale != .none {
+          #expect(rounded.outerScale?.bitPattern == expected.outer, "\(label)")
+        }
+        guard quantizer.format.isPackable else { continue }
+        guard case .codes(let view) = operand(.codes(recipe)).content else {
+          Issue.record("\(label): no codes")
+          continue
+        }
+        let codes = view.quantized(axis: axis)
+        #expect(codes.codes == expected.codes && codes.scales == expected.scales, "\(label)")
+      }
+    }
+  }
+}
