@@ -101,8 +101,9 @@ public struct MXMatrix: ~Copyable {
     let broken = values.withUnsafeBufferPointer { values in
       (averages ?? []).withUnsafeBufferPointer { own in
         cpu.pack(
-          matrix(values), averages: averages == nil ? nil : matrix(own), into: view, axis: axis,
-          quantizer, random: random)
+          Self.slice(
+            matrix(values), averages: averages == nil ? nil : matrix(own), axis, quantizer, random),
+          into: view)
       }
     }
     try NonFiniteGroups.check(broken)
@@ -127,7 +128,16 @@ public struct MXMatrix: ~Copyable {
       "\(x.rows) × \(x.columns) numbers for \(rows) × \(columns)")
     precondition(quantizer.format == format, "\(quantizer.format) into a matrix of \(format)")
     try NonFiniteGroups.check(
-      cpu.pack(x, averages: averages, into: view, axis: axis, quantizer, random: random))
+      cpu.pack(Self.slice(x, averages: averages, axis, quantizer, random), into: view))
+  }
+
+  private static func slice(
+    _ x: FloatMatrix, averages: FloatMatrix?, _ axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    _ random: RandomStream
+  ) -> QuantizerSlice {
+    precondition(quantizer.readsParts, "a rotation of 16, or scales of squares")
+    return QuantizerSlice(
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
   }
 
   /// The matrix of given codes and scales.

@@ -45,7 +45,9 @@ extension Linear {
       func matrix() -> FloatMatrix { arena.matrix(rows: x.shape.rows, columns: x.shape.columns) }
       let (numbers, values) = (matrix(), matrix())
       context.compute.make(x, into: numbers, arena: arena, profile: nil)
-      if plan.rotatesForward { context.compute.rotate(numbers, into: numbers, adds: false) }
+      if plan.rotatesForward {
+        context.compute.rotate(numbers, by: plan.rotation, into: numbers, adds: false)
+      }
       context.compute.decode(input, into: values)
       census.take(name, index: index, input: numbers, quantized: values, context.compute)
     }
@@ -71,7 +73,9 @@ extension Linear {
   func rotate(
     _ x: FloatMatrix, into y: FloatMatrix, adds: Bool = false, _ context: StepContext
   ) {
-    context.profile.measure(.quantizer) { context.compute.rotate(x, into: y, adds: adds) }
+    context.profile.measure(.quantizer) {
+      context.compute.rotate(x, by: plan.rotation, into: y, adds: adds)
+    }
   }
 
   /// A row of zeros.

@@ -23,6 +23,8 @@ struct LinearPlan: Sendable {
   let q4ReadsQuantized: Bool
   /// Whether Q1 and Q2 read rotated operands, so that what goes on from Q1(X) or Q2(W) is rotated, too.
   let rotatesForward: Bool
+  /// By what.
+  let rotation: QuantizerRecipe.Rotation
   /// Whether dW and dX come out rotated.
   var rotatesWeightGradient: Bool { rotatesForward && kept == .quantizedInput }
   var rotatesInputGradient: Bool { rotatesForward && q4ReadsQuantized }
@@ -40,6 +42,7 @@ struct LinearPlan: Sendable {
     unquantized = recipe.unquantized.encoding
     q4ReadsQuantized = recipe.q4ReadsQuantized && recipe[.q2] != nil
     rotatesForward = recipe.rotates(.y)
+    rotation = recipe.rotation
     if recipe.q6ReadsQuantized, let q1 = recipe.quantizer(of: .q1) {
       kept = .quantizedInput
       // Kept, codes take an eighth or a quarter, and give the same numbers.

@@ -17,8 +17,10 @@ public struct LinearRecipe: Equatable, Sendable {
   /// The layers whose Q1 reads what the input is beside its moving average (`Linear.Parameters.inputMean`).
   public var meanSplit: Set<LayerKind> = []
   /// The products both of whose operands are rotated, along their contraction, before they are quantized
-  /// (`QuantizerRecipe.rotates`); of these, those that have both quantizers.
+  /// (`QuantizerRecipe.rotation`); of these, those that have both quantizers.
   public var rotatedProducts: Set<LinearProduct> = []
+  /// By what they are; signs of the forward product never change.
+  public var rotation = QuantizerRecipe.Rotation()
   /// The blocks of a model, counted from 1, whose layers have no quantizers.
   public var exactBlocks: Set<Int> = []
   /// How layers that are quantized compute where they are `RotatedLinear` ones, which know none of the above; nil where they are not.
@@ -54,7 +56,9 @@ public struct LinearRecipe: Equatable, Sendable {
   /// - Parameter operand: one of a layer's six.
   public func quantizer(of operand: Operand) -> QuantizerRecipe? {
     var quantizer = self[operand]
-    quantizer?.rotates = rotates(operand.product)
+    guard rotates(operand.product) else { return quantizer }
+    let isForward = operand.product == .y
+    quantizer?.rotation = isForward ? .init(length: rotation.length) : rotation
     return quantizer
   }
 
@@ -84,6 +88,23 @@ public struct LinearRecipe: Equatable, Sendable {
           $0, QuantizerRecipe(format: .int4, rounding: isGradient ? .stochastic : .nearestEven)
         )
       }), q4ReadsQuantized: true, q6ReadsQuantized: true)
+
+  /// NVFP4 as NVIDIA (2025, arXiv:2509.25149) pretrains in it: scales to the nearest, squares of 16 × 16 weights that share them in both
+  /// directions, stochastic rounding of the output gradient alone, and both operands of the weight gradient behind a Hadamard
+  /// matrix of 16 with random signs, of X itself.
+  public static let nvidiaNVFP4: LinearRecipe = {
+    var recipe = LinearRecipe(q4ReadsQuantized: true, unquantized: .bf16)
+    for operand in Operand.allCases {
+      let isGradient = operand == .q3 || operand == .q5
+      var quantizer = QuantizerRecipe(
+        format: .nvfp4, scaleRule: .even, rounding: isGradient ? .stochastic : .nearestEven)
+      quantizer.isSquare = operand == .q2 || operand == .q4
+      recipe[operand] = quantizer
+    }
+    recipe.rotatedProducts = [.dw]
+    recipe.rotation = .init(length: 16, hasRandomSigns: true)
+    return recipe
+  }()
 
   /// INT4 as Xi et al. (2023) have it.
   public static let rotatedINT4: LinearRecipe = {
@@ -117,7 +138,7 @@ public struct LinearRecipe: Equatable, Sendable {
       quantizers: quantizers.filter { [.q1, .q2].contains($0.key) }, q4ReadsQuantized: true,
       q6ReadsQuantized: true, unquantized: unquantized)
     (recipe.meanSplit, recipe.exactBlocks) = (meanSplit, exactBlocks)
-    recipe.rotatedProducts = rotatedProducts
+    (recipe.rotatedProducts, recipe.rotation) = (rotatedProducts, rotation)
     recipe.rotated = rotated.map { _ in .exact }
     return recipe
   }

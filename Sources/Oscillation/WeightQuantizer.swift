@@ -87,16 +87,17 @@ package struct WeightQuantizer: Sendable {
   package func latent(
     _ weights: AlignedBuffer<Float>, memory: AlignedBuffer<Float>?, by compute: any TrainingCompute
   ) -> AlignedBuffer<Float> {
-    guard let memory else { return weights }
+    guard let memory, let rotation = recipe.rotation else { return weights }
     for entry in entries {
-      compute.rotate(weights[entry.parameter], into: memory[entry.parameter], adds: false)
+      compute.rotate(
+        weights[entry.parameter], by: rotation, into: memory[entry.parameter], adds: false)
     }
     return memory
   }
 
   /// Memory for `latent`; nil where none is needed.
   package func latentMemory() -> AlignedBuffer<Float>? {
-    recipe.rotates ? AlignedBuffer(count: count) : nil
+    recipe.rotation != nil ? AlignedBuffer(count: count) : nil
   }
 
   /// Where one of the quantized weights lies.

@@ -115,6 +115,10 @@ struct KeysCommand: ParsableCommand {
       ("bf16", "products of bfloat16, with sums in single precision; of attention, too"),
       ("int4", "integers -7 to 7 under one scale a tensor: the paper's rival, plainly"),
       ("int4-xi", "the same behind rotations, with learned steps and sampled gradients"),
+      (
+        "nvidia-nvfp4",
+        "NVIDIA's recipe: weights in squares of 16, a rotated weight gradient, scales to the nearest"
+      ),
       ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
       ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
     ]
@@ -129,7 +133,7 @@ struct KeysCommand: ParsableCommand {
       (bases + remedies).map { "    \($0)\n" + wrapped($1, indent: 8) }
       + [
         wrapped(
-          "microscaling takes the same remedies. Together go "
+          "microscaling takes the same remedies, and nvidia-nvfp4 all but freeze and osmq. Together go "
             + pairs.joined(separator: " and ") + ". Others do not:", indent: 4)
       ] + refused.map { wrapped($0, indent: 8) }
     return lines.joined(separator: "\n")

@@ -111,13 +111,21 @@ static void check_rows(void) {
   record_floats("dx", dx, n);
   record_floats("dweight", dweight, columns);
   record_floats("dbias", dbias, columns);
-  float *turned = copy_of(x, n);
-  CALL(rotate_rows, x, y, rows, columns, 0);
-  record_floats("rotated", y, n);
-  CALL(rotate_rows, turned, turned, rows, columns, 0);
-  expect_floats("in place", turned, y, n);
-  CALL(rotate_rows, x, y, rows, columns, 1);
-  record_floats("added to", y, n);
+  for (int32_t length = 16; length <= 32; length += 16) {
+    const tj_rotation rotation = {length, length == 16 ? 0xa5c3 : draw()};
+    float *turned = copy_of(x, n);
+    CALL(rotate_rows, x, y, rows, columns, &rotation, 0);
+    record_floats("rotated", y, n);
+    CALL(rotate_rows, turned, turned, rows, columns, &rotation, 0);
+    expect_floats("in place", turned, y, n);
+    CALL(rotate_rows, x, y, rows, columns, &rotation, 1);
+    record_floats("added to", y, n);
+    turned = copy_of(x, n);
+    CALL(rotate_columns, x, y, rows, columns, &rotation);
+    record_floats("rotated along columns", y, n);
+    CALL(rotate_columns, turned, turned, rows, columns, &rotation);
+    expect_floats("in place", turned, y, n);
+  }
 
   CALL(broadcast_row, bias, y, rows, columns);
   record_floats("y", y, n);

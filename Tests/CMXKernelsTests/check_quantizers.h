@@ -7,6 +7,7 @@
 static size_t rows, columns; // of the matrix at hand
 static data_kind kind;
 static tj_quantizer quantizer, source_quantizer;
+static const float *squares; // where squares of elements share scales; else null
 
 typedef struct {
   uint8_t *codes, *scales;
@@ -43,7 +44,27 @@ static float *averages_of(const float *x) {
 
 /// The rows from `first` on, `count` of them, of the matrix at hand.
 static tj_slice slice_of(const float *x, const float *ema, size_t first, size_t count) {
-  return (tj_slice){x + first * columns, ema ? ema + first * columns : NULL, count, columns, first, 0};
+  return (tj_slice){.x = x + first * columns,
+                    .ema = ema ? ema + first * columns : NULL,
+                    .squares = squares,
+                    .squares_stride = (columns + 15) / 16,
+                    .rows = count,
+                    .columns = columns,
+                    .first_row = first};
+}
+
+/// The largest finite magnitudes of squares of 16 x 16.
+static const float *squares_of(const float *x) {
+  const size_t stride = (columns + 15) / 16;
+  float *largest = guarded_floats((rows + 15) / 16 * stride);
+  for (size_t i = 0; i < (rows + 15) / 16 * stride; i++) largest[i] = 0;
+  for (size_t row = 0; row < rows; row++)
+    for (size_t column = 0; column < columns; column++) {
+      const float magnitude = fabsf(x[row * columns + column]);
+      float *square = &largest[row / 16 * stride + column / 16];
+      if (isfinite(magnitude) && magnitude > *square) *square = magnitude;
+    }
+  return largest;
 }
 
 static tj_sink into_packed(packed matrix, size_t length) {
@@ -80,8 +101,14 @@ static size_t quantize_columnwise(int axis, const float *x, const float *ema, tj
   for (size_t first = 0; first <= cut; first += cut) {
     const size_t count = first == 0 ? cut : columns - cut;
     const float *averages = ema ? some_columns(ema, first, count) : NULL;
-    broken +=
-        quantize(axis, (tj_slice){some_columns(x, first, count), averages, rows, count, 0, first}, sink);
+    const tj_slice slice = {.x = some_columns(x, first, count),
+                            .ema = averages,
+                            .squares = squares,
+                            .squares_stride = (columns + 15) / 16,
+                            .rows = rows,
+                            .columns = count,
+                            .first_column = first};
+    broken += quantize(axis, slice, sink);
   }
   return broken;
 }
@@ -178,8 +205,10 @@ static void check_quantize(void) {
   const float *x = filled(rows * columns, kind);
   const float *ema = quantizer.rounding == MOVING_AVERAGE ? averages_of(x) : NULL;
   set_outer_scale(&quantizer, x);
+  squares = quantizer.format == NVFP4 && kind == ORDINARY ? squares_of(x) : NULL;
   float *along_rows = check_rounding(x, ema, cut);
   if (is_packed(quantizer.format)) check_packing(x, ema, cut, along_rows);
+  squares = NULL;
 }
 
 /// Quantizes rows of the packed matrix again, along their columns.

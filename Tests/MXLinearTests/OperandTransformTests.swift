@@ -167,4 +167,57 @@ struct OperandTransformTests {
     #expect(relativeError(packed.y, exact.y) < relativeError(plain.y, exact.y))
     #expect(relativeError(packed.dw, exact.dw) < relativeError(plain.dw, exact.dw))
   }
+
+  @Test(
+    "in NVIDIA's NVFP4 both operands of dW are rotated by the same signs, which change step by step"
+  )
+  func randomSigns() throws {
+    let sample = sample(6)
+    let recipe = LinearRecipe.nvidiaNVFP4
+    let exact = try result(sample, .fp32)
+    let packed = try result(sample, recipe)
+    let simulated = try result(sample, recipe, engine: .simulated)
+    for ((name, values), (_, expected)) in zip(packed.all, simulated.all) {
+      #expect(relativeError(values, expected) < 1e-6, "\(name)")
+    }
+    // Operands of other signs would have a product that has nothing to do with the gradient.
+    #expect(relativeError(packed.dw, exact.dw) < 0.3)
+    var plain = recipe
+    plain.rotatedProducts = []
+    let unrotated = try result(sample, plain)
+    #expect(packed.y == unrotated.y && packed.dx == unrotated.dx && packed.dw != unrotated.dw)
+    let streams = [RandomPurpose.q5, .q6, .q3].map { RandomStream(seed: 1, purpose: $0, step: 4) }
+    #expect(streams[0].signs == streams[1].signs && streams[0].signs != streams[2].signs)
+    #expect(streams[0].signs != RandomStream(seed: 1, purpose: .q5, step: 5).signs)
+  }
+
+  @Test("squares of weights that share scales are the same numbers in the backward pass")
+  func squares() throws {
+    var random = TestRandom(seed: 7)
+    let (rows, columns) = (50, 70)
+    let w = Owned(random.normals(rows * columns), rows: rows, columns: columns)
+    var quantizer = QuantizerRecipe(format: .nvfp4, scaleRule: .even)
+    let arena = Arena(chunkCount: 1 << 12)
+    let stream = RandomStream(seed: 0, purpose: .q4)
+    func values(_ operand: Encoded) throws -> [Float] {
+      guard case .codes(let view) = operand.content else { throw NoCodes() }
+      return view.quantized(axis: operand.axis, outerScale: operand.outerScale ?? 1).values
+    }
+    func both() throws -> (forward: [Float], backward: [Float]) {
+      let forward = cpu.encode(
+        w.matrix, averages: nil, axis: .rows, .codes(quantizer), random: stream, arena: arena
+      ).operand
+      let backward = cpu.recode(
+        forward, axis: .columns, .codes(quantizer), random: stream, arena: arena
+      ).operand
+      return (try values(forward), try values(backward))
+    }
+    let plain = try both()
+    #expect(plain.forward != plain.backward)
+    quantizer.isSquare = true
+    let square = try both()
+    #expect(square.forward == square.backward && square.forward != plain.forward)
+  }
+
+  private struct NoCodes: Error {}
 }

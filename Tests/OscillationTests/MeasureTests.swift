@@ -79,9 +79,10 @@ struct MeasureTests {
       let scale = matrix.scale(row: element.offset / columns, column: element.offset % columns)
       return sum + Double(grid.confidence(element.element.magnitude / scale))
     }
-    let x = buffer(values)
-    let found = cpu.confidence(x.matrix(rows: rows), QuantizerRecipe(format: format))
-    #expect(found.histogram.reduce(0, +) == values.count && found.latent.reduce(0, +) == values.count)
+    let x = Owned(values, rows: rows, columns: columns)
+    let found = cpu.confidence(x.matrix, QuantizerRecipe(format: format))
+    #expect(
+      found.histogram.reduce(0, +) == values.count && found.latent.reduce(0, +) == values.count)
     #expect(abs(found.mean - expected / Double(values.count)) < 1e-9)
   }
 

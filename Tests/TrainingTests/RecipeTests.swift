@@ -97,7 +97,7 @@ struct RecipeTests {
       ),
       (
         "method: tetrjet",
-        "method is 'tetrjet'; it must be one of fp32, bf16, int4, int4-xi"
+        "method is 'tetrjet'; it must be one of fp32, bf16, int4, int4-xi, nvidia-nvfp4"
       ),
       (
         "model: {width: 100, heads: 3}", "model.heads 3 does not divide model.width 100; try 2 or 4"
@@ -159,7 +159,7 @@ struct RecipeTests {
       ),
       (
         "{method: int4, quantizers: {hadamard: [dx]}}",
-        "it must be without dx: int4 of q3 has a scale of the tensor"
+        "it must be without dx: int4 of q3 has one scale a tensor"
       ),
       (
         "{method: tetrajet+freeze, quantizers: {hadamard: [y]}}",
@@ -254,11 +254,15 @@ struct RecipeTests {
       Self.message("method: tetrajet+freeze\nquantizers: {q2: {format: nvfp4}}").contains(
         "it must be one of e2m1, e3m0, e2m3: freeze counts"))
     #expect(
-      Self.message("quantizers: {hadamard: [dx], q3: {format: nvfp4}}").contains(
-        "without dx: nvfp4 of q3 has a scale of the tensor"))
+      Self.message("quantizers: {q4: {square: true}}").contains(
+        "quantizers.q4.square is true; it must be false, or q4.format nvfp4"))
+    #expect(
+      Self.message("quantizers: {hadamard_size: 20}").contains(
+        "quantizers.hadamard_size is '20'; it must be 16 or 32"))
     for quantizers in [
       "q1: {format: e2m3}", "q1: {format: e5m2, scale: floor}, q6: {format: e4m3}",
-      "q2: {format: nvfp4, scale: even}",
+      "q2: {format: nvfp4, scale: even, square: true}",
+      "hadamard: [dx], q3: {format: nvfp4}, q4: {format: nvfp4}, hadamard_size: 16",
     ] {
       #expect(Self.message("method: tetrajet\nquantizers: {\(quantizers)}") == "accepted")
     }

@@ -41,10 +41,21 @@ typedef struct {
   uint32_t stream[2]; // Philox counter words 2 and 3
 } tj_quantizer;
 
+/// What whole groups of neighbouring numbers are multiplied with: signs first, and then Sylvester's Hadamard matrix over the
+/// root of their number.
+typedef struct {
+  int32_t length; // 16 or 32
+  uint32_t signs; // bit i: whether number i of each group changes its sign
+} tj_rotation;
+
 /// Some rows of a matrix that a quantizer reads, or some of their columns.
 typedef struct {
   const float *x;
   const float *ema; // moving averages of x, for rounding 3; null for none
+  // The magnitudes that scales follow from where squares of 16 x 16 elements of the whole matrix share them, row by row of
+  // squares; null where groups have their own. Formats with groups of 16.
+  const float *squares;
+  size_t squares_stride; // from one row of squares to the next
   size_t rows, columns;
   // Where the first number stands in the whole matrix, for the random bits and for a packed matrix: a row that is a
   // multiple of 16, of 32 for groups along columns (of 8 where the sink is no packed matrix), and a column that is a
@@ -247,9 +258,12 @@ typedef struct {
                         float *m, float *v, size_t n);
   /// y += scale (a - b), n elements.
   void (*add_scaled_difference)(float *y, float scale, const float *a, const float *b, size_t n);
-  /// y = x, or y += x where it adds: rows x columns numbers, of which whole groups of 32 neighbours in a row are multiplied
-  /// with Sylvester's Hadamard matrix over the root of 32; y may be x.
-  void (*rotate_rows)(const float *x, float *y, size_t rows, size_t columns, int32_t adds);
+  /// y = x, or y += x where it adds: rows x columns numbers, of which whole groups of neighbours in a row are rotated; y may be
+  /// x.
+  void (*rotate_rows)(const float *x, float *y, size_t rows, size_t columns, const tj_rotation *rotation,
+                      int32_t adds);
+  /// y = x, of which whole groups of neighbours in a column are rotated; y may be x.
+  void (*rotate_columns)(const float *x, float *y, size_t rows, size_t columns, const tj_rotation *rotation);
   /// Takes one step of n weights into account.
   void (*track_movement)(const float *w, const float *q, const tj_track *track, tj_movement *movement,
                          size_t n);

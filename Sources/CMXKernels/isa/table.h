@@ -48,6 +48,7 @@ static void replace(tj_kernels *kernels) {
       .add_scaled_difference = add_scaled_difference,
       .track_movement = track_movement,
       .rotate_rows = rotate_rows,
+      .rotate_columns = rotate_columns,
   };
 }
 

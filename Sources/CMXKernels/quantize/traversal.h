@@ -16,13 +16,21 @@ enum { TJ_AHEAD = 64 };
 typedef struct {
   const float *x, *ema;
   size_t stride, row, column;
+  const float *squares; // those of the groups' squares, where they share scales; else null
+  size_t squares_stride;
 } group_source;
 
 TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t column, const int rounding) {
   const size_t offset = row * slice->columns + column;
   const float *ema = rounding == TJ_EMA ? slice->ema + offset : NULL;
-  return (group_source){slice->x + offset, ema, slice->columns, slice->first_row + row,
-                        slice->first_column + column};
+  group_source source = {
+      slice->x + offset, ema, slice->columns, slice->first_row + row, slice->first_column + column, NULL, 0};
+  if (slice->squares) {
+    source.squares_stride = slice->squares_stride;
+    source.squares =
+        slice->squares + source.row / TJ_LANES * source.squares_stride + source.column / TJ_LANES;
+  }
+  return source;
 }
 
 /// The largest lane of each of eight vectors, in the lanes 0...7; zeros in the others.
@@ -55,8 +63,11 @@ typedef struct {
   float factors[TJ_LANES], values[TJ_LANES]; // what scale_factor and scale_value say
 } group_scales;
 
-TJ_INLINE group_scales scales_of(vint largest, const tj_quantizer *quantizer, const int format) {
-  group_scales scales = {.byte = scale_byte(largest, quantizer, format), .broken = is_broken(largest)};
+/// `square` is the magnitude that their scales follow from where squares share them; else null.
+TJ_INLINE group_scales scales_of(vint largest, const float *square, const tj_quantizer *quantizer,
+                                 const int format) {
+  const vint decisive = square ? as_int(splat(*square)) : largest;
+  group_scales scales = {.byte = scale_byte(decisive, quantizer, format), .broken = is_broken(largest)};
   store(scales.factors, scale_factor(scales.byte, quantizer->outer_scale, format));
   store(scales.values, scale_value(scales.byte, quantizer->outer_scale, format));
   return scales;
@@ -98,7 +109,10 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
   // One lane a row.
   group_scales scales[2];
   for (size_t half = 0; half < groups; half++)
-    scales[half] = scales_of(largest_lanes(magnitudes[half]), quantizer, format);
+    scales[half] =
+        scales_of(largest_lanes(magnitudes[half]),
+                  groups == 2 && source.squares && half * TJ_LANES < length ? source.squares + half : NULL,
+                  quantizer, format);
   size_t broken_groups = count_broken(&scales[0]);
   if (groups == 2) broken_groups += count_broken(&scales[1]);
   const group_scales *left_scales = &scales[0], *right_scales = &scales[groups - 1];
@@ -200,7 +214,9 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
     vint largest = (vint)0;
     for (size_t i = half * length; i < rows && i < (half + 1) * length; i++)
       largest = maximum_int(magnitude_bits(load_some(source.x + i * source.stride, lanes)), largest);
-    scales[half] = scales_of(largest, quantizer, format);
+    const float *square =
+        source.squares && half * length < rows ? source.squares + half * source.squares_stride : NULL;
+    scales[half] = scales_of(largest, groups_of(format) == 2 ? square : NULL, quantizer, format);
     broken_groups += count_broken(&scales[half]);
     if (kind == TJ_CODES) store_scales(to.scales + half * TJ_LANES, &scales[half], TJ_LANES, format);
   }
@@ -288,7 +304,7 @@ TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantiz
       for (size_t half = 0; half < TJ_BLOCK_LENGTH; half += TJ_LANES) {
         const size_t column = number * TJ_BLOCK_LENGTH + half;
         if (column >= source->columns) break;
-        const group_source lanes = {values[0] + half, NULL, TJ_BLOCK_LENGTH, row, column};
+        const group_source lanes = {values[0] + half, NULL, TJ_BLOCK_LENGTH, row, column, NULL, 0};
         const size_t block = column / TJ_LANES * sink->blocks + row / TJ_BLOCK_LENGTH;
         // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
         broken_groups += strip_groups(lanes, count, source->columns - column, quantizer,

@@ -20,20 +20,78 @@ extension CPU {
     guard let quantizer = encoding.quantizer else {
       return (unquantized(x, axis, encoding, arena), 0)
     }
-    let outerScale = outerScale ?? self.outerScale(of: x, quantizer)
+    func slice() -> (numbers: QuantizerSlice, outerScale: Float?) {
+      self.slice(x, averages: averages, axis: axis, quantizer, outerScale, random, arena)
+    }
     if encoding.isCodes {
       let out = arena.packed(
         rows: x.rows, columns: x.columns, axis: axis, format: quantizer.format)
-      let broken = pack(
-        x, averages: averages, into: out, axis: axis, quantizer, outerScale: outerScale ?? 1,
-        random: random)
-      return (Encoded(.codes(out), axis: axis, outerScale: outerScale), broken)
+      return arena.scratch {
+        let (numbers, outerScale) = slice()
+        return (Encoded(.codes(out), axis: axis, outerScale: outerScale), pack(numbers, into: out))
+      }
     }
     let out = arena.matrix(rows: x.rows, columns: x.columns)
-    let broken = round(
-      x, averages: averages, into: out, axis: axis, quantizer, outerScale: outerScale ?? 1,
-      random: random)
-    return (Encoded(rounded: out, axis: axis, quantizer.format, outerScale: outerScale), broken)
+    return arena.scratch {
+      let (numbers, outerScale) = slice()
+      let broken = round(numbers, into: out)
+      return (Encoded(rounded: out, axis: axis, quantizer.format, outerScale: outerScale), broken)
+    }
+  }
+
+  /// x as a quantizer reads it, in an arena where it is rotated first, and the outer scale that it has then, if there is one.
+  private func slice(
+    _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
+    _ outerScale: Float?, _ random: RandomStream, _ arena: Arena
+  ) -> (numbers: QuantizerSlice, outerScale: Float?) {
+    var (x, averages) = (x, averages)
+    if let rotation = quantizer.rotation, quantizer.rotatesWhileReading == nil {
+      func rotated(_ x: FloatMatrix) -> FloatMatrix {
+        let y = arena.matrix(rows: x.rows, columns: x.columns)
+        rotate(x, along: axis, by: rotation, signs: rotation.signs(random), into: y)
+        return y
+      }
+      (x, averages) = (rotated(x), averages.map(rotated))
+    }
+    let outerScale = outerScale ?? self.outerScale(of: x, quantizer)
+    let squares = quantizer.isSquare ? squares(of: x, quantizer.format, arena) : nil
+    let numbers = QuantizerSlice(
+      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
+      outerScale: outerScale ?? 1, squares: squares, random: random)
+    return (numbers, outerScale)
+  }
+
+  /// y = x, whose groups along an axis are rotated.
+  private func rotate(
+    _ x: FloatMatrix, along axis: GroupAxis, by rotation: QuantizerRecipe.Rotation, signs: UInt32,
+    into y: FloatMatrix
+  ) {
+    forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
+      switch axis {
+      case .rows:
+        kernels.rotate(x.rows(rows), by: rotation, signs: signs, into: y.rows(rows), adds: false)
+      case .columns:
+        kernels.rotateColumns(of: x.rows(rows), by: rotation, signs: signs, into: y.rows(rows))
+      }
+    }
+  }
+
+  /// The largest magnitudes of squares of x that are finite.
+  func squares(of x: FloatMatrix, _ format: BlockFormat, _ arena: Arena) -> FloatMatrix {
+    let size = format.groupSize
+    let squares = arena.matrix(rows: format.groups(x.rows), columns: format.groups(x.columns))
+    forEach(squares.rows) { square in
+      for column in 0..<squares.columns {
+        let start = column * size
+        var largest: Float = 0
+        for row in square * size..<min((square + 1) * size, x.rows) {
+          let line = x.row(row) + start
+          largest = max(largest, kernels.largestMagnitude(line, min(size, x.columns - start)))
+        }
+        squares.row(square)[column] = largest
+      }
+    }
+    return squares
   }
 
   private func unquantized(
@@ -70,15 +128,12 @@ extension CPU {
     _ x: LazyMatrix, rows: OperandRequest?, columns: OperandRequest?,
     addingColumnSumsTo sums: FloatMatrix?, arena: Arena, profile: StepProfile?
   ) -> (rows: EncodedOperand?, columns: EncodedOperand?) {
-    let requests = [rows, columns].compactMap { $0?.encoding }
+    let (first, second) = (rows?.encoding, columns?.encoding)
     // An outer scale is known when all numbers are.
-    let needsLargest = requests.contains {
-      $0.isCodes && $0.quantizer?.format.outerScale == OuterScale.matrix
-    }
+    let needsLargest = first?.partsHaveOuterScale == true || second?.partsHaveOuterScale == true
+    let needsMemory = first?.readsParts == false || second?.readsParts == false
     var x = x
-    if needsLargest || requests.contains(where: { !$0.isCodes }) || !x.isMadeInTiles {
-      x = inMemory(x, arena, profile)
-    }
+    if needsLargest || needsMemory || !x.isMadeInTiles { x = inMemory(x, arena, profile) }
     let largest =
       needsLargest ? profile.measure(.quantizer) { x.matrix.map { self.largest(of: $0) } } : nil
     let targets = (
@@ -137,7 +192,8 @@ extension CPU {
       return (Encoded(.numbers(x), axis: axis, outerScale: operand.outerScale), 0)
     case .codes(let source):
       guard case .codes(let quantizer) = encoding, operand.axis == .rows, axis == .columns,
-        operand.outerScale == outerScale, outerScale != nil || quantizer.format.outerScale == .none
+        quantizer.readsParts, operand.outerScale == outerScale,
+        outerScale != nil || quantizer.format.outerScale == .none
       else { break }
       let (rows, columns) = operand.shape
       let out = arena.packed(rows: rows, columns: columns, axis: axis, format: quantizer.format)
@@ -169,9 +225,13 @@ extension CPU {
     }
   }
 
-  package func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
+  package func rotate(
+    _ x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, into y: FloatMatrix, adds: Bool
+  ) {
     precondition(x.rows == y.rows && x.columns == y.columns, "rotated into another shape")
-    forRows(of: x) { kernels.rotate(x.rows($0), into: y.rows($0), adds: adds) }
+    forRows(of: x) {
+      kernels.rotate(x.rows($0), by: rotation, signs: 0, into: y.rows($0), adds: adds)
+    }
   }
 
   private func multiply(_ x: FloatMatrix, by factor: Float) {
@@ -186,15 +246,17 @@ extension CPU {
     _ x: FloatMatrix, averages: FloatMatrix?, axis: GroupAxis, _ quantizer: QuantizerRecipe,
     random: RandomStream, arena: Arena
   ) -> QuantizerLosses {
-    let numbers = QuantizerSlice(
-      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
-      outerScale: outerScale(of: x, quantizer) ?? 1, random: random)
     let saturated = Atomic<Int>(0)
     let underflowed = Atomic<Int>(0)
-    forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
-      let lost = kernels.losses(numbers.rows(rows))
-      saturated.add(lost.saturated, ordering: .relaxed)
-      underflowed.add(lost.underflowed, ordering: .relaxed)
+    arena.scratch {
+      let numbers = slice(
+        x, averages: averages, axis: axis, quantizer, nil, random, arena
+      ).numbers
+      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
+        let lost = kernels.losses(numbers.rows(rows))
+        saturated.add(lost.saturated, ordering: .relaxed)
+        underflowed.add(lost.underflowed, ordering: .relaxed)
+      }
     }
     return QuantizerLosses(
       elements: x.count, saturated: saturated.load(ordering: .relaxed),
@@ -233,14 +295,8 @@ extension CPU {
   }
 
   /// out = Q(x) in single precision; on one grid in its unit.
-  package func round(
-    _ x: FloatMatrix, averages: FloatMatrix?, into out: FloatMatrix, axis: GroupAxis,
-    _ quantizer: QuantizerRecipe, outerScale: Float = 1, random: RandomStream
-  ) -> Int {
-    let numbers = QuantizerSlice(
-      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
-      outerScale: outerScale, random: random)
-    return countBroken(x.rows, columns: x.columns) { rows in
+  package func round(_ numbers: QuantizerSlice, into out: FloatMatrix) -> Int {
+    countBroken(out.rows, columns: out.columns) { rows in
       kernels.round(numbers.rows(rows), into: out.rows(rows))
     }
   }

@@ -147,12 +147,16 @@ extension CPU {
     var counts = ConfidenceCounts()
     if isDry { return counts }
     let outerScale = outerScale(of: x, quantizer) ?? 1
+    let arena = Arena(chunkCount: 1 << 12)
+    let squares = quantizer.isSquare ? squares(of: x, format, arena) : nil
     for row in 0..<x.rows {
       let line = x.row(row)
       for start in stride(from: 0, to: x.columns, by: format.groupSize) {
         let group = UnsafeBufferPointer(
           start: line + start, count: min(format.groupSize, x.columns - start))
-        let maximum = group.reduce(Float(0)) { max($0, $1.magnitude) }
+        let maximum =
+          squares.map { $0.row(row / format.groupSize)[start / format.groupSize] }
+          ?? group.reduce(Float(0)) { max($0, $1.magnitude) }
         let byte = format.scaleByte(
           maximum: maximum, outerScale: outerScale, quantizer.scaleRule)
         let scale = format.scale.value(of: byte) * outerScale

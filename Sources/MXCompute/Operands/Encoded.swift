@@ -15,6 +15,12 @@ package enum Encoding: Equatable, Sendable {
   /// Whether it is codes.
   package var isCodes: Bool { if case .codes = self { true } else { false } }
 
+  /// Whether it is codes of a quantizer that can read a matrix part by part.
+  var readsParts: Bool { isCodes && quantizer?.readsParts == true }
+
+  /// The same under an outer scale, for which the matrix must be known first.
+  var partsHaveOuterScale: Bool { readsParts && quantizer?.format.outerScale == OuterScale.matrix }
+
   /// The quantizer; nil where there is none.
   package var quantizer: QuantizerRecipe? {
     switch self {
@@ -74,7 +80,10 @@ package struct Encoded: BitwiseCopyable {
   /// The outer scale under which it is quantized once more, so that both have the same: its own, where the format stays; else
   /// nil.
   func keptOuterScale(_ encoding: Encoding) -> Float? {
-    guard let format = encoding.quantizer?.format, format.outerScale == .matrix else { return nil }
+    guard let quantizer = encoding.quantizer, quantizer.rotation == nil,
+      quantizer.format.outerScale == .matrix
+    else { return nil }
+    let format = quantizer.format
     switch content {
     case .numbers: return includesOuterScale == (format.scale != .one) ? outerScale : nil
     case .codes(let view): return view.format == format ? outerScale : nil

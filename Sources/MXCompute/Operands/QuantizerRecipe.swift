@@ -1,4 +1,5 @@
 import MXFormats
+import MXRuntime
 
 /// How one of the six operands of a linear layer is quantized.
 public struct QuantizerRecipe: Equatable, Sendable {
@@ -8,10 +9,38 @@ public struct QuantizerRecipe: Equatable, Sendable {
   public var scaleRule: ScaleRule
   /// How elements are rounded.
   public var rounding: Rounding
-  /// Whether whole groups of 32 are multiplied with Sylvester's Hadamard matrix over √32 before they are quantized; a last group
-  /// that is shorter stays as it is. A product of two operands that are both rotated is that of those that are not, but for
-  /// what the quantizers lose. Formats with an outer scale are not rotated.
-  public var rotates = false
+  /// What whole groups are rotated by before they are quantized; nil where they are not.
+  public var rotation: Rotation?
+  /// Whether squares of elements share scales (`Quantizer.isSquare`), in formats with groups of 16.
+  public var isSquare = false
+
+  /// Groups of neighbours times Sylvester's Hadamard matrix over the root of their number; a last group that is shorter stays as it
+  /// is. A product of two operands that are both rotated is that of those that are not, but for what the quantizers lose.
+  public struct Rotation: Equatable, Sendable {
+    /// Elements of a group: 16 or 32.
+    public var length: Int
+    /// Whether elements change their signs first, at random but alike in every group of both operands of a product.
+    public var hasRandomSigns: Bool
+
+    /// By default of 32 elements, whose signs stay.
+    public init(length: Int = 32, hasRandomSigns: Bool = false) {
+      precondition(length == 16 || length == 32, "rotations of \(length)")
+      (self.length, self.hasRandomSigns) = (length, hasRandomSigns)
+    }
+
+    /// The signs that change, a bit each.
+    func signs(_ random: RandomStream) -> UInt32 { hasRandomSigns ? random.signs : 0 }
+  }
+
+  /// Whether it can read a matrix part by part, once the outer scale is known.
+  var readsParts: Bool { !isSquare && rotatesWhileReading != nil }
+
+  /// Whether it rotates what it reads while it reads that, which is how groups of 32 are rotated whose scales do not depend on
+  /// others; nil where a matrix must be rotated before.
+  var rotatesWhileReading: Bool? {
+    guard let rotation else { return false }
+    return rotation == Rotation() && format.outerScale == .none ? true : nil
+  }
 
   /// By default the forward quantizer of TetraJet.
   public init(

@@ -89,8 +89,9 @@ package protocol Compute: Sendable {
     _ a: Encoded, _ b: Encoded, bias: FloatMatrix?, into c: FloatMatrix, accumulates: Bool,
     arena: Arena)
 
-  /// y = x·H, or y += x·H, where H = Hᵀ = H⁻¹ rotates as `QuantizerRecipe.rotates` says, along rows; y may be x.
-  func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool)
+  /// y = x·H, or y += x·H, where H = Hᵀ = H⁻¹ rotates along rows, without a change of signs; y may be x.
+  func rotate(
+    _ x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, into y: FloatMatrix, adds: Bool)
 
   /// All elements become `value`.
   func fill(_ x: FloatMatrix, with value: Float)

@@ -48,45 +48,56 @@ extension Reference {
     _ x: FloatMatrix, _ averages: FloatMatrix?, _ axis: GroupAxis, _ recipe: QuantizerRecipe,
     outerScale: Float? = nil, _ random: RandomStream
   ) -> QuantizedMatrix {
-    Quantizer(
+    var quantizer = Quantizer(
       format: recipe.format, scaleRule: recipe.scaleRule,
-      rounding: recipe.without(averages).rounding, axis: axis
-    ).quantize(
-      numbers(x, axis, recipe), rows: x.rows, columns: x.columns,
-      ema: averages.map { numbers($0, axis, recipe) }, outerScale: outerScale,
+      rounding: recipe.without(averages).rounding, axis: axis)
+    quantizer.isSquare = recipe.isSquare
+    return quantizer.quantize(
+      numbers(x, axis, recipe, random), rows: x.rows, columns: x.columns,
+      ema: averages.map { numbers($0, axis, recipe, random) }, outerScale: outerScale,
       randomBits: { random.roundingBits(row: $0, column: $1) })
   }
 
   /// What a quantizer reads.
-  private func numbers(_ x: FloatMatrix, _ axis: GroupAxis, _ recipe: QuantizerRecipe) -> [Float] {
-    precondition(!recipe.rotates || recipe.format.outerScale == .none, "a rotation of one grid")
-    return recipe.rotates ? Self.rotated(x, axis) : Array(x.elements)
+  private func numbers(
+    _ x: FloatMatrix, _ axis: GroupAxis, _ recipe: QuantizerRecipe, _ random: RandomStream
+  ) -> [Float] {
+    guard let rotation = recipe.rotation else { return Array(x.elements) }
+    return Self.rotated(x, axis, rotation, signs: rotation.signs(random))
   }
 
-  /// x, of which whole groups of 32 are rotated: sums and differences of neighbours, of neighbouring pairs, and so on.
-  static func rotated(_ x: FloatMatrix, _ axis: GroupAxis) -> [Float] {
+  /// x, of which whole groups are rotated: sums and differences of neighbours, of neighbouring pairs, and so on.
+  static func rotated(
+    _ x: FloatMatrix, _ axis: GroupAxis, _ rotation: QuantizerRecipe.Rotation, signs: UInt32
+  ) -> [Float] {
+    let size = rotation.length
     var y = Array(x.elements)
     let (lanes, length) = axis == .rows ? (x.rows, x.columns) : (x.columns, x.rows)
     func place(_ lane: Int, _ index: Int) -> Int {
       axis == .rows ? lane * x.columns + index : index * x.columns + lane
     }
-    let norm = 1 / Float(32).squareRoot()
+    let norm = 1 / Float(size).squareRoot()
     for lane in 0..<lanes {
-      for start in stride(from: 0, through: length - 32, by: 32) {
-        for half in [1, 2, 4, 8, 16] {
-          for index in 0..<32 where index & half == 0 {
+      for start in stride(from: 0, through: length - size, by: size) {
+        for index in 0..<size where signs >> UInt32(index) & 1 == 1 {
+          y[place(lane, start + index)].negate()
+        }
+        for half in [1, 2, 4, 8, 16] where half < size {
+          for index in 0..<size where index & half == 0 {
             let (first, second) = (place(lane, start + index), place(lane, start + index + half))
             (y[first], y[second]) = (y[first] + y[second], y[first] - y[second])
           }
         }
-        for index in start..<start + 32 { y[place(lane, index)] *= norm }
+        for index in start..<start + size { y[place(lane, index)] *= norm }
       }
     }
     return y
   }
 
-  package func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
-    for (place, value) in Self.rotated(x, .rows).enumerated() {
+  package func rotate(
+    _ x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, into y: FloatMatrix, adds: Bool
+  ) {
+    for (place, value) in Self.rotated(x, .rows, rotation, signs: 0).enumerated() {
       y.elements[place] = adds ? y.elements[place] + value : value
     }
   }
@@ -177,7 +188,7 @@ extension Reference {
   ) -> QuantizerLosses {
     let quantized = quantize(x, averages, axis, quantizer, random)
     var losses = QuantizerLosses(elements: x.count, saturated: 0, underflowed: 0)
-    for (place, value) in numbers(x, axis, quantizer).enumerated() {
+    for (place, value) in numbers(x, axis, quantizer, random).enumerated() {
       let (row, column) = place.quotientAndRemainder(dividingBy: x.columns)
       let scale = quantized.scale(row: row, column: column)
       if scale.isNaN { continue }

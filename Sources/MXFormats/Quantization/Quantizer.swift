@@ -13,6 +13,9 @@ public struct Quantizer: Equatable, Sendable {
   public var rounding: Rounding
   /// Along which axis the groups lie.
   public var axis: GroupAxis
+  /// Whether squares of as many rows and columns as a group has elements, counted from the matrix's first one, share a scale: that
+  /// of their largest magnitude that is finite. Along either axis they are quantized alike.
+  public var isSquare = false
 
   /// A quantizer; by default the paper's forward quantizer of a matrix that is contracted along its
   /// rows.
@@ -49,6 +52,7 @@ public struct Quantizer: Equatable, Sendable {
       outerScale
       ?? format.outerScale(
         largest: values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }, scaleRule)
+    let squares = isSquare ? squares(of: values, rows: rows, columns: columns) : []
     var codes = [UInt8](repeating: 0, count: values.count)
     var scales = [UInt8](repeating: 0, count: shape.rows * shape.columns)
     for i in 0..<shape.rows {
@@ -65,8 +69,13 @@ public struct Quantizer: Equatable, Sendable {
           maximum = max(maximum, values[element].magnitude)
           hasNaN = hasNaN || values[element].isNaN
         }
+        let isBroken = hasNaN || maximum == .infinity
+        if isSquare, !isBroken {
+          let (row, column) = axis == .rows ? (i / size, j) : (i, j / size)
+          maximum = squares[row * format.groups(columns) + column]
+        }
         let byte = format.scaleByte(
-          maximum: hasNaN ? .nan : maximum, outerScale: outerScale, scaleRule)
+          maximum: isBroken ? .nan : maximum, outerScale: outerScale, scaleRule)
         scales[i * shape.columns + j] = byte
         let scale = format.scale.value(of: byte) * outerScale
         // Codes are 0 where there is no scale; magnitudes are where it is 0.
@@ -89,6 +98,18 @@ public struct Quantizer: Equatable, Sendable {
     return QuantizedMatrix(
       format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales,
       outerScale: outerScale)
+  }
+
+  /// The largest magnitudes of squares that are finite, row by row.
+  private func squares(of values: [Float], rows: Int, columns: Int) -> [Float] {
+    let across = format.groups(columns)
+    var largest = [Float](repeating: 0, count: format.groups(rows) * across)
+    for (place, value) in values.enumerated() where value.isFinite {
+      let (row, column) = place.quotientAndRemainder(dividingBy: columns)
+      let square = row / format.groupSize * across + column / format.groupSize
+      largest[square] = max(largest[square], value.magnitude)
+    }
+    return largest
   }
 }
 

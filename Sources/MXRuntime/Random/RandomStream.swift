@@ -23,6 +23,10 @@ public enum RandomPurpose: UInt32, Sendable {
   case q4 = 14
   case q5 = 15
   case q6 = 16
+  // The signs of rotations, of a layer's three products.
+  case signsOfY = 17
+  case signsOfDX = 18
+  case signsOfDW = 19
 }
 
 /// The random numbers of one purpose, one step and one layer of a run.
@@ -58,6 +62,17 @@ public struct RandomStream: Sendable {
     let words = block(UInt32(column), UInt32(row / 8))
     let word = words[row % 8 / 2]
     return UInt16(truncatingIfNeeded: row % 2 == 0 ? word : word >> 16)
+  }
+
+  /// 32 random bits that both operands of a product draw alike, from the streams of their quantizers.
+  ///
+  /// - Precondition: it is the stream of one of the six.
+  public var signs: UInt32 {
+    let operand = Int(stream[0] >> 24) - Int(RandomPurpose.q1.rawValue)
+    precondition((0..<6).contains(operand), "signs for a stream of no quantizer")
+    let product = RandomPurpose.signsOfY.rawValue + UInt32(operand / 2)
+    let counter = SIMD4(0, 0, product << 24 | stream[0] & 0xff_ffff, stream[1])
+    return Philox.block(counter: counter, key: key)[0]
   }
 
   /// A number uniform in [0, 1), a multiple of 2⁻²⁴.

@@ -15,6 +15,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     case int4
     /// INT4 behind rotations, with learned steps and sampled gradients (Xi et al. 2023).
     case int4xi = "int4-xi"
+    /// NVFP4 as NVIDIA pretrains in it (2025).
+    case nvidia = "nvidia-nvfp4"
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
     case microscaling
     /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
@@ -26,7 +28,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .fp32, .bf16: "\(rawValue) quantizes no weights, so none oscillates"
       case .int4, .int4xi:
         "\(rawValue) has one scale a tensor, and remedies know scales of groups"
-      case .microscaling, .tetrajet: nil
+      case .microscaling, .tetrajet, .nvidia: nil
       }
     }
   }
@@ -50,6 +52,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static let int4 = Method(.int4)
   /// INT4 behind rotations.
   package static let int4xi = Method(.int4xi)
+  /// NVFP4 as NVIDIA pretrains in it.
+  package static let nvidia = Method(.nvidia)
   /// The OCP Microscaling baseline.
   package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
@@ -57,7 +61,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
 
   /// The methods that are compared: those without a remedy, and TetraJet with one of each.
   package static let allCases =
-    [Method.fp32, .bf16, .int4, .int4xi, .microscaling, .tetrajet]
+    [Method.fp32, .bf16, .int4, .int4xi, .nvidia, .microscaling, .tetrajet]
     + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
@@ -88,6 +92,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .bf16: .bf16
       case .int4: .int4
       case .int4xi: .rotatedINT4
+      case .nvidia: .nvidiaNVFP4
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }
@@ -118,6 +123,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static var expected: String {
     let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
     return "one of " + allCases.map(\.rawValue).joined(separator: ", ")
-      + "; microscaling takes the same remedies; together go " + pairs.joined(separator: " and ")
+      + "; microscaling takes the same remedies, and nvidia-nvfp4 all but freeze and osmq; together go "
+      + pairs.joined(separator: " and ")
   }
 }

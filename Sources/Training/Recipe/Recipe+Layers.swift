@@ -54,6 +54,14 @@ extension Recipe {
             + "largest of a group or to the nearest")
       }
     }
+    for operand in [Operand.q2, .q4] {
+      guard let quantizer = linear[operand], quantizer.isSquare else { continue }
+      guard quantizer.format == .nvfp4 else {
+        throw RecipeError(
+          key: "quantizers.\(operand.rawValue).square", found: "true",
+          expected: "false, or \(operand.rawValue).format nvfp4: squares are of groups of 16")
+      }
+    }
     guard let format = linear[.q2]?.format else { return }
     func check(_ isKnown: (BlockFormat) -> Bool, _ reason: String) throws {
       if isKnown(format) { return }
@@ -106,12 +114,12 @@ extension Recipe {
               "without \(product.rawValue), or quantizers.\(operand.rawValue).enabled true: both operands of "
               + "a product are rotated, and quantized")
         }
-        guard format.outerScale == .none else {
+        guard format != .int4 else {
           throw RecipeError(
             key: "quantizers.hadamard", found: found,
             expected:
-              "without \(product.rawValue): \(format.rawValue) of \(operand.rawValue) has a scale of the tensor, "
-              + "which is that of what is not rotated")
+              "without \(product.rawValue): \(format.rawValue) of \(operand.rawValue) has one scale a tensor, "
+              + "and no groups to rotate in")
         }
       }
       guard product == .y, let remedy = method.remedies.first(where: { $0 != .qema }) else {

@@ -12,7 +12,21 @@ extension RecipeKey {
         "quantizers.mean_decay", \.meanDecay, 0...0.999999, "decay of that average, once a step"),
       .words(
         "quantizers.hadamard", \.linear.rotatedProducts,
-        "products whose operands are rotated by a Hadamard matrix of 32 before they are quantized"),
+        "products whose operands are rotated by a Hadamard matrix before they are quantized"),
+      RecipeKey(
+        name: "quantizers.hadamard_size", meaning: "elements that it rotates together",
+        expected: "16 or 32", choices: ["16", "32"],
+        read: { recipe, words in
+          guard words.count == 1, let size = Int(words[0]), size == 16 || size == 32 else {
+            return nil
+          }
+          recipe.linear.rotation.length = size
+          return ()
+        }, write: { "\($0.linear.rotation.length)" }),
+      .boolean(
+        "quantizers.hadamard_signs", \.linear.rotation.hasRandomSigns,
+        "whether elements change their signs at random before it, alike in both operands; never of y"
+      ),
       .integers(
         "quantizers.exact_blocks", \.exactBlocks, 1...1024,
         "blocks without quantizers, counted from 1"),
@@ -38,6 +52,17 @@ extension RecipeKey {
       .number(
         "\(name).until", \.windows[operand].until, 0...1, "share of training after which it is off"),
     ]
+    if operand == .q2 || operand == .q4 {
+      keys.append(
+        RecipeKey(
+          name: "\(name).square", meaning: "whether squares of 16 × 16 weights share scales",
+          expected: "true or false", choices: ["true", "false"],
+          read: { recipe, words in
+            guard let isSquare = truth(words) else { return nil }
+            recipe.linear[operand]?.isSquare = isSquare
+            return ()
+          }, write: { "\($0.linear[operand]?.isSquare ?? false)" }))
+    }
     if operand == .q4 || operand == .q6 {
       let path: WritableKeyPath<Recipe, Bool> & Sendable =
         operand == .q4 ? \.linear.q4ReadsQuantized : \.linear.q6ReadsQuantized

@@ -7,6 +7,12 @@ extension Trial {
   /// Shapes of fewer rows, and of more, than a slice of sums has.
   static let shapes = [(33, 50), (600, 47)]
 
+  /// Along either axis none, that which quantizers do while they read, and one that is done before.
+  private static let rotations: [(GroupAxis, QuantizerRecipe.Rotation?)] = {
+    let all: [QuantizerRecipe.Rotation?] = [nil, .init(), .init(length: 16, hasRandomSigns: true)]
+    return GroupAxis.allCases.flatMap { axis in all.map { (axis, $0) } }
+  }()
+
   mutating func operands() {
     for (rows, columns) in Self.shapes {
       let x = normals(rows, columns, seed: 1)
@@ -18,11 +24,11 @@ extension Trial {
         {
           // Moving averages are of formats whose groups have scales.
           for rounding in Rounding.allCases where format != .int4 || rounding != .ema {
-            for (axis, rotates) in GroupAxis.allCases.flatMap({ [($0, false), ($0, true)] })
-            where !rotates || format.outerScale == .none {
+            for (axis, rotation) in Self.rotations where rotation == nil || format != .int4 {
               var recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
-              recipe.rotates = rotates
-              let turned = rotates ? " rotated" : ""
+              recipe.rotation = rotation
+              recipe.isSquare = format == .nvfp4 && rule == .even
+              let turned = rotation.map { " rotated by \($0.length)" } ?? ""
               let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)\(turned)"
               let values = arena.matrix(rows: rows, columns: columns)
               let rounded = compute.encode(
@@ -45,8 +51,8 @@ extension Trial {
         }
       }
       let (turned, sum) = (normals(rows, columns, seed: 4), normals(rows, columns, seed: 5))
-      compute.rotate(turned, into: turned, adds: false)
-      compute.rotate(x, into: sum, adds: true)
+      compute.rotate(turned, by: .init(length: 16), into: turned, adds: false)
+      compute.rotate(x, by: .init(), into: sum, adds: true)
       note("rotated \(rows)×\(columns)", turned, sum)
       let stochastic = QuantizerRecipe(rounding: .stochastic)
       let clipping = QuantizerRecipe(scaleRule: .floor, rounding: .stochastic)
@@ -76,7 +82,7 @@ extension Trial {
     note("decoded \(name)", decoded(codes.operand, x.rows, x.columns))
     for other in [BlockFormat.mxfp4, .mxe2m3, .nvfp4, .int4, recipe.format] {
       var again = recipe
-      (again.format, again.rotates) = (other, false)
+      (again.format, again.rotation, again.isSquare) = (other, nil, false)
       if !other.scaleRules.contains(again.scaleRule) { again.scaleRule = .truncationFree }
       let recoded = compute.recode(
         codes.operand, axis: .columns, .codes(again), random: random, arena: arena)

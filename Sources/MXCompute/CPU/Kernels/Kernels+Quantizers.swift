@@ -17,12 +17,15 @@ package struct QuantizerSlice {
   let quantizer: QuantizerRecipe
   /// Of the whole matrix, where the format has one.
   let outerScale: Float
+  /// The magnitudes that the scales of the whole matrix follow from, where squares share them.
+  let squares: FloatMatrix?
   /// Where the random bits of stochastic rounding come from.
   let random: RandomStream
 
   package init(
     _ x: FloatMatrix, averages: FloatMatrix? = nil, firstRow: Int, firstColumn: Int = 0,
-    axis: GroupAxis, _ quantizer: QuantizerRecipe, outerScale: Float = 1, random: RandomStream
+    axis: GroupAxis, _ quantizer: QuantizerRecipe, outerScale: Float = 1,
+    squares: FloatMatrix? = nil, random: RandomStream
   ) {
     precondition(
       firstRow % BlockFormat.longestGroup == 0 && firstColumn % BlockFormat.longestGroup == 0,
@@ -32,14 +35,15 @@ package struct QuantizerSlice {
     (self.x, self.averages) = (x, averages)
     (self.firstRow, self.firstColumn) = (firstRow, firstColumn)
     (self.axis, self.quantizer, self.random) = (axis, quantizer, random)
-    self.outerScale = outerScale
+    (self.outerScale, self.squares) = (outerScale, squares)
   }
 
   /// Some of the rows, counted from the slice's first one.
   func rows(_ rows: Range<Int>) -> QuantizerSlice {
     QuantizerSlice(
       x.rows(rows), averages: averages?.rows(rows), firstRow: firstRow + rows.lowerBound,
-      firstColumn: firstColumn, axis: axis, quantizer, outerScale: outerScale, random: random)
+      firstColumn: firstColumn, axis: axis, quantizer, outerScale: outerScale,
+      squares: squares, random: random)
   }
 }
 
@@ -68,14 +72,27 @@ extension Kernels {
     return (losses.saturated, losses.underflowed)
   }
 
-  /// y = x·H, or y += x·H, with the rotation of quantizers along rows (`QuantizerRecipe.rotates`); y may be x.
-  func rotate(_ x: FloatMatrix, into y: FloatMatrix, adds: Bool) {
-    table.pointee.rotate_rows(x.base, y.base, x.rows, x.columns, adds ? 1 : 0)
+  /// y = x·H, or y += x·H, with a rotation along rows and the signs that it changes; y may be x.
+  func rotate(
+    _ x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, signs: UInt32, into y: FloatMatrix,
+    adds: Bool
+  ) {
+    var rotation = tj_rotation(length: Int32(rotation.length), signs: signs)
+    table.pointee.rotate_rows(x.base, y.base, x.rows, x.columns, &rotation, adds ? 1 : 0)
+  }
+
+  /// The same along columns, of rows from a multiple of 32 on.
+  func rotateColumns(
+    of x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, signs: UInt32, into y: FloatMatrix
+  ) {
+    var rotation = tj_rotation(length: Int32(rotation.length), signs: signs)
+    table.pointee.rotate_columns(x.base, y.base, x.rows, x.columns, &rotation)
   }
 
   private func quantize(_ slice: QuantizerSlice, into sink: tj_sink) -> Int {
     var numbers = tj_slice(
-      x: slice.x.base, ema: slice.averages?.base, rows: slice.x.rows, columns: slice.x.columns,
+      x: slice.x.base, ema: slice.averages?.base, squares: slice.squares?.base,
+      squares_stride: slice.squares?.columns ?? 0, rows: slice.x.rows, columns: slice.x.columns,
       first_row: slice.firstRow, first_column: slice.firstColumn)
     var quantizer = tj_quantizer(slice.quantizer, slice.outerScale, slice.random)
     var sink = sink
@@ -153,7 +170,7 @@ extension tj_quantizer {
     fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format.elements))
     never_clips = recipe.scaleRule == .truncationFree ? 1 : 0
     outer_scale = outerScale
-    rotates = recipe.rotates ? 1 : 0
+    rotates = recipe.rotatesWhileReading == true ? 1 : 0
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])
   }

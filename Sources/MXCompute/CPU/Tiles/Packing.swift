@@ -2,17 +2,13 @@ import MXFormats
 import MXRuntime
 
 extension CPU {
-  /// Quantizes x into `out`, made for x's shape and the axis.
+  /// Quantizes numbers into `out`, made for their shape and axis.
   ///
   /// - Returns: how many groups hold a NaN or an infinity.
-  func pack(
-    _ x: FloatMatrix, averages: FloatMatrix?, into out: MXMatrixView, axis: GroupAxis,
-    _ quantizer: QuantizerRecipe, outerScale: Float = 1, random: RandomStream
-  ) -> Int {
-    let numbers = QuantizerSlice(
-      x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages),
-      outerScale: outerScale, random: random)
-    return countBroken(x.rows, columns: x.columns) { kernels.pack(numbers.rows($0), into: out) }
+  func pack(_ numbers: QuantizerSlice, into out: MXMatrixView) -> Int {
+    countBroken(numbers.x.rows, columns: numbers.x.columns) {
+      kernels.pack(numbers.rows($0), into: out)
+    }
   }
 
   /// Quantizes the values of a matrix that is packed along its rows along its columns: the double quantization of Q4

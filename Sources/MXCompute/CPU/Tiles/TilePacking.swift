@@ -12,14 +12,16 @@ struct PackingTarget {
   let random: RandomStream
   let countsLosses: Bool
 
-  /// Memory for the codes that are asked for; nil where that is something else.
+  /// Memory for the codes that are asked for; nil where that is something else, or a matrix must be read as a whole.
   ///
   /// - Parameter largest: the largest magnitude of the matrix, where a format asks for it.
   init?(
     _ request: OperandRequest?, axis: GroupAxis, of shape: (rows: Int, columns: Int),
     largest: Float?
   ) {
-    guard let request, case .codes(let quantizer) = request.encoding else { return nil }
+    guard let request, case .codes(let quantizer) = request.encoding, quantizer.readsParts else {
+      return nil
+    }
     outerScale =
       quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest ?? 0)
     out = request.arena.packed(
