@@ -219,5 +219,40 @@ struct OperandTransformTests {
     #expect(square.forward == square.backward && square.forward != plain.forward)
   }
 
+  @Test(
+    "codes that are rotated have the outer scale of what they are then", arguments: Engine.allCases)
+  func rotatedCodes(engine: Engine) throws {
+    // Columns around one number, which a rotation heaps up: the largest is four times as large.
+    let (rows, columns) = (64, 32)
+    var random = TestRandom(seed: 8)
+    let x = Owned(random.normals(rows * columns).map { 3 + 0.1 * $0 }, rows: rows, columns: columns)
+    let arena = Arena(chunkCount: 1 << 12)
+    let stream = RandomStream(seed: 0, purpose: .q6)
+    let quantizer = QuantizerRecipe(format: .nvfp4)
+    let source = cpu.encode(
+      x.matrix, averages: nil, axis: .rows,
+      engine == .packed ? .codes(quantizer) : .rounded(quantizer),
+      random: stream, arena: arena
+    ).operand
+    var turning = quantizer
+    turning.rotation = .init(length: 16)
+    let turned = cpu.recode(
+      source, axis: .columns, .rounded(turning), random: stream, arena: arena
+    ).operand
+    let (before, after) = (Owned(rows: rows, columns: columns), Owned(rows: rows, columns: columns))
+    cpu.decode(source, into: before.matrix)
+    cpu.decode(turned, into: after.matrix)
+    // Four times the mean of each sixteen stands at their first place.
+    for column in 0..<columns {
+      for start in stride(from: 0, to: rows, by: 16) {
+        let sum = (0..<16).reduce(Float(0)) { $0 + before.values[(start + $1) * columns + column] }
+        let found = after.values[start * columns + column]
+        #expect(abs(found - sum / 4) < 0.1 * sum / 4, "\(found) for \(sum / 4)")
+      }
+    }
+    let scale = try #require(source.outerScale)
+    #expect(try #require(turned.outerScale) > 3 * scale)
+  }
+
   private struct NoCodes: Error {}
 }

@@ -134,11 +134,12 @@ struct StudyGridTests {
   }
 
   @Test(
-    "the options beyond the paper are a grid, each row of which changes something of its method")
-  func beyond() throws {
+    "the options beyond the paper are a grid, each row of which changes something of its method",
+    arguments: ["options", "formats"])
+  func beyond(name: String) throws {
     let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../Recipes").standardized.path
-    let runs = try StudyGrid(path: "\(recipes)/beyond/options.yaml").runs()
+    let runs = try StudyGrid(path: "\(recipes)/beyond/\(name).yaml").runs()
     #expect(runs.count == 5 * Set(runs.map(\.row)).count)
     #expect(Set(runs.map(\.recipe.yaml)).count == runs.count)
   }

@@ -74,8 +74,8 @@ TJ_INLINE size_t groups_of(int format) { return TJ_BLOCK_LENGTH / (size_t)format
 TJ_INLINE size_t blocks_of(size_t length) { return (length + TJ_BLOCK_LENGTH - 1) / TJ_BLOCK_LENGTH; }
 TJ_INLINE size_t panels_of(size_t lanes) { return (lanes + TJ_LANES - 1) / TJ_LANES; }
 
-// The format and the rounding become constants, so that each of the loops is straight code; of formats that are never packed,
-// the rounding alone.
+// The rounding becomes a constant, and with it the formats that training is made of where they are packed, and MXFP4 where
+// they are not: each of the loops is straight code. All other formats share one.
 #define TJ_BY_ROUNDING(format, function, ...)                                                                \
   switch (quantizer->rounding) {                                                                             \
   case TJ_NEAREST_EVEN: return function(__VA_ARGS__, format, TJ_NEAREST_EVEN);                               \
@@ -83,13 +83,16 @@ TJ_INLINE size_t panels_of(size_t lanes) { return (lanes + TJ_LANES - 1) / TJ_LA
   case TJ_STOCHASTIC: return function(__VA_ARGS__, format, TJ_STOCHASTIC);                                   \
   default: return function(__VA_ARGS__, format, TJ_EMA);                                                     \
   }
-#define TJ_SPECIALIZE(function, ...)                                                                         \
+#define TJ_FOR_CODES(function, ...)                                                                          \
   switch (quantizer->format) {                                                                               \
   case TJ_E2M1: TJ_BY_ROUNDING(TJ_E2M1, function, __VA_ARGS__)                                               \
-  case TJ_E3M0: TJ_BY_ROUNDING(TJ_E3M0, function, __VA_ARGS__)                                               \
-  case TJ_INT4: TJ_BY_ROUNDING(TJ_INT4, function, __VA_ARGS__)                                               \
   case TJ_E2M3: TJ_BY_ROUNDING(TJ_E2M3, function, __VA_ARGS__)                                               \
   case TJ_NVFP4: TJ_BY_ROUNDING(TJ_NVFP4, function, __VA_ARGS__)                                             \
+  default: TJ_BY_ROUNDING(quantizer->format, function, __VA_ARGS__)                                          \
+  }
+#define TJ_FOR_VALUES(function, ...)                                                                         \
+  switch (quantizer->format) {                                                                               \
+  case TJ_E2M1: TJ_BY_ROUNDING(TJ_E2M1, function, __VA_ARGS__)                                               \
   default: TJ_BY_ROUNDING(quantizer->format, function, __VA_ARGS__)                                          \
   }
 

@@ -317,23 +317,23 @@ TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantiz
 
 static size_t quantize_rows(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink) {
   switch (sink->kind) {
-  case TJ_VALUES: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_VALUES)
-  case TJ_CODES: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_CODES)
-  default: TJ_SPECIALIZE(quantize_rows_as, slice, quantizer, sink, TJ_COUNTS)
+  case TJ_VALUES: TJ_FOR_VALUES(quantize_rows_as, slice, quantizer, sink, TJ_VALUES)
+  case TJ_CODES: TJ_FOR_CODES(quantize_rows_as, slice, quantizer, sink, TJ_CODES)
+  default: TJ_BY_ROUNDING(quantizer->format, quantize_rows_as, slice, quantizer, sink, TJ_COUNTS)
   }
 }
 
 static size_t quantize_columns(const tj_slice *slice, const tj_quantizer *quantizer, const tj_sink *sink) {
   switch (sink->kind) {
-  case TJ_VALUES: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_VALUES)
-  case TJ_CODES: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_CODES)
-  default: TJ_SPECIALIZE(quantize_columns_as, slice, quantizer, sink, TJ_COUNTS)
+  case TJ_VALUES: TJ_FOR_VALUES(quantize_columns_as, slice, quantizer, sink, TJ_VALUES)
+  case TJ_CODES: TJ_FOR_CODES(quantize_columns_as, slice, quantizer, sink, TJ_CODES)
+  default: TJ_BY_ROUNDING(quantizer->format, quantize_columns_as, slice, quantizer, sink, TJ_COUNTS)
   }
 }
 
 static size_t requantize_columns(const tj_packed *source, const tj_quantizer *quantizer,
                                  const tj_sink *sink) {
-  TJ_SPECIALIZE(requantize_columns_as, source, quantizer, sink, TJ_CODES)
+  TJ_FOR_CODES(requantize_columns_as, source, quantizer, sink, TJ_CODES)
 }
 
 #endif
