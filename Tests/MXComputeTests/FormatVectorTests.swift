@@ -87,4 +87,36 @@ struct FormatVectorTests {
       }
     }
   }
+
+  @Test("NVFP4's scales beside the numbers at which they change", arguments: CPU.names)
+  func scalesAtThresholds(name: String) throws {
+    let cpu = try #require(CPU.named(name))
+    // The largest of a group is six scales of E4M3, and the numbers beside that; the first group has the matrix's largest.
+    let outer = BlockFormat.nvfp4.outerScale(largest: 3.3, .truncationFree)
+    let largest =
+      [Float(3.3)]
+      + (UInt8(1)..<126).flatMap { byte -> [Float] in
+        let number = 6 * (E4M3(byte: byte).value * outer)
+        return [number.nextDown, number, number.nextUp, number.nextUp.nextUp]
+      }
+    let values = largest.flatMap { [$0] + [Float](repeating: 0, count: 15) }
+    let expected = Quantizer(format: .nvfp4).quantize(values, rows: largest.count, columns: 16)
+    let x = Owned(values, rows: largest.count, columns: 16)
+    let arena = Arena(chunkCount: 1 << 12)
+    let found = cpu.encode(
+      x.matrix, averages: nil, axis: .rows, .codes(QuantizerRecipe(format: .nvfp4)),
+      random: RandomStream(seed: 0, purpose: .q1), arena: arena
+    ).operand
+    guard case .codes(let view) = found.content else {
+      Issue.record("no codes")
+      return
+    }
+    #expect(found.outerScale == expected.outerScale)
+    #expect(view.quantized(axis: .rows).scales == expected.scales)
+    // For some of them two roundings lead to a scale that the largest number passes.
+    let corrected = zip(largest, expected.scales).count { maximum, byte in
+      E4M3(notBelow: maximum / expected.outerScale / 6).byte != byte
+    }
+    #expect(corrected > 0)
+  }
 }
