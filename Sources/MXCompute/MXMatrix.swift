@@ -1,8 +1,8 @@
 import MXFormats
 import MXRuntime
 
-/// A matrix of real 4-bit numbers: E2M1 or E3M0 codes and an E8M0 scale a group, in memory of its own,
-/// ready to be multiplied. 4.25 bits an element.
+/// A matrix of real 4-bit or 6-bit numbers: E2M1, E3M0 or E2M3 codes and an E8M0 scale a group, in memory of its own,
+/// ready to be multiplied. 4.25 bits an element, or 8.25 of E2M3, whose codes take a byte each.
 ///
 /// It has one owner and cannot be copied by accident. Quantizers and products run on the threads of a `CPU`, and agree to
 /// the bit with `Quantizer` and `referenceProduct`.
@@ -31,7 +31,8 @@ public struct MXMatrix: ~Copyable {
 
   /// A matrix of zeros: codes 0 under scale bytes 0.
   ///
-  /// - Precondition: no extent is negative; the format is not `int4`, whose scale of the matrix has no place here.
+  /// - Precondition: no extent is negative; the format can be packed (`BlockFormat.isPackable`), and has no scale of the whole
+  ///   matrix, as `int4` and `nvfp4` have, for which there is no place here.
   /// - Parameters:
   ///   - rows: extent of axis 0; 0 makes an empty matrix.
   ///   - columns: extent of axis 1; 0 makes an empty matrix.
@@ -50,7 +51,7 @@ public struct MXMatrix: ~Copyable {
 
   /// Quantizes `rows` × `columns` numbers, each to the nearest.
   ///
-  /// - Precondition: the format is not `int4`.
+  /// - Precondition: as of a matrix of zeros.
   /// - Parameters:
   ///   - values: row-major.
   ///   - rows: of the matrix.

@@ -166,6 +166,26 @@ struct RecipeTests {
         "it must be without y: freeze follows weights one by one"
       ),
       (
+        "quantizers: {q3: {format: nvfp4, scale: floor}}",
+        "quantizers.q3.scale is floor; it must be one of truncation-free, even: nvfp4"
+      ),
+      (
+        "quantizers: {q2: {format: e4m3}}",
+        "quantizers.q2.format is e4m3; it must be one of e2m1, e3m0, int4, e2m3, nvfp4: weights"
+      ),
+      (
+        "{method: tetrajet+freeze, quantizers: {q2: {format: nvfp4}}}",
+        "it must be one of e2m1, e3m0, e2m3: freeze counts"
+      ),
+      (
+        "quantizers: {q4: {square: true}}",
+        "quantizers.q4.square is true; it must be false, or q4.format nvfp4"
+      ),
+      (
+        "quantizers: {hadamard_size: 20}",
+        "quantizers.hadamard_size is '20'; it must be 16 or 32"
+      ),
+      (
         "quantizers: {exact_blocks: [2, 4]}",
         "quantizers.exact_blocks is 4; it must be at most 3, the blocks of the model"
       ),
@@ -242,23 +262,8 @@ struct RecipeTests {
         .contains("e2m1, e3m0, e2m3, nvfp4: dampen counts with scales of groups"))
   }
 
-  @Test("formats, and the scales and remedies that go with them")
+  @Test("quantizers of several formats go together, and NVFP4 with remedies")
   func formats() {
-    #expect(
-      Self.message("quantizers: {q3: {format: nvfp4, scale: floor}}").contains(
-        "quantizers.q3.scale is floor; it must be one of truncation-free, even: nvfp4"))
-    #expect(
-      Self.message("quantizers: {q2: {format: e4m3}}").contains(
-        "quantizers.q2.format is e4m3; it must be one of e2m1, e3m0, int4, e2m3, nvfp4: weights"))
-    #expect(
-      Self.message("method: tetrajet+freeze\nquantizers: {q2: {format: nvfp4}}").contains(
-        "it must be one of e2m1, e3m0, e2m3: freeze counts"))
-    #expect(
-      Self.message("quantizers: {q4: {square: true}}").contains(
-        "quantizers.q4.square is true; it must be false, or q4.format nvfp4"))
-    #expect(
-      Self.message("quantizers: {hadamard_size: 20}").contains(
-        "quantizers.hadamard_size is '20'; it must be 16 or 32"))
     for quantizers in [
       "q1: {format: e2m3}", "q1: {format: e5m2, scale: floor}, q6: {format: e4m3}",
       "q2: {format: nvfp4, scale: even, square: true}",

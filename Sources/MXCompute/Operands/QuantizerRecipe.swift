@@ -18,7 +18,7 @@ public struct QuantizerRecipe: Equatable, Sendable {
   /// is. A product of two operands that are both rotated is that of those that are not, but for what the quantizers lose.
   public struct Rotation: Equatable, Sendable {
     /// Elements of a group: 16 or 32.
-    public var length: Int
+    public let length: Int
     /// Whether elements change their signs first, at random but alike in every group of both operands of a product.
     public var hasRandomSigns: Bool
 

@@ -63,14 +63,16 @@ public struct ElementFormat: Hashable, Sendable, BitwiseCopyable {
   /// The magnitudes in the order of their codes, ascending; eight of four bits.
   public var magnitudes: [Float] { (0...largestCode).map(magnitude) }
 
-  /// The largest magnitude, without a unit as all values: 6 for E2M1 (OCP Microscaling Formats specification v1.0, section
-  /// 5.3.3), 16 for E3M0. `ScaleRule.truncationFree` lets no scaled number pass it.
+  /// The largest magnitude, a number without a unit until a group's scale multiplies it, as all values: 6 for E2M1, 7.5 for E2M3,
+  /// 28 for E3M2, 448 for E4M3 and 57344 for E5M2 (OCP Microscaling Formats specification v1.0, section 5.3); 16 for E3M0 (the
+  /// paper's Table 7) and 7 for INT4 (Documentation/Numerics.md, section 4). `ScaleRule.truncationFree` lets no scaled number
+  /// pass it.
   public var maximum: Float { magnitude(of: largestCode) }
 
   /// The exponent of the largest magnitude, `emax`: 2 for E2M1.
   package var maximumExponent: Int { Int(maximum.exponent) }
 
-  /// The exponent of the smallest step: every value is an integer times 2^−1 (E2M1) or 2^−2 (E3M0).
+  /// The exponent of the smallest step: every value is an integer times 2 to it, −1 for E2M1.
   package var stepExponent: Int { 1 - bias - mantissaBits }
 
   /// The value of a code, or NaN where it stands for no number. A code that is the sign alone is −0.

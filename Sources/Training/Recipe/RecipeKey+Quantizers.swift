@@ -20,7 +20,8 @@ extension RecipeKey {
           guard words.count == 1, let size = Int(words[0]), size == 16 || size == 32 else {
             return nil
           }
-          recipe.linear.rotation.length = size
+          let hasSigns = recipe.linear.rotation.hasRandomSigns
+          recipe.linear.rotation = .init(length: size, hasRandomSigns: hasSigns)
           return ()
         }, write: { "\($0.linear.rotation.length)" }),
       .boolean(
