@@ -11,6 +11,7 @@ static struct {
 
 enum {
   ORDINARY_SCALES,
+  SCALES_OF_ZEROS, // ordinary ones, but for those of groups of zeros
   LISTED_SCALES,
   LISTED_AND_NAN_SCALES,
   ANY_SCALES,
@@ -19,6 +20,16 @@ enum {
   SCALES
 };
 enum { ANY_CODES, LARGEST_CODES, SPARSE_CODES, CODES };
+
+/// Zeros in one lane of a block, under any scale.
+static void clear_lane(packed matrix, size_t block, size_t lane, int format) {
+  for (size_t i = 0; i < matrix.block; i++)
+    if (i % 64 / 4 == lane)
+      matrix.codes[block * matrix.block + i] &= is_wide(format) ? 0x20 : 0x88; // of either sign
+  for (size_t group = 0; group < groups_of(format); group++)
+    matrix.scales[block * matrix.scales_of_block + group * LANES + lane] =
+        (uint8_t)(format == NVFP4 ? draw_below(0x7f) : draw_below(255));
+}
 
 static void fill_codes(packed matrix, int format) {
   const uint32_t sign = draw_below(2), bytes = is_wide(format) ? 64 : 256;
@@ -32,7 +43,8 @@ static void fill_codes(packed matrix, int format) {
   for (size_t i = 0; i < matrix.blocks * matrix.scales_of_block; i++) {
     uint32_t byte = 0;
     switch (shape.scales) {
-    case ORDINARY_SCALES: byte = 117 + draw_below(20); break;
+    case ORDINARY_SCALES:
+    case SCALES_OF_ZEROS: byte = 117 + draw_below(20); break;
     case LISTED_SCALES: byte = list[draw_below(sizeof list)]; break;
     case LISTED_AND_NAN_SCALES: byte = draw_below(9) == 0 ? 255 : list[draw_below(sizeof list)]; break;
     case ANY_SCALES: byte = draw_below(255); break;
@@ -41,6 +53,9 @@ static void fill_codes(packed matrix, int format) {
     }
     matrix.scales[i] = (uint8_t)(format == NVFP4 ? byte & 0x7f : byte);
   }
+  if (shape.scales == SCALES_OF_ZEROS)
+    for (size_t i = 0; i < matrix.blocks * LANES; i++)
+      if (draw_below(4) == 0) clear_lane(matrix, i / LANES, i % LANES, format);
 }
 
 /// A code in units of its format's smallest step. Elements are counted through blocks of 32.
@@ -98,7 +113,7 @@ static void check_product(void) {
   fill_codes(left, shape.left_format);
   fill_codes(right, shape.right_format);
   const float *bias = shape.has_bias ? filled(shape.columns, ORDINARY) : NULL;
-  float *c = filled(n, shape.scales == ORDINARY_SCALES ? ORDINARY : EXTREME), *reference = copy_of(c, n);
+  float *c = filled(n, shape.scales <= SCALES_OF_ZEROS ? ORDINARY : EXTREME), *reference = copy_of(c, n);
   for (size_t row = 0; row < shape.rows; row++)
     for (size_t column = 0; column < shape.columns; column++) {
       float *at = reference + row * stride + column;
@@ -113,22 +128,24 @@ static void check_product(void) {
     const size_t right_bytes = groups * CALL(right_block_bytes, shape.right_format);
     uint8_t *left_groups = guarded(groups * CALL(left_block_bytes, shape.left_format));
     uint8_t *right_groups = guarded(panels * right_bytes);
-    const int32_t is_huge =
+    int32_t scales =
         CALL(expand_left, left.codes + first * left.block, left.scales + first * left.scales_of_block, groups,
              shape.left_format, shape.right_format, left_groups);
-    record_count("is_huge", (size_t)is_huge);
     for (size_t panel = 0; panel < panels; panel++) {
       const size_t block = panel * shape.blocks + first;
-      CALL(expand_right, right.codes + block * right.block, right.scales + block * right.scales_of_block,
-           groups, shape.right_format, right_groups + panel * right_bytes);
+      const int32_t own =
+          CALL(expand_right, right.codes + block * right.block, right.scales + block * right.scales_of_block,
+               groups, shape.right_format, right_groups + panel * right_bytes);
+      if (own > scales) scales = own;
     }
+    record_count("scales", (size_t)scales);
     const tj_product product = {.c = c,
                                 .stride = stride,
                                 .rows = shape.rows,
                                 .columns = shape.columns,
                                 .bias = end == shape.blocks ? bias : NULL,
                                 .resumes = shape.resumes || first > 0,
-                                .is_huge = is_huge,
+                                .scales = scales,
                                 .left_format = shape.left_format,
                                 .right_format = shape.right_format};
     CALL(multiply, left_groups, right_groups, groups, &product);

@@ -146,6 +146,13 @@ typedef struct {
 // take a byte each: blocks of 512 bytes, of which byte 64 t + 4 l + b holds element 4 t + b. Only formats whose magnitudes
 // are at most 64 steps of the smallest are packed.
 
+/// How far the scales of a panel are from 1, which decides how a product ends a group (product.h). Every way has the same bits.
+enum {
+  TJ_NEAR_SCALES, // powers of two from 2^-50 to 2^50
+  TJ_FAR_SCALES,
+  TJ_HUGE_SCALES, // 2^104 or more, or no powers of two; of left panels alone
+};
+
 /// Where the product of a left panel with neighbouring right panels goes.
 typedef struct {
   float *c;
@@ -154,7 +161,7 @@ typedef struct {
   size_t columns;    // how many numbers of each row are written; the right panels must cover them
   const float *bias; // added to every row at the end; null for none
   int32_t resumes;   // whether the sums go on from what c holds, or start at +0
-  int32_t is_huge;   // what expand_left returned
+  int32_t scales;    // the largest of what expand_left and expand_right returned
   int32_t left_format, right_format;
 } tj_product;
 
@@ -189,10 +196,11 @@ typedef struct {
   /// set's own.
   size_t (*left_block_bytes)(int32_t format);
   size_t (*right_block_bytes)(int32_t format);
-  /// Prepares `blocks` blocks of one panel for `multiply`. Returns whether it is huge (see product.h).
+  /// Prepares `blocks` blocks of one panel for `multiply`. Returns what scales they have.
   int32_t (*expand_left)(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format,
                          int32_t right_format, void *out);
-  void (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format, void *out);
+  int32_t (*expand_right)(const uint8_t *codes, const uint8_t *scales, size_t blocks, int32_t format,
+                          void *out);
   /// c = left right^T over `blocks` blocks, without outer scales; right panels follow each other `blocks` blocks apart.
   /// Groups of both formats are of one length.
   void (*multiply)(const void *left, const void *right, size_t blocks, const tj_product *product);

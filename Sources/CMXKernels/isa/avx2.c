@@ -18,7 +18,7 @@
 /// 4 rows x 1 panel. Sums of 16 bits hold a whole group unless both formats are E3M0: at most 16 products
 /// of 24 and 64 in magnitude, or of 12 and 128.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
-                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    size_t stride, int resumes, const float *bias, const int panels, const int scales,
                     const int is_narrow, const int steps) {
   (void)panels;
   const __m256i ones = _mm256_set1_epi16(1);
@@ -51,7 +51,7 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
         __m256i d = dot[row][half];
         if (is_narrow) d = _mm256_madd_epi16(d, ones);
         d = _mm256_add_epi32(d, start);
-        sum[row][half] = add_term(sum[row][half], d, left_unit, right->unit + 8 * half, is_huge);
+        sum[row][half] = add_term(sum[row][half], d, left_unit, right->unit + 8 * half, scales);
       }
     }
   }

@@ -36,9 +36,9 @@ TJ_INLINE void begin_tile(__m256 sum[4][2], const float *c, size_t stride, int r
 
 /// A sum with the dot products of a group, which began at the bits of their unit's magic number (product.h).
 TJ_INLINE __m256 add_term(__m256 sum, __m256i dot, __m256 left_unit, const float *right_unit,
-                          const int is_huge) {
-  const __m256 term = is_huge ? _mm256_mul_ps(_mm256_cvtepi32_ps(dot), left_unit)
-                              : _mm256_sub_ps(_mm256_castsi256_ps(dot), left_unit);
+                          const int scales) {
+  const __m256 term = scales == TJ_HUGE_SCALES ? _mm256_mul_ps(_mm256_cvtepi32_ps(dot), left_unit)
+                                               : _mm256_sub_ps(_mm256_castsi256_ps(dot), left_unit);
   return _mm256_fmadd_ps(term, _mm256_loadu_ps(right_unit), sum);
 }
 

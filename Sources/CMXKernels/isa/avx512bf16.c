@@ -1,5 +1,6 @@
-// AVX-512 with bfloat16 (Zen 4 and later; Cooper Lake, Sapphire Rapids and later): one instruction multiplies a pair of
-// numbers in bfloat16 with another and adds both products to each of 16 sums. It replaces attention in bfloat16.
+// AVX-512 as it is best for AMD's processors (Zen 4 and later). With bfloat16 one instruction multiplies a pair of numbers with
+// another and adds both products to each of 16 sums: it replaces attention in bfloat16. And products of codes end their groups
+// by instructions that leave the units of the dot products alone.
 #if defined(__x86_64__)
   #include <immintrin.h>
 
@@ -21,10 +22,13 @@ extern const tj_instruction_set tj_set_avx512;
   #define TJ_FLOAT_ROWS 6
   #define TJ_FLOAT_VECTORS 4
   #define TJ_PACKS_PAIRS 1
-  // Only attention is used of what is included.
+  #define TJ_TILE_PANELS 3
+  #define TJ_UNSIGNED 1
+  #define TJ_ADDS_EXPONENTS 1
+  // Not all is used of what is included.
   #pragma clang diagnostic ignored "-Wunused-function"
 
-  #include "vector/vector.h"
+  #include "isa/avx512.h"
 
 /// sum + the products of two pairs in each lane, the odd one first.
 TJ_INLINE vfloat add_pairs(vfloat left, vfloat right, vfloat sum) {
@@ -39,17 +43,20 @@ TJ_INLINE vfloat add_pairs(vfloat left, vfloat right, vfloat sum) {
 
   #include "isa/names.h"
   #include "layers/attention.h"
+  #include "product/product.h"
 
 static int is_available(void) { return TJ_AVAILABLE; }
 
-/// AMD's processors do twice as many operations a cycle by this instruction as by multiplications and additions in single
-/// precision (Zen 4: 235 to 117 GFLOP/s a core), Intel's half as many (Emerald Rapids: 57 to 113). The bits are the same.
+/// AMD's processors do twice as many operations a cycle by bfloat16's instruction as by multiplications and additions in single
+/// precision (Zen 4: 235 to 117 GFLOP/s a core), Intel's half as many (Emerald Rapids: 57 to 113). And they have units for
+/// additions beside those for products, where Intel's have two units for all. The bits are the same.
 static int is_preferred(void) { return __builtin_cpu_is("amd") != 0; }
 
 static void replace(tj_kernels *kernels) {
   kernels->attention_bf16 = attention_bf16;
   kernels->attention_backward_bf16 = attention_backward_bf16;
   kernels->attention_scratch = attention_scratch;
+  kernels->multiply = multiply;
 }
 
 extern const tj_instruction_set tj_set_avx512bf16;

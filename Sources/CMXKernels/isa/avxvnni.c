@@ -30,7 +30,7 @@ TJ_INLINE __m256i add_products(__m256i sums, __m256i unsigned_bytes, __m256i sig
 
 /// 4 rows x 1 panel.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
-                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    size_t stride, int resumes, const float *bias, const int panels, const int scales,
                     const int is_narrow, const int steps) {
   (void)panels;
   (void)is_narrow;
@@ -56,7 +56,7 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
     for (int row = 0; row < 4; row++) {
       const __m256 left_unit = _mm256_set1_ps(left->unit[first + (size_t)row]);
       for (int half = 0; half < 2; half++)
-        sum[row][half] = add_term(sum[row][half], dot[row][half], left_unit, right->unit + 8 * half, is_huge);
+        sum[row][half] = add_term(sum[row][half], dot[row][half], left_unit, right->unit + 8 * half, scales);
     }
   }
   end_tile(sum, c, stride, bias);

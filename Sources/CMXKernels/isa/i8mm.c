@@ -33,7 +33,7 @@ static int has_i8mm(void) {
 
 /// 4 rows x 1 panel: squares of two rows and two columns.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
-                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    size_t stride, int resumes, const float *bias, const int panels, const int scales,
                     const int is_narrow, const int steps) {
   (void)panels;
   (void)is_narrow;
@@ -65,8 +65,8 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
       for (int column = 0; column < 8; column++) {
         const float32x2_t two = vld1_f32(right->unit + 2 * column);
         const int32x4_t d = dot[pair][column];
-        const float32x4_t term =
-            is_huge ? vmulq_f32(vcvtq_f32_s32(d), left_unit) : vsubq_f32(vreinterpretq_f32_s32(d), left_unit);
+        const float32x4_t term = scales == TJ_HUGE_SCALES ? vmulq_f32(vcvtq_f32_s32(d), left_unit)
+                                                          : vsubq_f32(vreinterpretq_f32_s32(d), left_unit);
         sum[pair][column] = vfmaq_f32(sum[pair][column], term, vcombine_f32(two, two));
       }
     }

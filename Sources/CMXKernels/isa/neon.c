@@ -25,7 +25,7 @@
 /// 4 rows x 1 panel: 16 registers of integer sums, 4 right vectors, one left vector that holds four bytes of
 /// each row.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
-                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    size_t stride, int resumes, const float *bias, const int panels, const int scales,
                     const int is_narrow, const int steps) {
   (void)panels;
   (void)is_narrow;
@@ -52,8 +52,9 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
     for (int row = 0; row < 4; row++) {
       const float32x4_t left_unit = vdupq_n_f32(left->unit[first + (size_t)row]);
       for (int quarter = 0; quarter < 4; quarter++) {
-        const float32x4_t term = is_huge ? vmulq_f32(vcvtq_f32_s32(dot[row][quarter]), left_unit)
-                                         : vsubq_f32(vreinterpretq_f32_s32(dot[row][quarter]), left_unit);
+        const float32x4_t term = scales == TJ_HUGE_SCALES
+                                     ? vmulq_f32(vcvtq_f32_s32(dot[row][quarter]), left_unit)
+                                     : vsubq_f32(vreinterpretq_f32_s32(dot[row][quarter]), left_unit);
         sum[row][quarter] = vfmaq_f32(sum[row][quarter], term, vld1q_f32(right->unit + 4 * quarter));
       }
     }

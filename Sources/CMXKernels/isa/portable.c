@@ -86,7 +86,7 @@ TJ_INLINE void group_products(const left_group *left, size_t first, const right_
 
 /// 4 rows x 1 panel.
 TJ_INLINE void tile(const left_group *left, size_t first, const right_group *right, size_t groups, float *c,
-                    size_t stride, int resumes, const float *bias, const int panels, const int is_huge,
+                    size_t stride, int resumes, const float *bias, const int panels, const int scales,
                     const int is_narrow, const int steps) {
   (void)panels;
   vfloat sum[4];
@@ -99,7 +99,8 @@ TJ_INLINE void tile(const left_group *left, size_t first, const right_group *rig
     for (size_t row = 0; row < 4; row++) {
       const vint d = dot[row] + left->start[first + row];
       const vfloat left_unit = splat(left->unit[first + row]);
-      const vfloat term = is_huge ? __builtin_convertvector(d, vfloat) * left_unit : as_float(d) - left_unit;
+      const vfloat term =
+          scales == TJ_HUGE_SCALES ? __builtin_convertvector(d, vfloat) * left_unit : as_float(d) - left_unit;
       sum[row] = multiply_add_exactly(term, unit, sum[row]);
     }
   }

@@ -13,11 +13,13 @@ extension Kernels {
   }
 
   /// Expands some blocks of a panel as a right operand of `multiply`.
+  ///
+  /// - Returns: what scales they have, for that.
   func expandRight(
     _ matrix: MXMatrixView, panel: Int, blocks: Range<Int>, into out: UnsafeMutableRawPointer
-  ) {
+  ) -> Int32 {
     let at = panel * matrix.blocks + blocks.lowerBound
-    table.pointee.expand_right(
+    return table.pointee.expand_right(
       matrix.codes + at * matrix.blockBytes, matrix.scales + at * matrix.scaleBytes,
       blocks.count, matrix.format.row, out)
   }
@@ -28,6 +30,7 @@ extension Kernels {
   /// - Parameters:
   ///   - expansion: scratch for the left panel.
   ///   - right: what `expandRight` made of ⌈columns/16⌉ panels over the same blocks.
+  ///   - rightScales: the largest of what it returned.
   ///   - c: where the panel's first row goes.
   ///   - stride: numbers from there to the next row.
   ///   - rows: how many rows of the panel are written.
@@ -36,16 +39,18 @@ extension Kernels {
   ///   - resumes: whether the sums go on from what c holds, or start at +0.
   func multiply(
     _ left: MXMatrixView, panel: Int, blocks: Range<Int>, expansion: UnsafeMutableRawPointer,
-    right: UnsafeRawPointer, rightFormat: BlockFormat, into c: UnsafeMutablePointer<Float>,
-    stride: Int, rows: Int, columns: Int, bias: UnsafePointer<Float>?, resumes: Bool
+    right: UnsafeRawPointer, rightScales: Int32, rightFormat: BlockFormat,
+    into c: UnsafeMutablePointer<Float>, stride: Int, rows: Int, columns: Int,
+    bias: UnsafePointer<Float>?, resumes: Bool
   ) {
     let at = panel * left.blocks + blocks.lowerBound
-    let isHuge = table.pointee.expand_left(
+    let leftScales = table.pointee.expand_left(
       left.codes + at * left.blockBytes, left.scales + at * left.scaleBytes,
       blocks.count, left.format.row, rightFormat.row, expansion)
     var product = tj_product(
       c: c, stride: stride, rows: rows, columns: columns, bias: bias, resumes: resumes ? 1 : 0,
-      is_huge: isHuge, left_format: left.format.row, right_format: rightFormat.row)
+      scales: max(leftScales, rightScales), left_format: left.format.row,
+      right_format: rightFormat.row)
     table.pointee.multiply(expansion, right, blocks.count, &product)
   }
 

@@ -44,16 +44,19 @@ struct PackedProduct {
     let panelBytes = kernels.rightBlockBytes(b.format)
     for block in Swift.stride(from: 0, to: max(a.blocks, 1), by: cutBlocks) {
       let blocks = block..<min(block + cutBlocks, a.blocks)
+      var rightScales: Int32 = 0
       for panel in 0..<MXMatrixView.panels(columns.count) {
-        kernels.expandRight(
+        let scales = kernels.expandRight(
           b, panel: columns.lowerBound / lanes + panel, blocks: blocks,
           into: scratch + panel * blocks.count * panelBytes)
+        rightScales = max(rightScales, scales)
       }
       let isLast = blocks.upperBound == a.blocks
       for row in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: lanes) {
         kernels.multiply(
           a, panel: row / lanes, blocks: blocks, expansion: left, right: scratch,
-          rightFormat: b.format, into: c + (row - rows.lowerBound) * stride, stride: stride,
+          rightScales: rightScales, rightFormat: b.format,
+          into: c + (row - rows.lowerBound) * stride, stride: stride,
           rows: min(lanes, rows.upperBound - row), columns: columns.count,
           bias: isLast ? bias.map { UnsafePointer($0.base + columns.lowerBound) } : nil,
           resumes: block > 0)
