@@ -60,6 +60,9 @@ def main():
     parser.add_argument(
         "--pairs", nargs="+", default=PAIRS, type=pair_of, metavar="OURS:THEIRS",
         help="methods to compare (default: four pairs)")
+    parser.add_argument(
+        "--attention", choices=("fp32", "bf16"), default="fp32",
+        help="TetraJet's products of attention (PyTorch's follow its method)")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=10, help="PyTorch's timed steps a run")
     parser.add_argument("--warmup", type=int, default=2, help="PyTorch's steps before those")
@@ -72,7 +75,8 @@ def main():
         shape = ["--model", model, "--batch", str(args.batch), "--threads", str(args.threads)]
         for pair in args.pairs:
             ours, theirs = compare(
-                [args.tetrajet, "bench", "step", *shape, "--method", pair[0], "--repeats", str(args.steps), "--json"],
+                [args.tetrajet, "bench", "step", *shape, "--method", pair[0], "--attention", args.attention,
+                 "--repeats", str(args.steps), "--json"],
                 [args.python, str(PYTORCH / "train_step.py"), *shape, "--method", pair[1], *steps],
                 args.threads,
                 args.rounds,
@@ -80,7 +84,8 @@ def main():
             rows.append(table_row(model, pair, ours, theirs))
             isa, torch_version = ours[0].get("isa", isa), theirs[0].get("torch", torch_version)
 
-    print(f"batch {args.batch}, {args.threads} threads, {args.rounds} rounds of {args.steps} steps;", end=" ")
+    print(f"batch {args.batch}, {args.threads} threads, attention in {args.attention},", end=" ")
+    print(f"{args.rounds} rounds of {args.steps} steps;", end=" ")
     print(f"TetraJet on {isa}, PyTorch {torch_version}")
     print_table(HEAD, rows)
 

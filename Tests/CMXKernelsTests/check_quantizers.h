@@ -270,12 +270,16 @@ static void check_quantizers(void) {
   static const size_t shapes[][2] = {{1, 1},   {1, 31},  {3, 33},   {8, 32},   {32, 16}, {33, 50},
                                      {64, 64}, {17, 15}, {50, 100}, {197, 40}, {31, 197}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    for (int format = 0; format < FORMATS; format++)
+    for (int format = 0; format < FORMATS; format++) {
+      // Formats without packed matrices share one loop: one shape with edges on both sides shows it.
+      if (!is_packed(format) && shapes[i][0] != 33) continue;
       for (int rounding = 0; rounding < ROUNDINGS; rounding++)
-        for (int rule = 0; rule < RULES; rule++)
+        for (int rule = 0; rule < RULES; rule++) {
+          rows = shapes[i][0];
+          columns = shapes[i][1];
+          // Edges of large matrices are the same by every rule.
+          if (rows * columns > 2048 && rule != (int)i % RULES) continue;
           for (kind = 0; kind < KINDS; kind++) {
-            rows = shapes[i][0];
-            columns = shapes[i][1];
             quantizer = make_quantizer(format, rounding, rule);
             describe("%zu x %zu %s numbers, format %d, rounding %d, scale rule %d", rows, columns,
                      kind_names[kind], format, rounding, rule);
@@ -286,6 +290,8 @@ static void check_quantizers(void) {
             source_quantizer = make_quantizer((format + rule) % (NVFP4 + 1), NEAREST_EVEN, rule);
             run_on_every_table(check_requantize);
           }
+        }
+    }
 }
 
 #endif
