@@ -4,7 +4,8 @@
     python Benchmarks/exports_elsewhere.py RUN [--images 64]
 
 RUN is a run folder or a checkpoint of a 4-bit method. For every layout the model is exported, each layer's weights are decoded
-by the layout's own library, and compared with the values of training's codes (`tetrajet quantize --values`) bit for bit. Then
+by the layout's own library, and compared with the values of training's codes (`tetrajet quantize --values`) bit for bit (NVFP4's
+in bfloat16, where compressed-tensors has them). Then
 each runtime computes logits of the same random images; beside each stands how far they are from those of timm with the same
 decoded weights in single precision. A library that is not installed, or does not run the model, is named with its message.
 The exit status is 1 if a weight differs anywhere, or if logits differ by more than 1e-3 (5e-2 in bfloat16).
@@ -66,16 +67,19 @@ def from_hf(folder):
 def from_compressed_tensors(folder):
     """its own decompressor"""
     from compressed_tensors.compressors.mxfp4 import MXFP4PackedCompressor
+    from compressed_tensors.compressors.nvfp4 import NVFP4PackedCompressor
     from compressed_tensors.quantization import QuantizationConfig, QuantizationScheme
 
     config = json.loads((folder / "config.json").read_text())["quantization_config"]
     config = QuantizationConfig.model_validate(config)
     scheme = QuantizationScheme.model_validate(config.config_groups["group_0"])
+    compressor = NVFP4PackedCompressor if config.format == "nvfp4-pack-quantized" else MXFP4PackedCompressor
     tensors, _ = load(folder / "model.safetensors")
     for name in [key for key in tensors if key.endswith(".weight_packed")]:
         base = name.removesuffix("_packed")
-        state = {"weight_packed": tensors[name], "weight_scale": tensors[f"{base}_scale"]}
-        yield base, MXFP4PackedCompressor.decompress(state, scheme)["weight"]
+        parts = ("packed", "scale", "global_scale")
+        state = {f"weight_{part}": tensors[f"{base}_{part}"] for part in parts if f"{base}_{part}" in tensors}
+        yield base, compressor.decompress(state, scheme)["weight"]
 
 
 def from_gguf(path):
@@ -191,17 +195,19 @@ def expected_tensors(values):
     return named
 
 
-def matches(found, expected):
-    """Whether a decoded tensor is one of the expected ones, to the bit but for the sign of zero."""
-    return any(found.shape == one.shape and torch.equal(found.float(), one) for one in expected)
+def matches(found, expected, rounds):
+    """Whether a decoded tensor is one of the expected ones, to the bit but for the sign of zero; or those rounded to its type."""
+    return any(
+        found.shape == one.shape and torch.equal(found.float(), (one.to(found.dtype) if rounds else one).float())
+        for one in expected)
 
 
-def check_weights(found, values):
+def check_weights(found, values, rounds):
     """How many decoded tensors are training's; a message for the first that is not."""
     expected = [one for tensors in expected_tensors(values).values() for one in tensors]
     count = elements = 0
     for name, tensor in found:
-        if not matches(tensor, expected):
+        if not matches(tensor, expected, rounds):
             raise CheckFailed(f"{name} is not what training multiplied with")
         count, elements = count + 1, elements + tensor.numel()
     total = sum(tensor.numel() for tensor in values.values())
@@ -221,9 +227,9 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tetrajet(args.tetrajet, "quantize", checkpoint, folder / "values", "--values")
+        quantized, formats = load(folder / "values")
         values = {
-            key.removesuffix(".values"): value for key, value in load(folder / "values")[0].items()
-            if key.endswith(".values")}
+            key.removesuffix(".values"): value for key, value in quantized.items() if key.endswith(".values")}
         tensors, metadata = load(checkpoint)
         model = model_from_metadata(metadata)
         model.load_state_dict({key: value for key, value in tensors.items() if not key.endswith(".ema")} | values)
@@ -233,14 +239,19 @@ def main():
         with torch.no_grad():
             logits = model.eval()(images)
         for layout, (arguments, name, reader, runners) in LAYOUTS.items():
+            # NVFP4's values take more digits than bfloat16 has, which is what compressed-tensors decodes to.
+            is_nvfp4 = formats.get("element_format") == "nvfp4"
+            if is_nvfp4 and layout != "compressed-tensors":
+                continue
             if metadata["architecture"] == "deit3" and layout in ("hf", "compressed-tensors"):
                 print(f"{layout}: transformers have no DeiT-III", flush=True)
                 continue
             output = folder / name
             try:
                 tetrajet(args.tetrajet, "export", args.run, output, *arguments)
-                count = check_weights(reader(output), values)
-                print(f"{layout}: {count} tensors are training's to the bit, read by {reader.__doc__}", flush=True)
+                count = check_weights(reader(output), values, rounds=is_nvfp4)
+                digits = "in bfloat16" if is_nvfp4 else "to the bit"
+                print(f"{layout}: {count} tensors are training's {digits}, read by {reader.__doc__}", flush=True)
             except CheckFailed as error:
                 print(f"{layout}: FAILED: {error}", flush=True)
                 failed = True

@@ -1,5 +1,5 @@
 """Writes the vectors: elements.json, scales.json, groups.json, packing.json and the same numbers in
-vectors.safetensors. The same bytes everywhere: all of it is integers and fractions (mxfp4.py), and
+vectors.safetensors; and nvfp4.json. The same bytes everywhere: all of it is integers and fractions (mxfp4.py, nvfp4.py), and
 what looks random comes from a generator that is spelled out here. Python 3.9, no packages.
 
     python3 make_vectors.py            writes the files beside this one
@@ -14,11 +14,12 @@ import tempfile
 from fractions import Fraction
 
 import mxfp4
+import nvfp4
 import tensorfile
 from mxfp4 import RULES, to_bits
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-JSON_FILES = ("elements.json", "scales.json", "groups.json", "packing.json")
+JSON_FILES = ("elements.json", "scales.json", "groups.json", "packing.json", "nvfp4.json")
 NAN, INFINITY, SIGN = 0x7FC00000, 0x7F800000, 0x80000000
 
 
@@ -431,6 +432,103 @@ def packing():
     }
 
 
+# NVFP4.
+
+
+def number_casts():
+    """Numbers as scales of E4M3: every number there is, every middle of two, and the floats beside them."""
+    grid = [to_bits(value) for value in nvfp4.SCALES]
+    middles = [to_bits((a + b) / 2) for a, b in zip(nvfp4.SCALES, nvfp4.SCALES[1:])]
+    bits = {x + step for x in grid + middles for step in (-1, 0, 1) if x + step >= 0}
+    bits |= {1, to_bits(449), to_bits(464), to_bits(480), 0x7F7FFFFF}
+    return [
+        {
+            **number(x),
+            "nearest": nvfp4.nearest_scale(mxfp4.magnitude(x)),
+            "up": nvfp4.scale_not_below(mxfp4.magnitude(x)),
+        }
+        for x in sorted(bits)
+    ]
+
+
+def nvfp4_rows():
+    """(name, what it is about, bits): each a matrix of one row."""
+    grid = [to_bits(Fraction(d, 2)) for d in mxfp4.DOUBLED]
+    middles = [to_bits(Fraction(a + b, 4)) for a, b in zip(mxfp4.DOUBLED, mxfp4.DOUBLED[1:])]
+    top = to_bits(2688)  # the outer scale is 1
+    short = lambda row: list(row) + [0] * (16 - len(row))
+    yield "zeros", "nothing but zeros of both signs: the outer scale is 1", [0, SIGN] * 16
+    yield "every-code", "all values of E2M1 under the largest scale", (
+        [to_bits(448 * mxfp4.magnitude(x)) for x in grid + [x | SIGN for x in grid]]
+    )
+    yield "ties", "every midpoint with its neighbours, under the scale 1", (
+        short([top]) + short([to_bits(6)] + middles) + short([to_bits(6)] + [x - 1 for x in middles])
+        + short([to_bits(6) | SIGN] + [x + 1 | SIGN for x in middles])
+    )
+    for name, numbers in (
+        ("scales-exact", (1, 2, 3, 7, 8, 9, 15, 16, 17, 100, 120, 126)),
+        ("scales-middle", (0, 1, 2, 7, 8, 15, 16, 17, 63, 64, 100, 125)),
+    ):
+        row = short([top])
+        for byte in numbers:
+            low = nvfp4.SCALES[byte]
+            wanted = low if name == "scales-exact" else (low + nvfp4.SCALES[byte + 1]) / 2
+            for step in (-1, 0, 1):
+                maximum = to_bits(6 * wanted) + step
+                row += short([maximum, to_bits(wanted), to_bits(wanted * 5 / 2) | SIGN])
+        yield name, "groups whose scale is at a number of E4M3, or between two, and the floats beside it", row
+    yield "vanishing", "a group that is too small for the nearest scale, and one that is not", (
+        short([top]) + short([to_bits(power(-9)), 1]) + short([to_bits(6 * power(-10)), to_bits(power(-10))])
+    )
+    yield "outer-rounded", "a largest magnitude that is no multiple of 2688", scattered(61, 48, -4, 4)
+    for seed in range(62, 68):
+        yield f"scattered-{seed}", "numbers of exponents from a range", (
+            scattered(seed, 16 * 3, -3 * (seed - 61), 3)
+        )
+    yield "one-huge", "the largest number there is, among ones", [0x7F7FFFFF] + [to_bits(1)] * 31
+    yield "outer-smallest", "so small a matrix that the outer scale is 2^-126", (
+        [to_bits(n * power(-130)) | SIGN * (n % 2) for n in range(16)]
+    )
+    yield "subnormal", "the smallest numbers there are", [1, 2, 3, 0x007FFFFF] * 4
+    yield "short-1", "a row of one element", [to_bits(Fraction(5, 2))]
+    yield "short-20", "a group, and a fourth of one", scattered(70, 20, -4, 2)
+    numbers = scattered(71, 48, -2, 2)
+    for name, bits in (("nan", NAN), ("infinity", INFINITY), ("minus-infinity", INFINITY | SIGN)):
+        yield name, f"one {decimal(bits)} in the second of three groups", (
+            numbers[:20] + [bits] + numbers[21:]
+        )
+
+
+def nvfp4_vectors():
+    rows = []
+    for name, about, bits in nvfp4_rows():
+        entry = {"name": name, "about": about, "bits": [hexadecimal(x) for x in bits], "expected": []}
+        for rule in nvfp4.RULES:
+            outer, scales_, codes = nvfp4.encode_bits(bits, rule)
+            values = nvfp4.decode_bits(outer, scales_, codes)
+            entry["expected"].append(
+                {
+                    "rules": [rule],
+                    "outer": number(outer),
+                    "scales": scales_,
+                    "codes": codes,
+                    "blocks": nvfp4.blocks(codes).hex(),
+                    "decoded": [hexadecimal(x) for x in values],
+                }
+            )
+        rows.append(entry)
+    return {
+        "about": "NVFP4. 'decode': E4M3's bytes. 'cast': a number as a scale, to the nearest with ties to even, and up. "
+        "'cases': rows in single precision, in groups of 16, each a matrix with an outer scale of its own, rounded to the "
+        "nearest with ties to even.",
+        "decode": [
+            {"byte": byte, **number(to_bits(value))} for byte, value in enumerate(nvfp4.SCALES)
+        ],
+        "cast": number_casts(),
+        "cases": rows,
+    }
+
+
 # Files.
 
 
@@ -503,7 +601,7 @@ def tensors(files):
 
 
 def write_all(folder):
-    files = dict(zip(JSON_FILES, (elements(), scales(), groups(), packing())))
+    files = dict(zip(JSON_FILES, (elements(), scales(), groups(), packing(), nvfp4_vectors())))
     for name, content in files.items():
         with open(os.path.join(folder, name), "w", newline="\n") as file:
             file.write(json_text(content))

@@ -90,8 +90,8 @@ extension BlockFormat: CaseIterable, RawRepresentable {
   public static let allCases: [BlockFormat] = [
     .mxfp4, .mxe3m0, .int4, .mxe2m3, .mxe3m2, .mxe4m3, .mxe5m2, .nvfp4,
   ]
-  /// Those of four bits whose groups have powers of two for scales: what files hold.
-  package static let inFiles: [BlockFormat] = [.mxfp4, .mxe3m0]
+  /// Those of four bits whose groups have scales: what files hold.
+  package static let inFiles: [BlockFormat] = [.mxfp4, .mxe3m0, .nvfp4]
 
   /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same, but for
   /// `nvfp4`.

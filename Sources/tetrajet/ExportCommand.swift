@@ -21,7 +21,7 @@ struct ExportCommand: ParsableCommand {
         tetrajet export runs/first model.gguf --layout gguf
 
         hf                  T_blocks and T_scales, as in published checkpoints
-        compressed-tensors  for transformers and vLLM
+        compressed-tensors  for transformers and vLLM; the only one that has NVFP4
         mlx                 for Apple's MLX
         gguf                one file for ggml
         onnx                one file, from prepared images to logits

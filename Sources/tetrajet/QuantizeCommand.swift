@@ -12,8 +12,15 @@ extension GroupAxis: ExpressibleByArgument {}
 enum FormatName: String, ExpressibleByArgument, CaseIterable {
   case mxfp4
   case e3m0
+  case nvfp4
 
-  var format: BlockFormat { self == .mxfp4 ? .mxfp4 : .mxe3m0 }
+  var format: BlockFormat {
+    switch self {
+    case .mxfp4: .mxfp4
+    case .e3m0: .mxe3m0
+    case .nvfp4: .nvfp4
+    }
+  }
 }
 
 struct QuantizeCommand: ParsableCommand {
@@ -23,7 +30,8 @@ struct QuantizeCommand: ParsableCommand {
     discussion: """
       For every matrix T that is quantized, T_blocks (two codes a byte, the even element in the low \
       nibble) and T_scales (one E8M0 byte for 32 elements) are written, as published MXFP4 checkpoints \
-      have them; other tensors are copied. With --values, T.values (F32), T.codes and T.scales (U8) \
+      have them; other tensors are copied. In NVFP4 scales are E4M3, one for 16 elements, and \
+      T_outer_scale multiplies them. With --values, T.values (F32), T.codes and T.scales (U8) \
       instead. 'eval', 'predict' and 'train --init' read what is written.
 
       Of a checkpoint, the matrices are quantized that its training quantized (qkv, proj, fc1 and fc2 of \
@@ -43,7 +51,7 @@ struct QuantizeCommand: ParsableCommand {
   @Argument(help: "The file to write ('-' for standard output).")
   var output: String
 
-  @Option(help: "mxfp4 (E2M1 elements) or e3m0. (default: the checkpoint's, or mxfp4)")
+  @Option(help: "mxfp4 (E2M1 elements), e3m0 or nvfp4. (default: the checkpoint's, or mxfp4)")
   var format: FormatName?
 
   @Option(help: "The rule that chooses scales. (default: the checkpoint's, or truncation-free)")
@@ -54,7 +62,7 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help:
-      "Along which axis 32 elements share a scale: 'rows' within a row, 'columns' within a column. (default: rows)"
+      "Along which axis 32 elements (16 in nvfp4) share a scale: 'rows' within a row, 'columns' within a column. (default: rows)"
   )
   var axis: GroupAxis?
 

@@ -17,24 +17,24 @@ extension FileVerification {
     line.add("blocks", Self.line(total))
     line.add("scale_rules", evidence.map(Self.line))
     if let against { line.add("against", against) }
-    if let source { line.add("source", Self.line(source)) }
+    if let source { line.add("source", self.line(source)) }
     if let decoded { line.add("decoded", Self.line(decoded)) }
-    line.add("tensors", tensors.map(Self.line))
+    line.add("tensors", tensors.map { self.line($0) })
     line.add("sound", problems.isEmpty)
     line.add("problems", problems)
     return line
   }
 
-  private static func line(_ tensor: Tensor) -> JSONLine {
+  private func line(_ tensor: Tensor) -> JSONLine {
     var line = JSONLine()
     line.add("tensor", tensor.name)
     line.add("shape", tensor.shape)
-    line.add("blocks", self.line(tensor.census))
+    line.add("blocks", Self.line(tensor.census))
     switch tensor.comparison {
     case .none: break
     case .missing: line.add("missing", true)
     case .source(let comparison): line.add("source", self.line(comparison))
-    case .decoded(let comparison): line.add("decoded", self.line(comparison))
+    case .decoded(let comparison): line.add("decoded", Self.line(comparison))
     }
     return line
   }
@@ -66,9 +66,10 @@ extension FileVerification {
     return line
   }
 
-  private static func line(_ comparison: SourceComparison) -> JSONLine {
+  private func line(_ comparison: SourceComparison) -> JSONLine {
     var (line, scales, codes) = (JSONLine(), JSONLine(), JSONLine())
-    for (rule, count) in zip(ScaleRule.allCases, comparison.scales) {
+    for (rule, count) in zip(ScaleRule.allCases, comparison.scales)
+    where format.scaleRules.contains(rule) {
       scales.add(rule.rawValue, count)
     }
     for (rounding, count) in zip(FoundRounding.allCases, comparison.codes) {

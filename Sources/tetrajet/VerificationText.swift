@@ -50,7 +50,7 @@ struct VerificationText {
     let files = found.files.count > 1 ? " in \(found.files.count) files" : ""
     var lines = [
       "\(oneLine(found.path)): \(names)\(files); \(counted(found.tensors.count, "tensor")) of "
-        + "\(found.format.elements.title), \(counted(census.groups, "group")), \(counted(found.others, "other tensor"))"
+        + "\(found.format.title), \(counted(census.groups, "group")), \(counted(found.others, "other tensor"))"
     ]
     var words: [String] = []
     if let method = found.method { words.append("trained by \(oneLine(method))") }
@@ -88,6 +88,7 @@ struct VerificationText {
 
   /// A row a rule: what share of groups would have which largest code, if their magnitudes spread evenly.
   private var rules: String {
+    guard !found.evidence.isEmpty else { return "" }
     let format = found.format.elements
     let rows = found.evidence.map { evidence in
       let codes = (UInt8(0)...7).map { evidence.rule.share(of: $0, format) }
@@ -111,8 +112,13 @@ struct VerificationText {
 
   private var remarks: String {
     let lines = [
-      (census.nanScales, "a scale that is NaN (byte 255)"),
-      (census.smallestScales, "numbers under the scale 2^-127 (byte 0), which some take for zero"),
+      (census.nanScales, "a scale that is NaN (byte \(found.format.scale.nan))"),
+      (
+        census.smallestScales,
+        found.format.scale == .e4m3
+          ? "numbers under the scale 0"
+          : "numbers under the scale 2^-127 (byte 0), which some take for zero"
+      ),
       (census.scaledZeroGroups, "zeros only, under a scale whose byte is not 0"),
       (census.halvable, "codes that can be doubled exactly, under half the scale"),
     ].filter { $0.0 > 0 }.map { "  \(counted($0.0, "group")) with \($0.1)" }
@@ -139,7 +145,9 @@ struct VerificationText {
       guard case .source(let comparison) = tensor.comparison else { return nil }
       return row(tensor.name, comparison)
     }
-    let scales = zip(ScaleRule.allCases, source.scales).map { ($0.rawValue, $1) }
+    let scales = zip(ScaleRule.allCases, source.scales).filter {
+      found.format.scaleRules.contains($0.0)
+    }.map { ($0.rawValue, $1) }
     let codes = zip(FoundRounding.allCases, source.codes).filter {
       $0.0 != .ema || source.hasAverages
     }.map { ($0.rawValue, $1) }
@@ -246,7 +254,13 @@ struct VerificationText {
   }
 }
 
-extension ElementFormat {
-  /// What people call blocks of 32 such elements.
-  fileprivate var title: String { self == .e2m1 ? "MXFP4" : "E3M0" }
+extension BlockFormat {
+  /// What people call it.
+  fileprivate var title: String {
+    switch self {
+    case .mxfp4: "MXFP4"
+    case .nvfp4: "NVFP4"
+    default: "E3M0"
+    }
+  }
 }

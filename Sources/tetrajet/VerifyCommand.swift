@@ -5,7 +5,7 @@ import Training
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Look at a file in MXFP4: layout, scale rule, damage.",
+    abstract: "Look at a file in MXFP4 or NVFP4: layout, scale rule, damage.",
     discussion: """
       Any model's, whoever wrote it: pairs NAME_blocks and NAME_scales (published checkpoints, 'quantize', \
       'export --layout hf'), compressed-tensors, MLX, GGUF and ONNX. A folder stands for its weights, also in several \
@@ -14,8 +14,8 @@ struct VerifyCommand: ParsableCommand {
         tetrajet verify model.gguf
         tetrajet verify model --against runs/first
 
-      From the blocks alone it tells which scale rules can have made them: the largest code of a group lies \
-      in a range that depends on the rule. With --against, which rule gives every scale and which rounding \
+      From the blocks of MXFP4 alone it tells which scale rules can have made them: the largest code of a group \
+      lies in a range that depends on the rule. With --against, which rule gives every scale and which rounding \
       every code, or, where that file has codes too, whether the values are equal. timm's qkv and \
       transformers' query, key and value find each other.
 

@@ -17,11 +17,11 @@ struct ConformanceTests {
   /// that it rounds to without codes.
   static func encoded(
     _ values: [Float], rows: Int, columns: Int, axis: GroupAxis, _ rule: ScaleRule,
-    by engine: any Compute
+    _ format: BlockFormat = .mxfp4, by engine: any Compute
   ) throws -> (codes: QuantizedMatrix, decoded: [Float]?, rounded: [Float]) {
     let x = Owned(values, rows: rows, columns: columns)
     let arena = Arena(chunkCount: 1 << 12)
-    let recipe = QuantizerRecipe(scaleRule: rule)
+    let recipe = QuantizerRecipe(format: format, scaleRule: rule)
     func operand(_ encoding: Encoding) -> Encoded {
       engine.encode(
         x.matrix, averages: nil, axis: axis, encoding,
@@ -35,16 +35,18 @@ struct ConformanceTests {
     guard case .codes(let view) = codes.content else {
       throw NotCodes()
     }
-    guard axis == .rows else { return (view.quantized(axis: axis), nil, rounded) }
+    let plain = view.quantized(axis: axis, outerScale: codes.outerScale ?? 1)
+    guard axis == .rows else { return (plain, nil, rounded) }
     engine.decode(codes, into: out.matrix)
-    return (view.quantized(axis: axis), out.values, rounded)
+    return (plain, out.values, rounded)
   }
 
   struct NotCodes: Error {}
 
   /// Compares a matrix whose lanes are rows of the vectors.
   static func check(
-    _ rows: [ConformanceVectors.Row], axis: GroupAxis, _ rule: ScaleRule, by engine: any Compute
+    _ rows: [ConformanceVectors.Row], axis: GroupAxis, _ rule: ScaleRule,
+    _ format: BlockFormat = .mxfp4, by engine: any Compute
   ) throws {
     let length = rows[0].values.count
     let lanes = rows.map(\.values)
@@ -53,11 +55,12 @@ struct ConformanceTests {
       ? lanes.flatMap { $0 } : (0..<length).flatMap { place in lanes.map { $0[place] } }
     let found = try encoded(
       values, rows: axis == .rows ? rows.count : length,
-      columns: axis == .rows ? length : rows.count, axis: axis, rule, by: engine)
+      columns: axis == .rows ? length : rows.count, axis: axis, rule, format, by: engine)
     let codes = axis == .rows ? found.codes : found.codes.transposed
     let groups = codes.scales.count / rows.count
     for (lane, row) in rows.enumerated() {
       let expected = try #require(row.expected(by: rule.rawValue))
+      #expect(codes.outerScale == expected.outer?.bits.value ?? 1, "\(row.name), \(rule)")
       let label = "\(row.name), \(rule), \(axis) of \(rows.count)"
       let elements = lane * length..<(lane + 1) * length
       #expect(
@@ -81,6 +84,18 @@ struct ConformanceTests {
     #expect(rows.count > 50)
     for row in rows {
       for axis in GroupAxis.allCases { try Self.check([row], axis: axis, rule, by: engine) }
+    }
+  }
+
+  @Test("NVFP4, row by row, along both axes", arguments: names)
+  func nvfp4(name: String) throws {
+    let engine = try Self.engine(name)
+    for row in try ConformanceVectors.nvfp4().cases {
+      for rule in BlockFormat.nvfp4.scaleRules {
+        for axis in GroupAxis.allCases {
+          try Self.check([row], axis: axis, rule, .nvfp4, by: engine)
+        }
+      }
     }
   }
 

@@ -81,6 +81,31 @@ struct ConformanceTests {
     }
   }
 
+  @Test("NVFP4: every scale, the numbers around each, and rows of their own outer scale as bytes")
+  func nvfp4() throws {
+    let vectors = try ConformanceVectors.nvfp4()
+    #expect(vectors.decode.count == 127 && vectors.cast.count > 500 && vectors.cases.count > 20)
+    for entry in vectors.decode {
+      #expect(E4M3(byte: entry.byte).value == entry.bits.value, "byte \(entry.byte)")
+    }
+    for entry in vectors.cast {
+      #expect(E4M3(nearest: entry.bits.value).byte == entry.nearest, "\(entry.bits.value)")
+      #expect(E4M3(notBelow: entry.bits.value).byte == entry.up, "\(entry.bits.value)")
+    }
+    for row in vectors.cases {
+      for rule in BlockFormat.nvfp4.scaleRules {
+        let expected = try #require(row.expected(by: rule.rawValue))
+        let matrix = Quantizer(format: .nvfp4, scaleRule: rule).quantize(
+          row.values, rows: 1, columns: row.values.count)
+        let packed = PackedMatrix(packing: matrix)
+        #expect(packed.outerScale == expected.outer?.bits.value, "\(row.name), \(rule)")
+        #expect(packed.scales == expected.scales, "\(row.name), \(rule)")
+        #expect(
+          ConformanceVectors.hexadecimal(packed.blocks) == expected.blocks, "\(row.name), \(rule)")
+      }
+    }
+  }
+
   @Test("the safetensors file says the same as the JSON files")
   func tensors() throws {
     let file = try ConformanceVectors.tensors()

@@ -53,14 +53,22 @@ struct MatrixTests {
     "packing and unpacking returns every matrix", arguments: GroupAxis.allCases, [1, 31, 33, 64])
   func packing(axis: GroupAxis, length: Int) {
     var random = TestRandom(seed: 2)
-    for other in [1, 5] {
+    for (other, format) in [(1, BlockFormat.mxfp4), (5, .mxfp4), (5, .nvfp4)] {
       let (rows, columns) = axis == .rows ? (other, length) : (length, other)
-      let matrix = Quantizer(axis: axis).quantize(
+      let matrix = Quantizer(format: format, axis: axis).quantize(
         random.normals(rows * columns), rows: rows, columns: columns)
       let packed = PackedMatrix(packing: matrix)
-      #expect(packed.blocks.count == other * ((length + 31) / 32) * 16)
+      let size = format.groupSize
+      #expect(packed.blocks.count == other * ((length + size - 1) / size) * size / 2)
       #expect(
         packed.unpacked(axis: axis, rows: rows, columns: columns) == matrix)
+      // Lanes that were cut are put together again, where they have one outer scale.
+      let parts = [packed[lanes: 0..<packed.lanes / 2 + 1], packed[lanes: 0..<1]]
+      #expect(PackedMatrix(below: parts)?[lanes: 0..<parts[0].lanes] == parts[0])
+      let others = PackedMatrix(
+        format: .nvfp4, lanes: 1, blocks: [UInt8](repeating: 0, count: 8), scales: [1],
+        outerScale: 2)
+      #expect(PackedMatrix(below: [packed, others]) == nil)
     }
   }
 

@@ -85,11 +85,16 @@ package enum ConformanceVectors {
     /// What some rules make of it.
     package struct Expected: Decodable {
       package let rules: [String]
+      /// Of NVFP4: what multiplies all scales.
+      package let outer: Outer?
       package let scales: [UInt8]
       package let codes: [UInt8]
-      /// Hexadecimal: 16 bytes a group.
+      /// Hexadecimal: 16 bytes a group, 8 of NVFP4.
       package let blocks: String
       package let decoded: [Number]
+    }
+    package struct Outer: Decodable {
+      package let bits: Number
     }
     package let name: String
     package let bits: [Number]
@@ -102,6 +107,19 @@ package enum ConformanceVectors {
     package func expected(by rule: String) -> Expected? {
       expected.first { $0.rules.contains(rule) }
     }
+  }
+
+  /// `nvfp4.json`: E4M3, and rows that are a matrix each.
+  package struct NVFP4: Decodable {
+    /// A number as a scale.
+    package struct Cast: Decodable {
+      package let bits: Number
+      package let nearest: UInt8
+      package let up: UInt8
+    }
+    package let decode: [Scales.Decoded]
+    package let cast: [Cast]
+    package let cases: [Row]
   }
 
   /// A case of `packing.json`.
@@ -123,6 +141,7 @@ package enum ConformanceVectors {
   package static func elements() throws -> Elements { try read("elements") }
   package static func scales() throws -> Scales { try read("scales") }
   package static func rows() throws -> [Row] { try read("groups", as: Cases<Row>.self).cases }
+  package static func nvfp4() throws -> NVFP4 { try read("nvfp4") }
   package static func packing() throws -> [Packed] {
     try read("packing", as: Cases<Packed>.self).cases
   }

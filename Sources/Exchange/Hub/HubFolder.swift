@@ -64,13 +64,28 @@ struct HubFolder {
     }
     try writeSafetensors(
       "\(folder)/\(Self.weights)", tensors: outgoing,
-      metadata: model.origin.merging(["format": "pt"]) { $1 }, checksum: true)
+      metadata: model.origin.merging(outerScales) { $1 }.merging(["format": "pt"]) { $1 },
+      checksum: true)
     var configuration = modelConfiguration(
       dtype: dtype ?? (rest == .f32 ? "float32" : "bfloat16"))
     configuration.add(quantization.key, quantization.1)
     try writeFileAtomically("\(folder)/\(Self.configuration)", text: configuration.lines)
     try writeFileAtomically("\(folder)/\(Self.preprocessor)", text: imageProcessor.lines)
   }
+
+  /// The outer scales as a note: what a layout has in their place may lack their last places.
+  private var outerScales: [String: String] {
+    let scales = tensors.compactMap { tensor in
+      tensor.codes.flatMap { $0.format.outerScale == .none ? nil : (tensor.name, $0.outerScale) }
+    }
+    guard !scales.isEmpty else { return [:] }
+    var line = JSONLine()
+    for (name, scale) in scales { line.add(name, scale) }
+    return [ExportedModel.outerScalesKey: line.text]
+  }
+
+  /// The format of the weights.
+  private var format: BlockFormat { tensors.lazy.compactMap(\.codes).first?.format ?? .mxfp4 }
 
   /// The layer that a weight belongs to.
   private func layer(_ tensor: ExportedTensor) -> String {
@@ -132,20 +147,22 @@ extension HubFolder {
   }
 
   private var compressedConfiguration: JSONLine {
+    let isNVFP4 = format == .nvfp4
+    let name = isNVFP4 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized"
     func quantizer(isDynamic: Bool) -> JSONLine {
       var line = JSONLine()
       line.add("num_bits", 4)
       line.add("type", "float")
-      line.add("strategy", "group")
-      line.add("group_size", BlockFormat.mxfp4.groupSize)
+      line.add("strategy", isNVFP4 ? "tensor_group" : "group")
+      line.add("group_size", format.groupSize)
       line.add("symmetric", true)
       line.add("dynamic", isDynamic)
-      line.add("scale_dtype", "torch.uint8")
+      line.add("scale_dtype", isNVFP4 ? "torch.float8_e4m3fn" : "torch.uint8")
       return line
     }
     var group = JSONLine()
     group.add("targets", ["Linear"])
-    group.add("format", Self.compressedFormat)
+    group.add("format", name)
     group.add("weights", quantizer(isDynamic: false))
     if model.activations == .mxfp4 {
       group.add("input_activations", quantizer(isDynamic: true))
@@ -154,14 +171,12 @@ extension HubFolder {
     groups.add("group_0", group)
     var line = JSONLine()
     line.add("quant_method", "compressed-tensors")
-    line.add("format", Self.compressedFormat)
+    line.add("format", name)
     line.add("quantization_status", "compressed")
     line.add("config_groups", groups)
     line.add("ignore", keptLayers)
     return line
   }
-
-  private static let compressedFormat = "mxfp4-pack-quantized"
 
   /// transformers' processor that resizes the shorter side and keeps the middle.
   private var imageProcessor: JSONLine {

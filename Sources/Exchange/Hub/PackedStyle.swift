@@ -3,9 +3,9 @@ import MXFormats
 
 /// How a file names and shapes the codes and scales of a tensor; the bytes are the same.
 package enum PackedStyle: Sendable {
-  /// `T_blocks` [lanes, groups, 16] and `T_scales`: published MXFP4 checkpoints.
+  /// `T_blocks` [lanes, groups, 16] and `T_scales`: published MXFP4 checkpoints. With an outer scale, `T_outer_scale`.
   case pairs
-  /// `T_packed` [lanes, groups · 16] and `T_scale`: compressed-tensors.
+  /// `T_packed` [lanes, groups · 16] and `T_scale`: compressed-tensors. With an outer scale, what divides, `T_global_scale`.
   case compressedTensors
   /// T in words of 32 bits [lanes, groups · 4], and for T = `M.weight` `M.scales`: MLX.
   case mlx
@@ -49,6 +49,25 @@ package enum PackedStyle: Sendable {
     }
   }
 
+  /// The one number that a tensor's outer scale follows from.
+  package func outerScale(of tensor: String) -> String {
+    switch self {
+    case .pairs: "\(tensor)_outer_scale"
+    case .compressedTensors: "\(tensor)_global_scale"
+    case .mlx: "\(tensor.dropLast(".weight".count)).outer_scale"
+    }
+  }
+
+  /// That number.
+  package func stored(outerScale: Float) -> Float {
+    self == .compressedTensors ? 1 / outerScale : outerScale
+  }
+
+  /// What the scales of groups are: bytes, under the name that their readers know.
+  package func scaleType(_ format: BlockFormat) -> TensorType {
+    self == .compressedTensors && format.scale == .e4m3 ? .f8e4m3 : .u8
+  }
+
   /// What the tensor of codes is: its last extent is a group's for `pairs`, else a lane's, a multiple of a group's.
   ///
   /// - Parameter blockSize: bytes of a group's codes.
@@ -69,9 +88,18 @@ package enum PackedStyle: Sendable {
       wanted.rank == 3
       ? [matrix.lanes, matrix.groups, wanted.extent]
       : [matrix.lanes, matrix.groups * wanted.extent]
+    let outerScale =
+      matrix.format.outerScale == .none
+      ? []
+      : [
+        OutgoingTensor.floats(
+          self.outerScale(of: name), shape: [1], [stored(outerScale: matrix.outerScale)])
+      ]
     return [
       .bytes(codes(of: name), wanted.type, shape: shape, matrix.blocks),
-      .bytes(scales(of: name), shape: [matrix.lanes, matrix.groups], matrix.scales),
-    ]
+      .bytes(
+        scales(of: name), scaleType(matrix.format), shape: [matrix.lanes, matrix.groups],
+        matrix.scales),
+    ] + outerScale
   }
 }

@@ -1,6 +1,7 @@
 import Files
+import MXFormats
 
-/// A layout in which other software reads models in MXFP4.
+/// A layout in which other software reads models in 4 bits.
 package enum ExportLayout: String, CaseIterable, Sendable {
   /// The pairs `T_blocks` and `T_scales` of published MXFP4 checkpoints, under transformers' names.
   case hf
@@ -15,6 +16,11 @@ package enum ExportLayout: String, CaseIterable, Sendable {
 
   /// Whether it is a folder of several files.
   package var isFolder: Bool { self != .gguf && self != .onnx }
+
+  /// The formats that weights can have there.
+  package var formats: [BlockFormat] {
+    self == .compressedTensors ? [.mxfp4, .nvfp4] : [.mxfp4]
+  }
 
   /// The files of such a folder.
   package static let folderFiles: Set = [

@@ -26,6 +26,9 @@ package struct ExportedModel: Sendable {
     (self.images, self.activations, self.origin) = (images, activations, origin)
   }
 
+  /// The note of the outer scales in a file's metadata: a JSON object of numbers by the tensors' names.
+  package static let outerScalesKey = "outer_scales"
+
   /// What the classes are called, "class 7" where nobody knows.
   var labels: [String] {
     (0..<configuration.classes).map { $0 < classNames.count ? classNames[$0] : "class \($0)" }
@@ -48,7 +51,7 @@ package struct ExportedTensor: Sendable {
   package enum Content: Sendable {
     /// Numbers in single precision.
     case floats([Float])
-    /// Codes in groups of 32 along the inputs, a lane an output.
+    /// Codes in groups along the inputs, a lane an output.
     case codes(PackedMatrix)
   }
 

@@ -1,6 +1,6 @@
-/// Packed MXFP4: two codes a byte, the even element of a group in the low nibble; one scale byte a group
+/// Packed codes of four bits: two a byte, the even element of a group in the low nibble; one scale byte a group
 /// in a tensor of its own. The layout of the `*_blocks` / `*_scales` pairs in published MXFP4
-/// checkpoints.
+/// checkpoints, and of codes and scales in those in NVFP4.
 ///
 /// Groups lie along the last axis of `blocks`, so a matrix grouped along columns is packed transposed:
 /// lane l of the packed matrix is row l, or column l.
@@ -15,6 +15,8 @@ public struct PackedMatrix: Equatable, Sendable {
   public let blocks: [UInt8]
   /// `lanes` × `groups` bytes.
   public let scales: [UInt8]
+  /// What multiplies all scales; 1 where the format has no outer scale.
+  public let outerScale: Float
 
   /// Bytes of a whole group's codes.
   package static func blockSize(_ format: BlockFormat) -> Int { format.groupSize / 2 }
@@ -29,14 +31,20 @@ public struct PackedMatrix: Equatable, Sendable {
   ///   - lanes: rows of the original matrix, or columns where its groups lie along columns.
   ///   - blocks: `lanes` × groups × `blockSize` bytes, each with the code of an even element in its low nibble and that of the
   ///     next one in its high nibble: the `*_blocks` of published MXFP4 checkpoints.
-  ///   - scales: `lanes` × groups bytes, E8M0: their `*_scales` (OCP Microscaling Formats specification v1.0, section 5.4.1).
-  public init(format: BlockFormat, lanes: Int, blocks: [UInt8], scales: [UInt8]) {
+  ///   - scales: `lanes` × groups bytes, E8M0: their `*_scales` (OCP Microscaling Formats specification v1.0, section 5.4.1); E4M3
+  ///     in NVFP4.
+  ///   - outerScale: what multiplies all scales, where the format has that.
+  public init(
+    format: BlockFormat, lanes: Int, blocks: [UInt8], scales: [UInt8], outerScale: Float = 1
+  ) {
     precondition(
       lanes > 0 && scales.count.isMultiple(of: lanes)
         && blocks.count == scales.count * Self.blockSize(format),
       "\(blocks.count) bytes of codes and \(scales.count) scales for \(lanes) lanes")
+    precondition(
+      format.outerScale != .none || outerScale == 1, "an outer scale of \(outerScale) in MX")
     (self.format, self.lanes, groups) = (format, lanes, scales.count / lanes)
-    (self.blocks, self.scales) = (blocks, scales)
+    (self.blocks, self.scales, self.outerScale) = (blocks, scales, outerScale)
   }
 
   /// Some of its lanes.
@@ -46,15 +54,28 @@ public struct PackedMatrix: Equatable, Sendable {
       return Array(bytes[range.lowerBound * length..<range.upperBound * length])
     }
     return PackedMatrix(
-      format: format, lanes: range.count, blocks: part(blocks), scales: part(scales))
+      format: format, lanes: range.count, blocks: part(blocks), scales: part(scales),
+      outerScale: outerScale)
   }
 
-  /// Packs a quantized matrix, whose format has no outer scale.
+  /// Some matrices of one format, groups and outer scale below each other; nil where those differ, or there is none.
+  package init?(below parts: [PackedMatrix]) {
+    guard let first = parts.first,
+      parts.allSatisfy({
+        ($0.format, $0.groups, $0.outerScale) == (first.format, first.groups, first.outerScale)
+      })
+    else { return nil }
+    self.init(
+      format: first.format, lanes: parts.reduce(0) { $0 + $1.lanes },
+      blocks: parts.flatMap(\.blocks), scales: parts.flatMap(\.scales),
+      outerScale: first.outerScale)
+  }
+
+  /// Packs a quantized matrix of codes of four bits.
   public init(packing matrix: QuantizedMatrix) {
     precondition(
-      matrix.format.outerScale == .none && matrix.format.elements.bits == 4,
-      "packed matrices hold codes of four bits under scales of their groups")
-    format = matrix.format
+      matrix.format.elements.bits == 4, "packed matrices hold codes of four bits")
+    (format, outerScale) = (matrix.format, matrix.outerScale)
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     lanes = lanewise.rows
     groups = format.groups(lanewise.columns)
@@ -88,7 +109,8 @@ public struct PackedMatrix: Equatable, Sendable {
       return position % 2 == 0 ? byte & 15 : byte >> 4
     }
     let lanewise = QuantizedMatrix(
-      format: format, axis: .rows, rows: lanes, columns: length, codes: codes, scales: scales)
+      format: format, axis: .rows, rows: lanes, columns: length, codes: codes, scales: scales,
+      outerScale: outerScale)
     return axis == .rows ? lanewise : lanewise.transposed
   }
 }

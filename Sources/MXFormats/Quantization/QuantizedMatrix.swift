@@ -13,7 +13,7 @@ public struct QuantizedMatrix: Equatable, Sendable {
   /// One byte a group, row-major, in the shape `format.scaleShape`.
   public let scales: [UInt8]
   /// What multiplies all scales; 1 where the format has no outer scale.
-  package let outerScale: Float
+  public let outerScale: Float
 
   /// A matrix from its codes and scales.
   public init(

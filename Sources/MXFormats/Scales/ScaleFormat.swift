@@ -7,6 +7,14 @@ package enum ScaleFormat: String, Hashable, Sendable, BitwiseCopyable {
   /// Always 1, as a power of two; NaN for a group with a number that is not finite.
   case one
 
+  /// The byte of a group that holds a number that is not finite.
+  package var nan: UInt8 {
+    switch self {
+    case .e8m0, .one: E8M0.nan.byte
+    case .e4m3: E4M3.nan.byte
+    }
+  }
+
   /// The value of a byte; NaN where the byte stands for that.
   package func value(of byte: UInt8) -> Float {
     switch self {

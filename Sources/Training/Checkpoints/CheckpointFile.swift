@@ -58,7 +58,7 @@ struct CheckpointFile {
           expected: "at most \(most): the file has \(tensors) tensors"))
     }
     if let quantization, let weights = recipe.linear[.q2] {
-      recipe.linear[.q2] = quantization.keepingValues(weights)
+      recipe.linear[.q2] = quantization.keepingValues(weights, recipe.engine)
     }
     return (recipe, try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine))
   }

@@ -52,10 +52,7 @@ struct ModelTensors: TensorSource {
   /// The codes of a 4-bit tensor; nil for another one.
   func codes(_ name: String) throws -> PackedMatrix? {
     let parts = try names(name).compactMap(file.codes)
-    guard let first = parts.first, parts.count == names(name).count else { return nil }
-    return PackedMatrix(
-      format: first.format, lanes: parts.reduce(0) { $0 + $1.lanes },
-      blocks: parts.flatMap(\.blocks), scales: parts.flatMap(\.scales))
+    return parts.count == names(name).count ? PackedMatrix(below: parts) : nil
   }
 
   func error(_ fault: SafetensorsError.Fault) -> SafetensorsError { file.error(fault) }

@@ -4,8 +4,8 @@ import MXFormats
 
 /// A 4-bit tensor of a file.
 struct PackedTensor {
-  /// The tensor of the file that holds its codes, and the one that holds its scales where they lie apart.
-  let codes: String, scales: String?
+  /// The tensor of the file that holds its codes, and those that hold its scales where they lie apart.
+  let codes: String, scales: [String]
   /// Its extents, which metadata know better than blocks: their last group may be a short one.
   let shape: [Int]
   /// Reads codes and scales, of a way to quantize.
@@ -14,7 +14,7 @@ struct PackedTensor {
   /// A tensor of a GGUF file, in MXFP4.
   init(_ entry: GGUFEntry, in file: GGUFReader) {
     let name = entry.name
-    (codes, scales, shape) = (name, nil, entry.shape)
+    (codes, scales, shape) = (name, [], entry.shape)
     matrix = { _ in
       guard let matrix = try file.codes(name) else {
         preconditionFailure("\(name) is not in MXFP4")
@@ -40,15 +40,18 @@ struct PackedTensor {
     }
     let (lanes, groups) = (codes.shape[0], wanted.rank == 3 ? codes.shape[1] : last / wanted.extent)
     self.codes = codes.name
-    let scales = style.scales(of: name)
-    self.scales = scales
+    let scales = style.scales(of: name), outerScale = style.outerScale(of: name)
+    self.scales = format.outerScale == .none ? [scales] : [scales, outerScale]
     guard let found = file[scales] else {
       throw file.error(
         .missing(tensor: scales, nearest: nearestName(to: scales, among: file.tensorNames)))
     }
-    guard found.type == .u8, found.shape == [lanes, groups] else {
+    guard found.type == style.scaleType(format), found.shape == [lanes, groups] else {
       throw file.error(.shape(tensor: scales, found: found.shape, expected: [lanes, groups]))
     }
+    let outer =
+      format.outerScale == .none
+      ? 1 : try style.outerScale(of: name, exactly: stored.outerScales[name], in: file)
     let (longest, overflow) = groups.multipliedReportingOverflow(by: format.groupSize)
     let isByRow = stored.axis == .rows
     let full = isByRow ? [lanes, longest] : [longest, lanes]
@@ -61,7 +64,33 @@ struct PackedTensor {
     matrix = { stored in
       PackedMatrix(
         format: stored.recipe.format, lanes: lanes, blocks: try file.bytes(codes.name),
-        scales: try file.bytes(scales))
+        scales: try file.bytes(scales), outerScale: outer)
     }
+  }
+}
+
+extension PackedStyle {
+  /// The outer scale of a tensor.
+  ///
+  /// - Parameter exactly: what it was made of, if the file says so: the file's number may lack its last place.
+  /// - Throws: `SafetensorsError` where it is missing, not one number, or not finite.
+  func outerScale(
+    of name: String, exactly: Float?, in file: some TensorFile
+  ) throws -> Float {
+    let tensor = outerScale(of: name)
+    guard let shape = file.shape(of: tensor) else {
+      throw file.error(
+        .missing(tensor: tensor, nearest: nearestName(to: tensor, among: file.tensorNames)))
+    }
+    guard shape.allSatisfy({ $0 == 1 }) else {
+      throw file.error(.shape(tensor: tensor, found: shape, expected: [1]))
+    }
+    let number = try file.floats(tensor, shape: shape)[0]
+    if let exactly, stored(outerScale: exactly) == number { return exactly }
+    let outerScale = self == .compressedTensors ? 1 / number : number
+    guard outerScale.isFinite else {
+      throw file.error(.notFinite(tensor: tensor, isNaN: number.isNaN, count: 1, total: 1))
+    }
+    return outerScale
   }
 }

@@ -1,6 +1,8 @@
+import Exchange
 import Files
 import MXCompute
 import MXFormats
+import MXLinear
 import MXRuntime
 
 /// How the 4-bit tensors of a file are quantized: what `quantize` writes down in the metadata, so that they can be read
@@ -12,10 +14,12 @@ struct StoredQuantization: Equatable, Sendable {
   var axis: GroupAxis
   /// The extents [rows, columns] of the tensors before they were packed.
   var shapes: [String: [Int]]
+  /// The outer scales of the tensors, where the file has numbers that they do not follow from in all their places.
+  var outerScales: [String: Float]
 
   /// A way to quantize, of no tensors yet.
   init(_ recipe: QuantizerRecipe, axis: GroupAxis) {
-    (self.recipe, self.axis, shapes) = (recipe, axis, [:])
+    (self.recipe, self.axis, shapes, outerScales) = (recipe, axis, [:], [:])
   }
 
   /// What a file says; nil where it says nothing of 4-bit tensors.
@@ -49,26 +53,32 @@ struct StoredQuantization: Equatable, Sendable {
       let known = BlockFormat.inFiles.map(\.rawValue).joined(separator: ", ")
       throw error("element_format", metadata["element_format"], "one of \(known)")
     }
+    recipe.isSquare = metadata[Self.squaresKey] == "true"
     axis = try value("group_axis")
-    let text = metadata[Self.shapesKey] ?? "{}"
-    guard let shapes = try? parseJSON(text.utf8, as: [String: [Int]].self) else {
-      throw error(Self.shapesKey, text, "shapes by name, as in {\"w\":[2,32]}")
+    func list<Value: Decodable>(_ key: String, _ example: String) throws -> [String: Value] {
+      let text = metadata[key] ?? "{}"
+      guard let list = try? parseJSON(text.utf8, as: [String: Value].self) else {
+        throw error(key, text, example)
+      }
+      return list
     }
-    self.shapes = shapes
+    shapes = try list(Self.shapesKey, "shapes by name, as in {\"w\":[2,32]}")
+    outerScales = try list(ExportedModel.outerScalesKey, "numbers by name, as in {\"w\":0.5}")
   }
 
-  private static let shapesKey = "quantized_shapes"
+  private static let shapesKey = "quantized_shapes", squaresKey = "squares_share_scales"
 
   /// The same as metadata.
   var metadata: [String: String] {
     let list = shapes.sorted { $0.key < $1.key }
       .map { "\(jsonString($0.key)):[\($0.value.map(String.init).joined(separator: ","))]" }
-    return [
+    let squares = recipe.isSquare ? [Self.squaresKey: "true"] : [:]
+    return squares.merging([
       "element_format": recipe.format.rawValue, "scale_rule": recipe.scaleRule.rawValue,
       "rounding": recipe.rounding.rawValue, "group_axis": axis.rawValue,
       "group_size": "\(recipe.format.groupSize)",
       Self.shapesKey: "{\(list.joined(separator: ","))}",
-    ]
+    ]) { $1 }
   }
 
   /// A tensor's codes.
@@ -79,9 +89,10 @@ struct StoredQuantization: Equatable, Sendable {
   func quantized(
     _ values: [Float], shape: [Int], averages: [Float]?, _ random: RandomStream
   ) -> QuantizedMatrix {
-    Quantizer(
-      format: recipe.format, scaleRule: recipe.scaleRule, rounding: recipe.rounding, axis: axis
-    ).quantize(
+    var quantizer = Quantizer(
+      format: recipe.format, scaleRule: recipe.scaleRule, rounding: recipe.rounding, axis: axis)
+    quantizer.isSquare = recipe.isSquare
+    return quantizer.quantize(
       values, rows: shape[0], columns: shape[1], ema: averages,
       randomBits: { random.roundingBits(row: $0, column: $1) })
   }
@@ -90,11 +101,13 @@ struct StoredQuantization: Equatable, Sendable {
   ///
   /// Under its own format and scale rule a value that a code stands for is a value that a code stands for: the largest
   /// of a group may have been rounded down so far that the scale is halved, which doubles all codes exactly. (Groups along
-  /// columns have scales that no row has.)
-  func keepingValues(_ quantizer: QuantizerRecipe) -> QuantizerRecipe? {
-    guard axis == .rows else { return nil }
+  /// columns have scales that no row has, and an outer scale may come out a rounding apart: under the simulated engine, which
+  /// reads values, there is none.)
+  func keepingValues(_ quantizer: QuantizerRecipe, _ engine: Engine) -> QuantizerRecipe? {
+    guard axis == .rows, engine == .packed || recipe.format.outerScale == .none else { return nil }
     var quantizer = quantizer
     (quantizer.format, quantizer.scaleRule) = (recipe.format, recipe.scaleRule)
+    quantizer.isSquare = recipe.isSquare
     return quantizer
   }
 }

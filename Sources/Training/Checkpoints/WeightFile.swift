@@ -39,7 +39,8 @@ struct WeightFile: TensorFile {
   /// - Throws: `SafetensorsError` where codes and scales do not go together.
   init(_ file: SafetensorsFile) throws {
     let stored = try StoredQuantization(file)
-    let assumed = stored ?? Self.assumed
+    let isNVFP4 = file.entries.contains { $0.name.hasSuffix(".weight_global_scale") }
+    let assumed = stored ?? (isNVFP4 ? Self.assumedNVFP4 : Self.assumed)
     var packed: [String: PackedTensor] = [:]
     for entry in file.entries {
       guard let style = PackedStyle.of(entry, in: file), stored != nil || style != .pairs else {
@@ -75,12 +76,14 @@ struct WeightFile: TensorFile {
     (self.file, self.packed) = (file, packed)
     quantization = packed.isEmpty ? nil : stored
     let names = Dictionary(uniqueKeysWithValues: packed.map { ($1.codes, $0) })
-    let scales = Set(packed.values.compactMap(\.scales))
+    let scales = Set(packed.values.flatMap(\.scales))
     tensorNames = file.tensorNames.compactMap { scales.contains($0) ? nil : names[$0] ?? $0 }
   }
 
   /// Files that others wrote do not say how; their values do not depend on it.
   private static let assumed = StoredQuantization(QuantizerRecipe(), axis: .rows)
+  private static let assumedNVFP4 = StoredQuantization(
+    QuantizerRecipe(format: .nvfp4, scaleRule: .even), axis: .rows)
 
   /// How many tensors are 4-bit ones.
   var quantizedCount: Int { packed.count }

@@ -6,8 +6,8 @@ import MXLinear
 import MXRuntime
 import VisionModels
 
-/// A trained model as it is used: the weights that training quantized are the 4-bit codes that they had there, 4.25 bits each and never
-/// expanded as a whole; what training kept in single precision stays so.
+/// A trained model as it is used: the weights that training quantized are the 4-bit codes that they had there, 4.25 bits each (4.5 of
+/// NVFP4) and never expanded as a whole; what training kept in single precision stays so.
 ///
 /// Under the simulated engine, which multiplies rounded numbers, weights are those numbers.
 package final class DeployedModel {
@@ -58,7 +58,7 @@ package final class DeployedModel {
       recipe, classNames: file.classNames, data: file.data, averages: averages, on: compute
     ) { entry in
       if isPacked, hasRows, entry.quantized, let codes = try tensors.codes(entry.name),
-        !codes.scales.contains(E8M0.nan.byte)
+        !codes.scales.contains(codes.format.scale.nan)
       {
         return .codes(codes)
       }
@@ -109,7 +109,9 @@ package final class DeployedModel {
         let view = memory.packed(
           rows: entry.shape[0], columns: entry.shape[1], axis: .rows, format: matrix.format)
         view.write(matrix)
-        codes[entry.name] = Encoded(.codes(view), axis: .rows)
+        codes[entry.name] = Encoded(
+          .codes(view), axis: .rows,
+          outerScale: matrix.format.outerScale == .none ? nil : matrix.outerScale)
         bytes += view.byteCount
       case .numbers(let values, let averages):
         guard entry.quantized, let quantizer else {
@@ -149,7 +151,7 @@ extension Recipe {
     case .full: recipe.linear[.q1] = nil
     case .mxfp4:
       if recipe.linear[.q2] == nil {
-        guard let stored, let weights = stored.keepingValues(stored.recipe) else {
+        guard let stored, let weights = stored.keepingValues(stored.recipe, recipe.engine) else {
           throw ActivationsError(path: path)
         }
         recipe.linear[.q2] = weights

@@ -58,8 +58,8 @@ package struct FileQuantization: Sendable {
     package var bytesBefore = 0, bytesAfter = 0
   }
 
-  /// Writes `T_blocks` and `T_scales` (or `T.values`, `T.codes`, `T.scales`) for every tensor T that is quantized. In
-  /// packed files the other tensors are copied, so that the model stays whole.
+  /// Writes `T_blocks` and `T_scales` (or `T.values`, `T.codes`, `T.scales`) for every tensor T that is quantized, and in NVFP4
+  /// `T_outer_scale` (`T.outer_scale`). In packed files the other tensors are copied, so that the model stays whole.
   ///
   /// `blocks` is [lanes, groups, 16] and `scales` [lanes, groups], where a lane is a row, or a column where
   /// the groups lie along columns. Under `Rounding.ema`, T.ema holds the moving averages of T and is not
@@ -99,7 +99,7 @@ package struct FileQuantization: Sendable {
       tensors += result
       report.matrices += 1
       report.elements += entry.count
-      report.brokenGroups += matrix.scales.count { $0 == 255 }
+      report.brokenGroups += matrix.scales.count { $0 == matrix.format.scale.nan }
       report.bytesBefore += entry.bytes.count
       report.bytesAfter += (matrix.codes.count + 1) / 2 + matrix.scales.count
     }
@@ -129,11 +129,18 @@ package struct FileQuantization: Sendable {
       throw QuantizationError.rotated(file.path, by: cause)
     }
     var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
+    // Squares belong to the format that they were trained in.
+    recipe.isSquare = recipe.isSquare && format ?? recipe.format == recipe.format
     recipe.format = format ?? recipe.format
     recipe.scaleRule = scaleRule ?? recipe.scaleRule
     recipe.rounding = rounding ?? recipe.rounding
     guard BlockFormat.inFiles.contains(recipe.format) else {
       throw QuantizationError.untold(file.path, format: recipe.format.rawValue)
+    }
+    guard recipe.format.scaleRules.contains(recipe.scaleRule) else {
+      throw QuantizationError.rule(
+        file.path, format: recipe.format.rawValue, rule: recipe.scaleRule.rawValue,
+        known: recipe.format.scaleRules.map(\.rawValue))
     }
     var stored = StoredQuantization(recipe, axis: axis ?? older?.axis ?? .rows)
     if let older {
@@ -165,11 +172,15 @@ package struct FileQuantization: Sendable {
     if writesValues {
       let scales = matrix.format.scaleShape(
         rows: matrix.rows, columns: matrix.columns, along: matrix.axis)
-      return [
+      var tensors: [OutgoingTensor] = [
         .floats("\(name).values", shape: shape, matrix.values),
         .bytes("\(name).codes", shape: shape, matrix.codes),
         .bytes("\(name).scales", shape: [scales.rows, scales.columns], matrix.scales),
       ]
+      if matrix.format.outerScale != .none {
+        tensors.append(.floats("\(name).outer_scale", shape: [1], [matrix.outerScale]))
+      }
+      return tensors
     }
     return PackedStyle.pairs.tensors(name, PackedMatrix(packing: matrix))
   }

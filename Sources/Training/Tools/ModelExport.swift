@@ -19,7 +19,10 @@ extension ExportedModel {
     let (older, tensors) = (file.weights, file.tensors)
     let (recipe, table) = (checkpoint.recipe, checkpoint.model.parameters)
     let configuration = checkpoint.model.configuration
-    var stored = try Self.quantization(older, recipe, path)
+    var stored = try Self.quantization(older, recipe, layout, path)
+    guard activations == .full || stored.recipe.format == .mxfp4 else {
+      throw ExportError.activations(path, format: stored.recipe.format.rawValue)
+    }
     if stored.recipe.rounding == .ema, checkpoint.averages == nil, older.quantizedCount == 0 {
       stored.recipe.rounding = .nearestEven
     }
@@ -38,7 +41,8 @@ extension ExportedModel {
         return ExportedTensor(entry.name, shape: entry.shape, .floats(Array(values)))
       }
       guard entry.shape[1].isMultiple(of: stored.recipe.format.groupSize) else {
-        throw ExportError.inputs(path, tensor: entry.name, inputs: entry.shape[1])
+        throw ExportError.inputs(
+          path, tensor: entry.name, inputs: entry.shape[1], group: stored.recipe.format.groupSize)
       }
       let averages = checkpoint.averages.map { Array($0.elements[entry.range]) }
       let codes =
@@ -64,7 +68,7 @@ extension ExportedModel {
 
   /// How the weights of a checkpoint are, or were in training, quantized.
   private static func quantization(
-    _ tensors: WeightFile, _ recipe: Recipe, _ path: String
+    _ tensors: WeightFile, _ recipe: Recipe, _ layout: ExportLayout, _ path: String
   ) throws -> StoredQuantization {
     if let cause = recipe.rotation { throw QuantizationError.rotated(path, by: cause) }
     guard
@@ -75,8 +79,9 @@ extension ExportedModel {
       throw ExportError.noCodes(
         path, method: recipe.method.rawValue + (isOff ? " with quantizers.q2 off at the end" : ""))
     }
-    guard stored.recipe.format == .mxfp4 else {
-      throw ExportError.format(path, found: stored.recipe.format.rawValue)
+    guard layout.formats.contains(stored.recipe.format) else {
+      throw ExportError.format(
+        path, found: stored.recipe.format.rawValue, layout: layout.rawValue)
     }
     guard stored.axis == .rows else { throw ExportError.axis(path) }
     return stored
@@ -86,12 +91,14 @@ extension ExportedModel {
   private static func origin(
     _ stored: StoredQuantization, _ recipe: Recipe, _ file: WeightFile
   ) -> [String: String] {
-    // Shapes go without saying where all groups are whole.
+    // Shapes go without saying where all groups are whole. Outer scales come under the names that tensors get.
     var stored = stored
-    stored.shapes = [:]
+    (stored.shapes, stored.outerScales) = ([:], [:])
     var origin = file.metadata.merging(stored.metadata) { $1 }
     origin["seed"] = "\(recipe.seed)"
-    origin["tau"] = "\(stored.recipe.scaleRule.largestRatio(stored.recipe.format.elements))"
+    origin["tau"] =
+      stored.recipe.format.outerScale == .none
+      ? "\(stored.recipe.scaleRule.largestRatio(stored.recipe.format.elements))" : nil
     // The hash that the file carries has been verified.
     origin["source_sha256"] = file.checksum ?? origin["source_sha256"]
     origin[SafetensorsFile.checksumKey] = nil

@@ -8,6 +8,8 @@ package enum QuantizationError: ReportableError, Equatable {
   case otherwise(String, format: String, scale: String, axis: String)
   /// The file was trained in a format that no file holds.
   case untold(String, format: String)
+  /// The format has no such scales.
+  case rule(String, format: String, rule: String, known: [String])
   /// The file's layers rotate their weights before they quantize them.
   case rotated(String, by: String)
 
@@ -34,6 +36,9 @@ package enum QuantizationError: ReportableError, Equatable {
     case .rotated(let path, let cause):
       "\(path): was trained on rotated weights (\(cause)): 4-bit codes of its weights would be another model; train it "
         + "without"
+    case .rule(let path, let format, let rule, let known):
+      "\(path): \(format) has no \(rule) scales, by which it was trained or which were asked for; name others: --scale "
+        + known.joined(separator: " or --scale ")
     case .untold(let path, let format):
       "\(path): was trained in \(format), of which files hold no codes; --format mxfp4 makes MXFP4 of it"
     }

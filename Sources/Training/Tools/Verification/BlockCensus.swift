@@ -6,11 +6,11 @@ package struct BlockCensus: Equatable, Sendable {
   package private(set) var groups = 0, elements = 0
   /// Groups whose largest magnitude has the code 0…7, without those that have the smallest scale or none.
   package private(set) var largest = [Int](repeating: 0, count: 8)
-  /// Groups whose scale byte is 255, which is NaN.
+  /// Groups whose scale byte is NaN.
   package private(set) var nanScales = 0
   /// Groups of zeros, and those of them that have a scale byte other than 0.
   package private(set) var zeroGroups = 0, scaledZeroGroups = 0
-  /// Groups with numbers in them whose scale byte is 0: 2^−127, which some readers take for zero.
+  /// Groups with numbers in them whose scale byte is 0: 2^−127, which some readers take for zero, and in NVFP4 zero.
   package private(set) var smallestScales = 0
   /// Groups whose codes can be doubled exactly, so that half the scale would do.
   package private(set) var halvable = 0
@@ -46,7 +46,7 @@ package struct BlockCensus: Equatable, Sendable {
       }
       minusZeros += minus
       filledPads += pads
-      if scale == E8M0.nan.byte {
+      if scale == matrix.format.scale.nan {
         nanScales += 1
       } else if most == 0 {
         zeroGroups += 1

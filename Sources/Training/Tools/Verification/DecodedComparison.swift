@@ -24,7 +24,11 @@ package struct DecodedComparison: Sendable {
     for index in 0..<matrix.scales.count {
       let range = index * matrix.blockSize..<(index + 1) * matrix.blockSize
       let (scale, otherScale) = (matrix.scales[index], other.scales[index])
-      if scale == otherScale, matrix.blocks[range] == other.blocks[range] { continue }
+      if scale == otherScale, matrix.outerScale == other.outerScale,
+        matrix.blocks[range] == other.blocks[range]
+      {
+        continue
+      }
       let count = min(size, length - index % matrix.groups * size)
       var (differing, signs) = (0, 0)
       for element in 0..<count {
@@ -51,7 +55,8 @@ package struct DecodedComparison: Sendable {
   ) -> Float {
     let byte = matrix.blocks[first + element / 2]
     let code = element % 2 == 0 ? byte & 15 : byte >> 4
-    return matrix.format.elements.value(of: code) * E8M0(byte: scale).value
+    return matrix.format.elements.value(of: code)
+      * (matrix.format.scale.value(of: scale) * matrix.outerScale)
   }
 
   /// Both together.

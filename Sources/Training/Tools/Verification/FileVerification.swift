@@ -38,7 +38,7 @@ package struct FileVerification: Sendable {
   package let method: String?, statedRule: ScaleRule?, statedRounding: Rounding?
   /// The 4-bit tensors, and how many others there are.
   package let tensors: [Tensor], others: Int
-  /// All blocks, and what they tell of each scale rule.
+  /// All blocks, and what they tell of each scale rule; nothing where scales are no powers of two.
   package let total: BlockCensus, evidence: [ScaleRuleEvidence]
   /// What was compared with.
   package let against: String?
@@ -73,7 +73,8 @@ package struct FileVerification: Sendable {
     self.against = against
     method = file.metadata["method"]
     (statedRule, statedRounding) = (file.stored?.recipe.scaleRule, file.stored?.recipe.rounding)
-    tensors = try file.tensors.map { try Self.tensor($0, names) }
+    let isSquare = file.stored?.recipe.isSquare == true
+    tensors = try file.tensors.map { try Self.tensor($0, names, isSquare: isSquare) }
     var layouts: [FileLayout] = []
     for tensor in file.tensors where !layouts.contains(tensor.layout) {
       layouts.append(tensor.layout)
@@ -90,7 +91,9 @@ package struct FileVerification: Sendable {
       }
     }
     (self.total, self.source, self.decoded) = (total, source, decoded)
-    evidence = ScaleRule.allCases.map { [format] in ScaleRuleEvidence($0, total, format.elements) }
+    // Under scales that are no powers of two the largest of a group has one code by every rule.
+    let telling = format.scale == .e8m0 ? ScaleRule.allCases : []
+    evidence = telling.map { [format] in ScaleRuleEvidence($0, total, format.elements) }
     var problems: [String] = []
     do { try file.verifyChecksums() } catch let error as any ReportableError {
       problems.append("\(error)")
@@ -98,7 +101,8 @@ package struct FileVerification: Sendable {
     problems += file.faults
     problems +=
       VerificationProblems(
-        tensors: tensors, total: total, evidence: evidence, source: source, decoded: decoded,
+        tensors: tensors, format: format, total: total, evidence: evidence, source: source,
+        decoded: decoded,
         statedRule: statedRule, statedRounding: statedRounding, against: against
       ).lines
     self.problems = problems
@@ -112,7 +116,9 @@ package struct FileVerification: Sendable {
     throw VerificationError.unsound(path, problem: problem, more: problems.count - 1)
   }
 
-  private static func tensor(_ listing: PackedListing, _ names: SourceNames?) throws -> Tensor {
+  private static func tensor(
+    _ listing: PackedListing, _ names: SourceNames?, isSquare: Bool
+  ) throws -> Tensor {
     var census = BlockCensus()
     guard let names else {
       try listing.forEachPart { census.add($1, length: listing.length) }
@@ -153,7 +159,7 @@ package struct FileVerification: Sendable {
       comparison.add(
         matrix, try numbers(range, whole.values, ""),
         averages: rows.hasAverages ? try numbers(range, whole.averages, ".ema") : nil,
-        length: listing.length)
+        length: listing.length, isSquare: isSquare)
     }
     return finding(.source(comparison))
   }

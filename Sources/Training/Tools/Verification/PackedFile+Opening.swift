@@ -118,8 +118,11 @@ extension PackedFile {
         guard let style = PackedStyle.claimed(by: entry, has: { places[$0] != nil }) else {
           continue
         }
-        let pair = PackedPair(entry, file, style, places[style.scales(ofCodes: entry.name)])
-        packed.formUnion([entry.name, style.scales(ofCodes: entry.name)])
+        let name = style.tensor(ofCodes: entry.name)
+        let pair = PackedPair(
+          entry, file, style, scales: places[style.scales(of: name)],
+          outerScale: places[style.outerScale(of: name)])
+        packed.formUnion([entry.name, style.scales(of: name), style.outerScale(of: name)])
         do throws(PackedPair.Fault) {
           tensors.append(try pair.listing(stored, isQuantize: isQuantize))
         } catch {
@@ -140,9 +143,6 @@ extension PackedFile {
 }
 
 extension PackedStyle {
-  /// The scales that belong to a tensor of codes.
-  fileprivate func scales(ofCodes name: String) -> String { scales(of: tensor(ofCodes: name)) }
-
   /// The style whose codes a tensor has by its name and type, whatever becomes of its scales.
   fileprivate static func claimed(by entry: TensorEntry, has: (String) -> Bool) -> PackedStyle? {
     if entry.name.hasSuffix("_blocks"), entry.type == .u8,
@@ -160,22 +160,30 @@ private struct PackedPair {
   private let entry: TensorEntry
   private let file: SafetensorsFile
   private let style: PackedStyle
-  private let scales: (file: SafetensorsFile, entry: TensorEntry)?
+  private let scales: Place?, outerScale: Place?
 
+  typealias Place = (file: SafetensorsFile, entry: TensorEntry)
   struct Fault: Error { let text: String }
 
   init(
-    _ entry: TensorEntry, _ file: SafetensorsFile, _ style: PackedStyle,
-    _ scales: (file: SafetensorsFile, entry: TensorEntry)?
+    _ entry: TensorEntry, _ file: SafetensorsFile, _ style: PackedStyle, scales: Place?,
+    outerScale: Place?
   ) {
-    (self.entry, self.file, self.style, self.scales) = (entry, file, style, scales)
+    (self.entry, self.file, self.style) = (entry, file, style)
+    (self.scales, self.outerScale) = (scales, outerScale)
+  }
+
+  /// The format, as far as it shows: a file says it of pairs, and of compressed-tensors' the type of the scales.
+  private func format(_ stored: StoredQuantization?) -> BlockFormat {
+    if style == .pairs, let stored { return stored.recipe.format }
+    return scales?.entry.type == .f8e4m3 ? .nvfp4 : .mxfp4
   }
 
   func listing(
     _ stored: StoredQuantization?, isQuantize: Bool
   ) throws(Fault) -> PackedListing {
     let name = style.tensor(ofCodes: entry.name)
-    let format = style == .pairs ? stored?.recipe.format ?? .mxfp4 : .mxfp4
+    let format = format(stored), title = format == .nvfp4 ? "NVFP4" : "MXFP4"
     let axis = style == .pairs ? stored?.axis ?? .rows : .rows
     let size = PackedMatrix.blockSize(format)
     let wanted = style.codes(blockSize: size)
@@ -190,14 +198,15 @@ private struct PackedPair {
     guard isSound else {
       throw Fault(
         text:
-          "is \(entry.type.rawValue) \(entry.shape); MXFP4 is \(wanted.text) there, in whole groups of "
+          "is \(entry.type.rawValue) \(entry.shape); \(title) is \(wanted.text) there, in whole groups of "
           + "\(format.groupSize)")
     }
     let leading = Array(entry.shape.prefix(rank))
     let groups = style == .pairs ? entry.shape[rank] : last / wanted.extent
-    guard [.u8, .e8m0].contains(scales.entry.type) else {
+    guard [.u8, format.scale == .e4m3 ? .f8e4m3 : .e8m0].contains(scales.entry.type) else {
       throw Fault(
-        text: "is not MXFP4: its scales are \(scales.entry.type.rawValue), not bytes of E8M0")
+        text: "is not \(title): its scales are \(scales.entry.type.rawValue), not bytes of "
+          + (format.scale == .e4m3 ? "E4M3" : "E8M0"))
     }
     guard scales.entry.shape == leading + [groups] else {
       throw Fault(
@@ -214,15 +223,31 @@ private struct PackedPair {
       length <= longest, length > longest - format.groupSize
     else { throw Fault(text: "has blocks of \(full), and the file says that it is \(shape)") }
     let (codes, bytes) = (entry.name, groups * size)
+    let outer = format.outerScale == .none ? 1 : try outerScale(of: name, stored)
     return PackedListing(
       name: name, shape: shape, layout: layout(isQuantize), format: format, axis: axis,
-      lanes: lanes, groups: groups
+      lanes: lanes, groups: groups, outerScale: outer
     ) { [file] range in
       PackedMatrix(
         format: format, lanes: range.count,
         blocks: try file.bytes(codes, range.lowerBound * bytes..<range.upperBound * bytes),
         scales: try scales.file.bytes(
-          scales.entry.name, range.lowerBound * groups..<range.upperBound * groups))
+          scales.entry.name, range.lowerBound * groups..<range.upperBound * groups),
+        outerScale: outer)
+    }
+  }
+
+  private func outerScale(
+    of name: String, _ stored: StoredQuantization?
+  ) throws(Fault) -> Float {
+    guard let outerScale else {
+      throw Fault(text: "has no outer scale: '\(style.outerScale(of: name))' is missing")
+    }
+    do {
+      return try style.outerScale(
+        of: name, exactly: stored?.outerScales[name], in: outerScale.file)
+    } catch {
+      throw Fault(text: "has no outer scale: \(error)")
     }
   }
 

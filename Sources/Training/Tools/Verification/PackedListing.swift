@@ -27,16 +27,18 @@ struct PackedListing {
   let axis: GroupAxis
   /// The lanes that its groups lie along, and the groups of each.
   let lanes, groups: Int
+  /// What multiplies all scales; 1 where the format has no outer scale.
+  var outerScale: Float = 1
   /// Reads some lanes.
   let read: (Range<Int>) throws -> PackedMatrix
 
   /// The elements of a lane.
   var length: Int { axis == .rows ? shape[shape.count - 1] : shape[0] }
 
-  /// Calls `body` with a few lanes after another, a megabyte or one lane.
+  /// Calls `body` with a few lanes after another, a megabyte or sixteen lanes: whole squares, where those share scales.
   func forEachPart(_ body: (Range<Int>, PackedMatrix) throws -> Void) throws {
     let lane = groups * (1 + PackedMatrix.blockSize(format))
-    let step = max(1, (1 << 20) / max(lane, 1))
+    let step = max(1, (1 << 16) / max(lane, 1)) * 16
     for first in stride(from: 0, to: lanes, by: step) {
       let range = first..<min(lanes, first + step)
       try body(range, read(range))

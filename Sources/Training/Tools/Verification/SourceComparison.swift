@@ -16,7 +16,7 @@ package enum FoundRounding: String, CaseIterable, Sendable {
 package struct SourceComparison: Sendable {
   /// Groups and elements that were compared.
   package private(set) var groups = 0, elements = 0
-  /// Groups whose scale each rule gives, in the order of `ScaleRule.allCases`.
+  /// Groups whose scale each rule gives, in the order of `ScaleRule.allCases`; none by rules that the format has not.
   package private(set) var scales = [Int](repeating: 0, count: ScaleRule.allCases.count)
   /// Groups all of whose codes each rounding gives under the scale that is there, in the order of
   /// `FoundRounding.allCases`.
@@ -37,54 +37,70 @@ package struct SourceComparison: Sendable {
   ///   - values: what was quantized, lane by lane.
   ///   - averages: the moving averages of the values; nil where nobody knows them.
   ///   - length: the elements of a lane.
+  ///   - isSquare: whether squares share scales (`Quantizer.isSquare`); then the first lane is a square's.
   package mutating func add(
-    _ matrix: PackedMatrix, _ values: [Float], averages: [Float]?, length: Int
+    _ matrix: PackedMatrix, _ values: [Float], averages: [Float]?, length: Int,
+    isSquare: Bool = false
   ) {
     let size = matrix.format.groupSize
     let grid = Grid(matrix.format.elements)
     hasAverages = hasAverages && averages != nil
+    var squares: [Float]?
+    if isSquare {
+      var largest = [Float](repeating: 0, count: matrix.format.groups(matrix.lanes) * matrix.groups)
+      for (place, value) in values.enumerated() where value.isFinite {
+        let square = place / length / size * matrix.groups + place % length / size
+        largest[square] = max(largest[square], value.magnitude)
+      }
+      squares = largest
+    }
     for index in 0..<matrix.scales.count {
       let (lane, group) = index.quotientAndRemainder(dividingBy: matrix.groups)
       let first = lane * length + group * size
       let count = min(size, length - group * size)
-      add(matrix, index, values[first..<first + count], averages?[first..<first + count], grid)
+      add(
+        matrix, index, values[first..<first + count], averages?[first..<first + count], grid,
+        square: squares?[lane / size * matrix.groups + group])
     }
   }
 
   private mutating func add(
     _ matrix: PackedMatrix, _ index: Int, _ values: ArraySlice<Float>,
-    _ averages: ArraySlice<Float>?, _ grid: Grid
+    _ averages: ArraySlice<Float>?, _ grid: Grid, square: Float?
   ) {
     groups += 1
     elements += values.count
-    let scale = E8M0(byte: matrix.scales[index])
+    let unit = matrix.format.scale.value(of: matrix.scales[index]) * matrix.outerScale
     let (codes, isZero) = unpacked(matrix, index, count: values.count)
     var maximum: Float = 0
     for value in values { maximum = value.isNaN ? .nan : max(maximum, value.magnitude) }
     // (A NaN stays: nothing is larger.)
     if values.contains(where: \.isNaN) { maximum = .nan }
-    if maximum == 0, isZero, !scale.isNaN {
+    if maximum == 0, isZero, !unit.isNaN {
       // Zeros are zeros under any scale.
       for rule in scales.indices { scales[rule] += 1 }
       for rounding in self.codes.indices { self.codes[rounding] += 1 }
       exact += values.count
       return
     }
+    let decisive = maximum.isFinite ? square ?? maximum : maximum
     for (place, rule) in ScaleRule.allCases.enumerated()
-    where rule.scale(maximum: maximum, format: matrix.format.elements) == scale {
+    where matrix.format.scaleRules.contains(rule)
+      && matrix.format.scaleByte(maximum: decisive, outerScale: matrix.outerScale, rule)
+        == matrix.scales[index]
+    {
       scales[place] += 1
     }
-    guard !scale.isNaN, maximum.isFinite else {
+    guard !unit.isNaN, maximum.isFinite else {
       strangers += values.count
       return
     }
     var agrees = [Bool](repeating: true, count: FoundRounding.allCases.count)
     if averages == nil { agrees[3] = false }
-    let unit = scale.value
     for (offset, code) in codes.enumerated() {
       let value = values[values.startIndex + offset]
-      // (A number far below the others can be 0 over the scale.)
-      let ratio = value.magnitude / unit
+      // (A number far below the others can be 0 over the scale, and all are under a scale of 0.)
+      let ratio = unit == 0 ? 0 : value.magnitude / unit
       let place = grid.place(of: ratio)
       let (magnitude, isMinus) = (code & 7, code & 8 != 0)
       // The sign of a zero is no difference.
@@ -98,7 +114,7 @@ package struct SourceComparison: Sendable {
       agrees[2] = agrees[2] && hasSign && magnitude == place.lower
       if let averages {
         let average = averages[averages.startIndex + offset]
-        let isUp = (value.sign == .minus ? -average : average) / unit >= place.midpoint
+        let isUp = unit != 0 && (value.sign == .minus ? -average : average) / unit >= place.midpoint
         agrees[3] =
           agrees[3] && hasSign
           && magnitude == (ratio == 0 ? 0 : isUp ? place.upper : place.lower)

@@ -54,16 +54,18 @@ struct SourceRows {
     parts.allSatisfy { file.shape(of: $0.name + ".ema") == file.shape(of: $0.name) }
   }
 
-  /// Whether all tensors have codes of a format, with groups along rows.
+  /// Whether all tensors have codes of a format under one outer scale, with groups along rows.
   func hasCodes(_ format: BlockFormat) -> Bool {
-    parts.allSatisfy { part in
-      file[part.name].map { $0.format == format && $0.axis == .rows } ?? false
-    }
+    let listings = parts.compactMap { file[$0.name] }
+    return listings.count == parts.count
+      && listings.allSatisfy {
+        $0.format == format && $0.axis == .rows && $0.outerScale == listings[0].outerScale
+      }
   }
 
   /// The codes of some rows, counted from the first that is meant.
   ///
-  /// - Precondition: all tensors have codes with groups along rows.
+  /// - Precondition: `hasCodes`.
   func codes(_ range: Range<Int>) throws -> PackedMatrix {
     let wanted = range.lowerBound + rows.lowerBound..<range.upperBound + rows.lowerBound
     let matrices = try parts.compactMap { part -> PackedMatrix? in
@@ -72,9 +74,10 @@ struct SourceRows {
       let first = common.lowerBound - part.rows.lowerBound
       return try packed.read(first..<first + common.count)
     }
-    return PackedMatrix(
-      format: matrices[0].format, lanes: range.count, blocks: matrices.flatMap(\.blocks),
-      scales: matrices.flatMap(\.scales))
+    guard let matrix = PackedMatrix(below: matrices) else {
+      preconditionFailure("codes that do not go together")
+    }
+    return matrix
   }
 }
 

@@ -5,6 +5,7 @@ import MXFormats
 /// compared with.
 struct VerificationProblems {
   let tensors: [FileVerification.Tensor]
+  let format: BlockFormat
   let total: BlockCensus
   let evidence: [ScaleRuleEvidence]
   let source: SourceComparison?
@@ -24,7 +25,7 @@ struct VerificationProblems {
     var lines: [String] = []
     if total.nanScales > 0 {
       lines.append(
-        "\(counted(total.nanScales, "scale byte")) of \(total.groups) \(total.nanScales == 1 ? "is" : "are") NaN (255), first in "
+        "\(counted(total.nanScales, "scale byte")) of \(total.groups) \(total.nanScales == 1 ? "is" : "are") NaN (\(format.scale.nan)), first in "
           + "'\(first { $0.census.nanScales > 0 })': what was quantized held a NaN or an infinity, or the file is damaged"
       )
     }
@@ -66,7 +67,7 @@ struct VerificationProblems {
 
   private var rules: [String] {
     guard let source, let against, !source.isExact else { return [] }
-    let wanted = statedRule.map { [$0] } ?? ScaleRule.allCases
+    let wanted = statedRule.map { [$0] } ?? format.scaleRules
     if wanted.contains(where: source.rules.contains) { return [] }
     // The rule that comes closest.
     let best = wanted.max { source.scales[place(of: $0)] < source.scales[place(of: $1)] }!
