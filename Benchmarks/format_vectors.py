@@ -5,7 +5,7 @@
 
 MX: OCP Microscaling Formats specification v1.0, section 6.3, with the scale of the paper ("truncation-free") beside OCP's own
 ("floor"). NVFP4: groups of 16 under the nearest number of E4M3 ("even", as NVIDIA's recipe and compressed-tensors have it), and
-under the smallest one that cuts nothing off. Rounding to the nearest is ml_dtypes' cast; stochastic rounding goes up where the
+under the smallest one that cuts nothing off; each once more with the better of two scales ("4/6"). Rounding to the nearest is ml_dtypes' cast; stochastic rounding goes up where the
 fraction of the gap, in 65536ths, is above the draw and a half.
 """
 
@@ -43,35 +43,60 @@ def power_of_two(largest, grid, rule):
     return single(2.0**exponent), exponent + 127
 
 
-def number(largest, outer, rule):
-    """The E4M3 scale of a group times the outer scale, and its byte."""
-    numbers = np.arange(127, dtype=np.uint8).view(ml_dtypes.float8_e4m3fn).astype(single)
-    wanted = single(single(largest / outer) / single(6))
+NUMBERS = np.arange(127, dtype=np.uint8).view(ml_dtypes.float8_e4m3fn).astype(single)
+
+
+def number(largest, outer, rule, target=6):
+    """The E4M3 scale with which a group's largest magnitude becomes `target`, times the outer scale, and its byte."""
+    wanted = single(single(largest / outer) / single(target))
     if rule == "even":
         byte = int(np.minimum(wanted, single(448)).astype(ml_dtypes.float8_e4m3fn).view(np.uint8))
     else:
-        byte = int(np.searchsorted(numbers, min(wanted, single(448)), side="left"))
-        if byte < 126 and numbers[byte] * outer > 0 and single(largest / single(numbers[byte] * outer)) > 6:
+        byte = int(np.searchsorted(NUMBERS, min(wanted, single(448)), side="left"))
+        if byte < 126 and NUMBERS[byte] * outer > 0 and single(largest / single(NUMBERS[byte] * outer)) > target:
             byte += 1
-    return single(numbers[byte] * outer), byte
+    return single(NUMBERS[byte] * outer), byte
 
 
-def quantize(x, name, rule, draws):
+def loss(group, byte, scale):
+    """What a group of NVFP4 loses, squared, in units of the outer scale: halves are added until one number is left."""
+    y = np.abs(group) / scale if scale > 0 else np.zeros_like(group)
+    nearest = np.minimum(y, single(6)).astype(ml_dtypes.float4_e2m1fn).astype(single)
+    losses = ((y - nearest) * NUMBERS[byte]) ** 2
+    while len(losses) > 1:
+        losses = losses[: len(losses) // 2] + losses[len(losses) // 2 :]
+    return losses[0]
+
+
+def better_number(group, outer, rule):
+    """The scale that makes a group's largest magnitude 6, or the one that makes it 4 (Four Over Six, arXiv:2512.02010)."""
+    largest = np.abs(group).max()
+    six, four = number(largest, outer, rule), number(largest, outer, rule, target=4)
+    if single(single(largest / outer) / single(4)) > 448:
+        return six
+    return four if six[1] == 0 or loss(group, four[1], four[0]) < loss(group, six[1], six[0]) else six
+
+
+def quantize(x, name, rule, draws, tries_four=False):
     element = ELEMENTS[name]
     grid, size = magnitudes(element), 16 if name == "nvfp4" else 32
     sign_bit = len(grid) if name not in ("e4m3", "e5m2") else 128
     outer = single(1)
     if name == "nvfp4":
         largest = np.abs(x).max()
-        outer = single(largest / single(2688))
-        if rule != "even" and single(largest / single(single(448) * outer)) > 6:
+        most = single(256 if tries_four else 448)
+        outer = single(largest / (most * single(6)))
+        if rule != "even" and single(largest / single(most * outer)) > 6:
             outer = np.nextafter(outer, single(np.inf))
         outer = max(outer, single(2.0**-126))
     scales, codes, values = [], [], []
     for start in range(0, len(x), size):
         group, random = x[start : start + size], draws[start : start + size]
         largest = np.abs(group).max()
-        scale, byte = number(largest, outer, rule) if name == "nvfp4" else power_of_two(largest, grid, rule)
+        if tries_four:
+            scale, byte = better_number(group, outer, rule)
+        else:
+            scale, byte = number(largest, outer, rule) if name == "nvfp4" else power_of_two(largest, grid, rule)
         scales.append(byte)
         y = np.abs(group) / scale if scale > 0 else np.zeros_like(group)
         clipped = np.minimum(y, single(grid[-1]))
@@ -100,6 +125,7 @@ cases = []
 for name in ELEMENTS:
     for rule in ["truncation-free", "even" if name == "nvfp4" else "floor"]:
         for rounding, bits in [("nearest-even", np.full(112, -1)), ("stochastic", draws)]:
-            case = {"format": name, "rule": rule, "rounding": rounding}
-            cases.append({**case, **quantize(x, name, rule, bits)})
+            for tries_four in (False, True) if name == "nvfp4" else (False,):
+                case = {"format": name, "rule": rule, "rounding": rounding, "tries_four": tries_four}
+                cases.append({**case, **quantize(x, name, rule, bits, tries_four)})
 print(json.dumps({"x": x.view(np.uint32).tolist(), "draws": draws.tolist(), "cases": cases}))

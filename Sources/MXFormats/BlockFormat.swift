@@ -49,11 +49,12 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   public static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
 
-  /// The largest magnitude that there is under an outer scale of 1: what the largest of a matrix is divided by.
-  package var largestWithoutOuterScale: Float {
+  /// The largest magnitude that there is under an outer scale of 1, or with 4/6 the largest that leaves room for scales half as large
+  /// again: what the largest of a matrix is divided by.
+  package func largestWithoutOuterScale(triesFour: Bool) -> Float {
     switch scale {
     case .e8m0, .one: elements.maximum
-    case .e4m3: E4M3.maximum * elements.maximum
+    case .e4m3: (triesFour ? 256 : E4M3.maximum) * elements.maximum
     }
   }
 

@@ -260,7 +260,8 @@ static tj_quantizer make_quantizer(int format, int rounding, int rule) {
   return (tj_quantizer){.format = format,
                         .rounding = rounding,
                         .fraction_threshold = thresholds[format][rule],
-                        .never_clips = rule == 0,
+                        .never_clips = rule == 0 || (format == NVFP4 && rule == 1),
+                        .tries_four = format == NVFP4 && (rule == 1 || rule == 2),
                         .outer_scale = 1,
                         .key = {0x12345678, 0x9abcdef0},
                         .stream = {(uint32_t)rule, 0xfedcba98}};

@@ -11,16 +11,21 @@ struct FormatVectorTests {
   private struct Vectors: Decodable {
     struct Case: Decodable {
       let format, rule, rounding: String
+      let tries_four: Bool
       let scales, codes: [UInt8]
       let outer: UInt32
       let values: [UInt32]
 
       func quantizer() throws -> Quantizer {
-        Quantizer(
+        var quantizer = Quantizer(
           format: try #require(BlockFormat(rawValue: format)),
           scaleRule: try #require(ScaleRule(rawValue: rule)),
           rounding: try #require(Rounding(rawValue: rounding)))
+        quantizer.triesFour = tries_four
+        return quantizer
       }
+
+      var label: String { "\(format), \(rule)\(tries_four ? ", 4/6" : ""), \(rounding)" }
     }
     let x: [UInt32]
     let draws: [UInt16]
@@ -30,7 +35,7 @@ struct FormatVectorTests {
       let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../Golden/formats.json").standardized
       let vectors = try JSONDecoder().decode(Vectors.self, from: Data(contentsOf: file))
-      #expect(vectors.cases.count == 20 && vectors.x.count == 112)
+      #expect(vectors.cases.count == 24 && vectors.x.count == 112)
       return vectors
     }
   }
@@ -39,7 +44,7 @@ struct FormatVectorTests {
   func definition() throws {
     let vectors = try Vectors.read()
     for expected in vectors.cases {
-      let label = "\(expected.format), \(expected.rule), \(expected.rounding)"
+      let label = expected.label
       let found = try expected.quantizer().quantize(
         vectors.x.map(Float.init(bitPattern:)), rows: 1, columns: vectors.x.count,
         randomBits: { vectors.draws[$1] })
@@ -58,7 +63,8 @@ struct FormatVectorTests {
     let arena = Arena(chunkCount: 1 << 12)
     for expected in vectors.cases where expected.rounding == Rounding.nearestEven.rawValue {
       let quantizer = try expected.quantizer()
-      let recipe = QuantizerRecipe(format: quantizer.format, scaleRule: quantizer.scaleRule)
+      var recipe = QuantizerRecipe(format: quantizer.format, scaleRule: quantizer.scaleRule)
+      recipe.triesFour = quantizer.triesFour
       for axis in GroupAxis.allCases {
         let shape = axis == .rows ? (1, values.count) : (values.count, 1)
         let (x, out) = (
@@ -70,7 +76,7 @@ struct FormatVectorTests {
             random: RandomStream(seed: 0, purpose: .q1), arena: arena
           ).operand
         }
-        let label = "\(expected.format), \(expected.rule), \(axis)"
+        let label = "\(expected.label), \(axis)"
         let rounded = operand(.rounded(recipe))
         cpu.decode(rounded, into: out.matrix)
         #expect(out.values.map(\.bitPattern) == expected.values, "\(label)")

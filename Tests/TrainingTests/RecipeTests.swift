@@ -182,6 +182,14 @@ struct RecipeTests {
         "quantizers.q4.square is true; it must be false, or q4.format nvfp4"
       ),
       (
+        "quantizers: {q1: {four_over_six: true}}",
+        "quantizers.q1.four_over_six is true; it must be false, or q1.format nvfp4 without squares"
+      ),
+      (
+        "{method: nvidia-nvfp4, quantizers: {q2: {four_over_six: true}}}",
+        "quantizers.q2.four_over_six is true; it must be false, or q2.format nvfp4 without squares"
+      ),
+      (
         "quantizers: {hadamard_size: 20}",
         "quantizers.hadamard_size is '20'; it must be 16 or 32"
       ),
@@ -267,6 +275,7 @@ struct RecipeTests {
     for quantizers in [
       "q1: {format: e2m3}", "q1: {format: e5m2, scale: floor}, q6: {format: e4m3}",
       "q2: {format: nvfp4, scale: even, square: true}",
+      "q3: {format: nvfp4, four_over_six: true}",
       "hadamard: [dx], q3: {format: nvfp4}, q4: {format: nvfp4}, hadamard_size: 16",
     ] {
       #expect(Self.message("method: tetrajet\nquantizers: {\(quantizers)}") == "accepted")

@@ -45,7 +45,7 @@ struct KeysCommandTests {
       try tetrajet("keys", pattern, "--names").output.split(separator: "\n")
     }
     #expect(try names("learning_rate").count == 3)
-    #expect(try names("quantizers.q3.*").count == 6)
+    #expect(try names("quantizers.q3.*").count == 7)
     #expect(try names("stochastic depth") == ["model.drop_path"])
     let method = try tetrajet("keys", "method").output
     #expect(method.contains("tetrajet+qramping\n") && method.contains("Others do not:"))

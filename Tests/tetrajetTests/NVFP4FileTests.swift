@@ -24,6 +24,11 @@ struct NVFP4FileTests {
       ("nvidia-nvfp4", [], "even"), ("nvidia-nvfp4", Exports.swin, "even"),
       ("tetrajet", truncationFree, "truncation-free"),
       ("tetrajet+qema", truncationFree, "truncation-free"),
+      ("tetrajet", truncationFree + ["quantizers.q2.four_over_six=true"], "truncation-free"),
+      (
+        "tetrajet",
+        truncationFree + ["quantizers.q2.four_over_six=true", "quantizers.q2.scale=even"], "even"
+      ),
       ("tetrajet", truncationFree + ["engine=simulated"], "truncation-free"),
     ])
   func back(method: String, settings: [String], rule: String) throws {

@@ -38,18 +38,21 @@ TJ_INLINE vint byte_of_number(vfloat x, int rounds_up) {
 /// S of scale bytes of E4M3.
 TJ_INLINE vfloat scale_of_number(vint byte, float outer_scale) { return number_of_byte(byte) * outer_scale; }
 
+/// E4M3's bytes with which magnitudes become `target`.
+TJ_INLINE vint number_byte(vfloat maximum, float target, const tj_quantizer *quantizer) {
+  const vfloat wanted = maximum / quantizer->outer_scale / target;
+  const vint byte = byte_of_number(minimum(wanted, splat(448)), quantizer->never_clips);
+  if (!quantizer->never_clips) return byte;
+  // Two divisions have rounded what is wanted, and a multiplication the scale.
+  const vint clips = maximum / scale_of_number(byte, quantizer->outer_scale) > target;
+  return minimum_int(byte - clips, (vint)TJ_LARGEST_NUMBER);
+}
+
 /// Scale bytes of groups whose largest magnitudes have the bits `largest`; meaningless where they are broken.
 TJ_INLINE vint scale_byte(vint largest, const tj_quantizer *quantizer, const int format) {
   if (formats[format].scale == TJ_ONE) return (vint)127;
-  if (formats[format].scale == TJ_NUMBER) {
-    const vfloat maximum = as_float(largest);
-    const vfloat wanted = maximum / quantizer->outer_scale / largest_magnitude(format);
-    const vint byte = byte_of_number(minimum(wanted, splat(448)), quantizer->never_clips);
-    if (!quantizer->never_clips) return byte;
-    // Two divisions have rounded what is wanted, and a multiplication the scale.
-    const vint clips = maximum / scale_of_number(byte, quantizer->outer_scale) > largest_magnitude(format);
-    return minimum_int(byte - clips, (vint)TJ_LARGEST_NUMBER);
-  }
+  if (formats[format].scale == TJ_NUMBER)
+    return number_byte(as_float(largest), largest_magnitude(format), quantizer);
   const vint above = ((largest & 0x7fffff) > quantizer->fraction_threshold) & 1;
   const vint byte = (largest >> 23) - (highest_exponent(format) - 127) + above;
   return maximum_int(byte, (vint)0);

@@ -3,9 +3,9 @@
 #ifndef TJ_TRAVERSAL_H
 #define TJ_TRAVERSAL_H
 
+#include "group_scales.h"
 #include "random.h"
 #include "rotation.h"
-#include "sinks.h"
 
 /// How many columns ahead a strip of rows is fetched: its lines lie rows apart, which the hardware does not
 /// foresee. Two to six groups ahead measured alike, one and a half to twice as fast as none.
@@ -31,57 +31,6 @@ TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t colum
         slice->squares + source.row / TJ_LANES * source.squares_stride + source.column / TJ_LANES;
   }
   return source;
-}
-
-/// The largest lane of each of eight vectors, in the lanes 0...7; zeros in the others.
-TJ_INLINE vint largest_lanes(const vint x[8]) {
-  vint halves[4], quarters[2];
-  for (size_t i = 0; i < 4; i++) // Two vectors' numbers in a half each.
-    halves[i] = maximum_int(__builtin_shufflevector(x[2 * i], x[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17,
-                                                    18, 19, 20, 21, 22, 23),
-                            __builtin_shufflevector(x[2 * i], x[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24,
-                                                    25, 26, 27, 28, 29, 30, 31));
-  for (size_t i = 0; i < 2; i++) // Four in a quarter each.
-    quarters[i] = maximum_int(__builtin_shufflevector(halves[2 * i], halves[2 * i + 1], 0, 1, 2, 3, 8, 9, 10,
-                                                      11, 16, 17, 18, 19, 24, 25, 26, 27),
-                              __builtin_shufflevector(halves[2 * i], halves[2 * i + 1], 4, 5, 6, 7, 12, 13,
-                                                      14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
-  // In quarter k two numbers of vector k, and two of vector 4 + k.
-  const vint eighths = maximum_int(__builtin_shufflevector(quarters[0], quarters[1], 0, 1, 16, 17, 4, 5, 20,
-                                                           21, 8, 9, 24, 25, 12, 13, 28, 29),
-                                   __builtin_shufflevector(quarters[0], quarters[1], 2, 3, 18, 19, 6, 7, 22,
-                                                           23, 10, 11, 26, 27, 14, 15, 30, 31));
-  const vint swapped =
-      __builtin_shufflevector(eighths, eighths, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-  return __builtin_shufflevector(maximum_int(eighths, swapped), (vint)0, 0, 4, 8, 12, 2, 6, 10, 14, 16, 16,
-                                 16, 16, 16, 16, 16, 16);
-}
-
-/// The scales of one group in each of eight lanes, or in each of sixteen.
-typedef struct {
-  vint byte, broken;
-  float factors[TJ_LANES], values[TJ_LANES]; // what scale_factor and scale_value say
-} group_scales;
-
-/// `square` is the magnitude that their scales follow from where squares share them; else null.
-TJ_INLINE group_scales scales_of(vint largest, const float *square, const tj_quantizer *quantizer,
-                                 const int format) {
-  const vint decisive = square ? as_int(splat(*square)) : largest;
-  group_scales scales = {.byte = scale_byte(decisive, quantizer, format), .broken = is_broken(largest)};
-  store(scales.factors, scale_factor(scales.byte, quantizer->outer_scale, format));
-  store(scales.values, scale_value(scales.byte, quantizer->outer_scale, format));
-  return scales;
-}
-
-/// Writes as many scale bytes.
-TJ_INLINE void store_scales(uint8_t *to, const group_scales *scales, size_t count, const int format) {
-  const vint byte = choose_int(scales->broken, (vint)nan_scale(format), scales->byte);
-  const vbyte16 bytes = __builtin_convertvector(byte, vbyte16);
-  memcpy(to, &bytes, count);
-}
-
-TJ_INLINE size_t count_broken(const group_scales *scales) {
-  return (size_t)-__builtin_reduce_add(scales->broken);
 }
 
 /// Groups along rows: those of `length` <= 32 neighbouring columns, one or two, in each of `rows` <= 8 rows, from a multiple
@@ -113,6 +62,11 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
         scales_of(largest_lanes(magnitudes[half]),
                   groups == 2 && source.squares && half * TJ_LANES < length ? source.squares + half : NULL,
                   quantizer, format);
+  if (groups == 2 && quantizer->tries_four)
+    for (size_t half = 0; half < 2; half++)
+      scales[half] =
+          better_row_scales(scales[half], largest_lanes(magnitudes[half]), source.x + half * TJ_LANES,
+                            source.stride, rows, half == 0 ? first : second, quantizer, format);
   size_t broken_groups = count_broken(&scales[0]);
   if (groups == 2) broken_groups += count_broken(&scales[1]);
   const group_scales *left_scales = &scales[0], *right_scales = &scales[groups - 1];
@@ -217,6 +171,10 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
     const float *square =
         source.squares && half * length < rows ? source.squares + half * source.squares_stride : NULL;
     scales[half] = scales_of(largest, groups_of(format) == 2 ? square : NULL, quantizer, format);
+    if (groups_of(format) == 2 && quantizer->tries_four)
+      scales[half] =
+          better_column_scales(scales[half], largest, source.x + half * length * source.stride, source.stride,
+                               rows < half * length ? 0 : rows - half * length, lanes, quantizer, format);
     broken_groups += count_broken(&scales[half]);
     if (kind == TJ_CODES) store_scales(to.scales + half * TJ_LANES, &scales[half], TJ_LANES, format);
   }

@@ -304,7 +304,9 @@ extension CPU {
 
 extension QuantizerRecipe {
   /// The outer scale of a matrix with this largest magnitude.
-  func outerScale(largest: Float) -> Float { format.outerScale(largest: largest, scaleRule) }
+  func outerScale(largest: Float) -> Float {
+    format.outerScale(largest: largest, scaleRule, triesFour: triesFour)
+  }
 
   /// The quantizer for numbers whose moving averages are there or not: without any, `Rounding.ema` is nearest
   /// rounding.

@@ -157,8 +157,13 @@ extension CPU {
         let maximum =
           squares.map { $0.row(row / format.groupSize)[start / format.groupSize] }
           ?? group.reduce(Float(0)) { max($0, $1.magnitude) }
-        let byte = format.scaleByte(
+        var byte = format.scaleByte(
           maximum: maximum, outerScale: outerScale, quantizer.scaleRule)
+        if quantizer.triesFour, byte != format.scale.nan {
+          byte = format.scaleByte(
+            of: Array(group), six: byte, maximum: maximum, outerScale: outerScale,
+            quantizer.scaleRule)
+        }
         let scale = format.scale.value(of: byte) * outerScale
         if scale.isNaN { continue }
         for value in group {

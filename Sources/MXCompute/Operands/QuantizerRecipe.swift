@@ -13,6 +13,8 @@ public struct QuantizerRecipe: Equatable, Sendable {
   public var rotation: Rotation?
   /// Whether squares of elements share scales (`Quantizer.isSquare`), in formats with groups of 16.
   public var isSquare = false
+  /// Whether groups of NVFP4 may have a scale that makes their largest magnitude 4 (`Quantizer.triesFour`).
+  public var triesFour = false
 
   /// Groups of neighbours times Sylvester's Hadamard matrix over the root of their number; a last group that is shorter stays as it
   /// is. A product of two operands that are both rotated is that of those that are not, but for what the quantizers lose.

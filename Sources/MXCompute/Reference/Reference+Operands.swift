@@ -51,7 +51,7 @@ extension Reference {
     var quantizer = Quantizer(
       format: recipe.format, scaleRule: recipe.scaleRule,
       rounding: recipe.without(averages).rounding, axis: axis)
-    quantizer.isSquare = recipe.isSquare
+    (quantizer.isSquare, quantizer.triesFour) = (recipe.isSquare, recipe.triesFour)
     return quantizer.quantize(
       numbers(x, axis, recipe, random), rows: x.rows, columns: x.columns,
       ema: averages.map { numbers($0, axis, recipe, random) }, outerScale: outerScale,

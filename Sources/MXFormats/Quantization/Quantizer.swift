@@ -16,6 +16,12 @@ public struct Quantizer: Equatable, Sendable {
   /// Whether squares of as many rows and columns as a group has elements, counted from the matrix's first one, share a scale: that
   /// of their largest magnitude that is finite. Along either axis they are quantized alike.
   public var isSquare = false
+  /// Whether groups of NVFP4 may have the scale that makes their largest magnitude 4, and not 6, where that loses less: between 4
+  /// and 6 the grid has no number (Cook et al., Four Over Six, arXiv:2512.02010). The outer scale is then A/1536, and a scale of
+  /// 4 follows from M/outer/4 as that of 6 does from M/outer/6. The loss is the sum of ((|x|/S − q)·s)² over the group's 16
+  /// places, s the group's scale and q the nearest magnitude, each operation rounded; halves of the group are added to each other
+  /// until one number is left. At a tie, and where 448 is not enough for it, the scale of 6 stays; where that is 0, it does not.
+  public var triesFour = false
 
   /// A quantizer; by default the paper's forward quantizer of a matrix that is contracted along its
   /// rows.
@@ -51,7 +57,8 @@ public struct Quantizer: Equatable, Sendable {
     let outerScale =
       outerScale
       ?? format.outerScale(
-        largest: values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }, scaleRule)
+        largest: values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }, scaleRule,
+        triesFour: triesFour)
     let squares = isSquare ? squares(of: values, rows: rows, columns: columns) : []
     var codes = [UInt8](repeating: 0, count: values.count)
     var scales = [UInt8](repeating: 0, count: shape.rows * shape.columns)
@@ -74,8 +81,15 @@ public struct Quantizer: Equatable, Sendable {
           let (row, column) = axis == .rows ? (i / size, j) : (i, j / size)
           maximum = squares[row * format.groups(columns) + column]
         }
-        let byte = format.scaleByte(
+        var byte = format.scaleByte(
           maximum: isBroken ? .nan : maximum, outerScale: outerScale, scaleRule)
+        if triesFour, !isBroken {
+          let group = Swift.stride(from: first, to: first + count * stride, by: stride).map {
+            values[$0]
+          }
+          byte = format.scaleByte(
+            of: group, six: byte, maximum: maximum, outerScale: outerScale, scaleRule)
+        }
         scales[i * shape.columns + j] = byte
         let scale = format.scale.value(of: byte) * outerScale
         // Codes are 0 where there is no scale; magnitudes are where it is 0.
@@ -117,11 +131,14 @@ extension BlockFormat {
   /// The outer scale with which the scale of a matrix's largest magnitude is the largest there is; 1 for zeros, and where there
   /// is none. Numbers that are not finite, whose groups have no scale, do not count. Under E4M3 scales it is a normal number, and
   /// under `truncationFree` the next one where the largest magnitude would pass 6 by a rounding.
-  package func outerScale(largest: Float, _ rule: ScaleRule) -> Float {
+  ///
+  /// - Parameter triesFour: of `Quantizer.triesFour`, which leaves room for larger scales.
+  package func outerScale(largest: Float, _ rule: ScaleRule, triesFour: Bool = false) -> Float {
     if outerScale == .none || largest == 0 { return 1 }
-    let outer = largest / largestWithoutOuterScale
+    let whole = largestWithoutOuterScale(triesFour: triesFour)
+    let outer = largest / whole
     guard scale == .e4m3 else { return outer }
-    let clips = largest / (E4M3.maximum * outer) > elements.maximum
+    let clips = largest / (whole / elements.maximum * outer) > elements.maximum
     return max(clips && rule == .truncationFree ? outer.nextUp : outer, .leastNormalMagnitude)
   }
 
@@ -131,15 +148,46 @@ extension BlockFormat {
     case .e8m0: rule.scale(maximum: maximum, format: elements).byte
     case .one: (maximum.isFinite ? E8M0(exponent: 0) : E8M0.nan).byte
     case .e4m3 where !maximum.isFinite: E4M3.nan.byte
-    case .e4m3: number(for: maximum, outerScale, rule).byte
+    case .e4m3: number(for: maximum, to: elements.maximum, outerScale, rule).byte
     }
   }
 
-  private func number(for maximum: Float, _ outerScale: Float, _ rule: ScaleRule) -> E4M3 {
-    let wanted = maximum / outerScale / elements.maximum
+  /// The scale with which a magnitude becomes `target`.
+  private func number(
+    for maximum: Float, to target: Float, _ outerScale: Float, _ rule: ScaleRule
+  ) -> E4M3 {
+    let wanted = maximum / outerScale / target
     guard rule == .truncationFree else { return E4M3(nearest: wanted) }
     let scale = E4M3(notBelow: wanted)
-    let clips = maximum / (scale.value * outerScale) > elements.maximum
+    let clips = maximum / (scale.value * outerScale) > target
     return clips && scale.value < E4M3.maximum ? E4M3(byte: scale.byte + 1) : scale
+  }
+
+  /// The scale byte of a group under 4/6 (`Quantizer.triesFour`), whose scale of 6 is known; that one where scales are powers of two.
+  ///
+  /// - Parameter maximum: the group's largest magnitude, which is finite.
+  package func scaleByte(
+    of group: [Float], six: UInt8, maximum: Float, outerScale: Float, _ rule: ScaleRule
+  ) -> UInt8 {
+    if scale != .e4m3 || maximum / outerScale / 4 > E4M3.maximum { return six }
+    let four = number(for: maximum, to: 4, outerScale, rule).byte
+    let losses = [six, four].map { loss(of: group, E4M3(byte: $0), outerScale) }
+    return six == 0 || losses[1] < losses[0] ? four : six
+  }
+
+  private func loss(of group: [Float], _ scale: E4M3, _ outerScale: Float) -> Float {
+    let whole = scale.value * outerScale
+    var losses = [Float](repeating: 0, count: groupSize)
+    for (place, x) in group.enumerated() {
+      let y = whole == 0 ? 0 : x.magnitude / whole
+      let q = elements.magnitude(of: elements.magnitudeCode(of: y, .nearestEven))
+      let error = (y - q) * scale.value
+      losses[place] = error * error
+    }
+    while losses.count > 1 {
+      let half = losses.count / 2
+      losses = (0..<half).map { losses[$0] + losses[$0 + half] }
+    }
+    return losses[0]
   }
 }

@@ -54,6 +54,7 @@ struct StoredQuantization: Equatable, Sendable {
       throw error("element_format", metadata["element_format"], "one of \(known)")
     }
     recipe.isSquare = metadata[Self.squaresKey] == "true"
+    recipe.triesFour = metadata[Self.fourKey] == "true"
     axis = try value("group_axis")
     func list<Value: Decodable>(_ key: String, _ example: String) throws -> [String: Value] {
       let text = metadata[key] ?? "{}"
@@ -66,14 +67,15 @@ struct StoredQuantization: Equatable, Sendable {
     outerScales = try list(ExportedModel.outerScalesKey, "numbers by name, as in {\"w\":0.5}")
   }
 
-  private static let shapesKey = "quantized_shapes", squaresKey = "squares_share_scales"
+  private static let shapesKey = "quantized_shapes"
+  private static let squaresKey = "squares_share_scales", fourKey = "four_over_six"
 
   /// The same as metadata.
   var metadata: [String: String] {
     let list = shapes.sorted { $0.key < $1.key }
       .map { "\(jsonString($0.key)):[\($0.value.map(String.init).joined(separator: ","))]" }
-    let squares = recipe.isSquare ? [Self.squaresKey: "true"] : [:]
-    return squares.merging([
+    let choices = [Self.squaresKey: recipe.isSquare, Self.fourKey: recipe.triesFour]
+    return choices.filter(\.value).mapValues { _ in "true" }.merging([
       "element_format": recipe.format.rawValue, "scale_rule": recipe.scaleRule.rawValue,
       "rounding": recipe.rounding.rawValue, "group_axis": axis.rawValue,
       "group_size": "\(recipe.format.groupSize)",
@@ -91,7 +93,7 @@ struct StoredQuantization: Equatable, Sendable {
   ) -> QuantizedMatrix {
     var quantizer = Quantizer(
       format: recipe.format, scaleRule: recipe.scaleRule, rounding: recipe.rounding, axis: axis)
-    quantizer.isSquare = recipe.isSquare
+    (quantizer.isSquare, quantizer.triesFour) = (recipe.isSquare, recipe.triesFour)
     return quantizer.quantize(
       values, rows: shape[0], columns: shape[1], ema: averages,
       randomBits: { random.roundingBits(row: $0, column: $1) })
@@ -107,7 +109,7 @@ struct StoredQuantization: Equatable, Sendable {
     guard axis == .rows, engine == .packed || recipe.format.outerScale == .none else { return nil }
     var quantizer = quantizer
     (quantizer.format, quantizer.scaleRule) = (recipe.format, recipe.scaleRule)
-    quantizer.isSquare = recipe.isSquare
+    (quantizer.isSquare, quantizer.triesFour) = (recipe.isSquare, recipe.triesFour)
     return quantizer
   }
 }

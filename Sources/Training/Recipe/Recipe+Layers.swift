@@ -54,6 +54,16 @@ extension Recipe {
             + "largest of a group or to the nearest")
       }
     }
+    for operand in Operand.allCases {
+      guard let quantizer = linear[operand], quantizer.triesFour else { continue }
+      guard quantizer.format == .nvfp4, !quantizer.isSquare else {
+        throw RecipeError(
+          key: "quantizers.\(operand.rawValue).four_over_six", found: "true",
+          expected:
+            "false, or \(operand.rawValue).format nvfp4 without squares: each group of 16 chooses for itself"
+        )
+      }
+    }
     for operand in [Operand.q2, .q4] {
       guard let quantizer = linear[operand], quantizer.isSquare else { continue }
       guard quantizer.format == .nvfp4 else {

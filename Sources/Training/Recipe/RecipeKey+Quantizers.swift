@@ -53,16 +53,14 @@ extension RecipeKey {
       .number(
         "\(name).until", \.windows[operand].until, 0...1, "share of training after which it is off"),
     ]
+    keys.append(
+      quantizerSwitch(
+        operand, "four_over_six", \.triesFour,
+        "whether groups of nvfp4 may scale their largest to 4, where that loses less"))
     if operand == .q2 || operand == .q4 {
       keys.append(
-        RecipeKey(
-          name: "\(name).square", meaning: "whether squares of 16 × 16 weights share scales",
-          expected: "true or false", choices: ["true", "false"],
-          read: { recipe, words in
-            guard let isSquare = truth(words) else { return nil }
-            recipe.linear[operand]?.isSquare = isSquare
-            return ()
-          }, write: { "\($0.linear[operand]?.isSquare ?? false)" }))
+        quantizerSwitch(
+          operand, "square", \.isSquare, "whether squares of 16 × 16 weights share scales"))
     }
     if operand == .q4 || operand == .q6 {
       let path: WritableKeyPath<Recipe, Bool> & Sendable =
@@ -75,6 +73,21 @@ extension RecipeKey {
     return keys
   }
 
+  /// A quantizer that is off keeps nothing: naming its parts alone does not switch it on.
+  private static func quantizerSwitch(
+    _ operand: Operand, _ name: String,
+    _ path: WritableKeyPath<QuantizerRecipe, Bool> & Sendable, _ meaning: String
+  ) -> RecipeKey {
+    RecipeKey(
+      name: "quantizers.\(operand.rawValue).\(name)", meaning: meaning,
+      expected: "true or false", choices: ["true", "false"],
+      read: { recipe, words in
+        guard let value = truth(words) else { return nil }
+        recipe.linear[operand]?[keyPath: path] = value
+        return ()
+      }, write: { "\($0.linear[operand]?[keyPath: path] ?? false)" })
+  }
+
   private static func quantizerChoice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
     _ operand: Operand, _ name: String,
     _ path: WritableKeyPath<QuantizerRecipe, Value> & Sendable, _ meaning: String
@@ -84,7 +97,6 @@ extension RecipeKey {
       choices: Value.allCases.map(\.rawValue),
       read: { recipe, words in
         guard let value = words.count == 1 ? Value(rawValue: words[0]) : nil else { return nil }
-        // A quantizer that is off keeps nothing: naming its format alone does not switch it on.
         recipe.linear[operand]?[keyPath: path] = value
         return ()
       },

@@ -129,8 +129,10 @@ package struct FileQuantization: Sendable {
       throw QuantizationError.rotated(file.path, by: cause)
     }
     var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
-    // Squares belong to the format that they were trained in.
-    recipe.isSquare = recipe.isSquare && format ?? recipe.format == recipe.format
+    // What chooses scales besides the rule belongs to the format that it was trained in.
+    if let format, format != recipe.format {
+      (recipe.isSquare, recipe.triesFour) = (false, false)
+    }
     recipe.format = format ?? recipe.format
     recipe.scaleRule = scaleRule ?? recipe.scaleRule
     recipe.rounding = rounding ?? recipe.rounding

@@ -27,7 +27,9 @@ extension Trial {
             for (axis, rotation) in Self.rotations where rotation == nil || format != .int4 {
               var recipe = QuantizerRecipe(format: format, scaleRule: rule, rounding: rounding)
               recipe.rotation = rotation
-              recipe.isSquare = format == .nvfp4 && rule == .even
+              recipe.isSquare = format == .nvfp4 && rule == .even && rounding != .nearestAway
+              recipe.triesFour =
+                format == .nvfp4 && !recipe.isSquare && rounding != .stochastic
               let turned = rotation.map { " rotated by \($0.length)" } ?? ""
               let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)\(turned)"
               let values = arena.matrix(rows: rows, columns: columns)

@@ -170,6 +170,7 @@ extension tj_quantizer {
     fraction_threshold = Int32(recipe.scaleRule.fractionThreshold(recipe.format.elements))
     never_clips = recipe.scaleRule == .truncationFree ? 1 : 0
     outer_scale = outerScale
+    tries_four = recipe.triesFour ? 1 : 0
     rotates = recipe.rotatesWhileReading == true ? 1 : 0
     key = (random.key[0], random.key[1])
     stream = (random.stream[0], random.stream[1])

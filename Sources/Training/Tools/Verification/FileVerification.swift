@@ -1,4 +1,5 @@
 import Files
+import MXCompute
 import MXFormats
 
 /// What a file of 4-bit tensors is: its layout, how its blocks were made as far as they show it, what is not canonical in
@@ -73,8 +74,7 @@ package struct FileVerification: Sendable {
     self.against = against
     method = file.metadata["method"]
     (statedRule, statedRounding) = (file.stored?.recipe.scaleRule, file.stored?.recipe.rounding)
-    let isSquare = file.stored?.recipe.isSquare == true
-    tensors = try file.tensors.map { try Self.tensor($0, names, isSquare: isSquare) }
+    tensors = try file.tensors.map { try Self.tensor($0, names, file.stored?.recipe) }
     var layouts: [FileLayout] = []
     for tensor in file.tensors where !layouts.contains(tensor.layout) {
       layouts.append(tensor.layout)
@@ -117,7 +117,7 @@ package struct FileVerification: Sendable {
   }
 
   private static func tensor(
-    _ listing: PackedListing, _ names: SourceNames?, isSquare: Bool
+    _ listing: PackedListing, _ names: SourceNames?, _ stated: QuantizerRecipe?
   ) throws -> Tensor {
     var census = BlockCensus()
     guard let names else {
@@ -159,7 +159,8 @@ package struct FileVerification: Sendable {
       comparison.add(
         matrix, try numbers(range, whole.values, ""),
         averages: rows.hasAverages ? try numbers(range, whole.averages, ".ema") : nil,
-        length: listing.length, isSquare: isSquare)
+        length: listing.length, isSquare: stated?.isSquare ?? false,
+        triesFour: stated?.triesFour ?? false)
     }
     return finding(.source(comparison))
   }

@@ -38,9 +38,10 @@ package struct SourceComparison: Sendable {
   ///   - averages: the moving averages of the values; nil where nobody knows them.
   ///   - length: the elements of a lane.
   ///   - isSquare: whether squares share scales (`Quantizer.isSquare`); then the first lane is a square's.
+  ///   - triesFour: whether groups chose between two scales (`Quantizer.triesFour`).
   package mutating func add(
     _ matrix: PackedMatrix, _ values: [Float], averages: [Float]?, length: Int,
-    isSquare: Bool = false
+    isSquare: Bool = false, triesFour: Bool = false
   ) {
     let size = matrix.format.groupSize
     let grid = Grid(matrix.format.elements)
@@ -60,13 +61,13 @@ package struct SourceComparison: Sendable {
       let count = min(size, length - group * size)
       add(
         matrix, index, values[first..<first + count], averages?[first..<first + count], grid,
-        square: squares?[lane / size * matrix.groups + group])
+        square: squares?[lane / size * matrix.groups + group], triesFour: triesFour)
     }
   }
 
   private mutating func add(
     _ matrix: PackedMatrix, _ index: Int, _ values: ArraySlice<Float>,
-    _ averages: ArraySlice<Float>?, _ grid: Grid, square: Float?
+    _ averages: ArraySlice<Float>?, _ grid: Grid, square: Float?, triesFour: Bool
   ) {
     groups += 1
     elements += values.count
@@ -84,11 +85,15 @@ package struct SourceComparison: Sendable {
       return
     }
     let decisive = maximum.isFinite ? square ?? maximum : maximum
+    func byte(_ rule: ScaleRule) -> UInt8 {
+      let byte = matrix.format.scaleByte(
+        maximum: decisive, outerScale: matrix.outerScale, rule)
+      guard triesFour, maximum.isFinite else { return byte }
+      return matrix.format.scaleByte(
+        of: Array(values), six: byte, maximum: maximum, outerScale: matrix.outerScale, rule)
+    }
     for (place, rule) in ScaleRule.allCases.enumerated()
-    where matrix.format.scaleRules.contains(rule)
-      && matrix.format.scaleByte(maximum: decisive, outerScale: matrix.outerScale, rule)
-        == matrix.scales[index]
-    {
+    where matrix.format.scaleRules.contains(rule) && byte(rule) == matrix.scales[index] {
       scales[place] += 1
     }
     guard !unit.isNaN, maximum.isFinite else {
