@@ -110,19 +110,28 @@ struct NVFP4FileTests {
 
       // A file whose tensors or notes others have changed.
       let name = "blocks.2.mlp.fc2.weight_outer_scale"
-      func write(_ path: String, without: String = "", outer: Float? = nil) throws {
+      func write(
+        _ path: String, without: String = "", outer: Float? = nil, rule: String = "even"
+      ) throws {
         try writeSafetensors(
           path,
           tensors: codes.entries.filter { $0.name != without }.map { entry in
             if let outer, entry.name == name { return .floats(name, shape: [1], [outer]) }
             return .copy(entry, of: codes)
-          }, metadata: codes.metadata.filter { $0.key != "tetrajet.sha256" })
+          },
+          metadata: codes.metadata.filter { $0.key != "tetrajet.sha256" }
+            .merging(["scale_rule": rule]) { $1 })
       }
       try write("\(folder)/missing", without: name)
       try refused("has no tensor '\(name)'", "eval", "\(folder)/missing")
       try refused("has no outer scale", "verify", "\(folder)/missing")
-      try write("\(folder)/nan", outer: .nan)
-      try refused(name, "eval", "\(folder)/nan")
+      for (outer, word) in [(Float.nan, "nan"), (0, "0.0"), (-2, "-2.0")] {
+        try write("\(folder)/value", outer: outer)
+        try refused("'\(name)' is \(word); expected a positive", "eval", "\(folder)/value")
+        try refused("'\(name)' is \(word); expected a positive", "verify", "\(folder)/value")
+      }
+      try write("\(folder)/rule", rule: "floor")
+      try refused("one of truncation-free, even in nvfp4", "eval", "\(folder)/rule")
       try write("\(folder)/double", outer: 0.5)
       try refused("differ", "verify", "\(folder)/double", "--against", "\(folder)/packed")
     }

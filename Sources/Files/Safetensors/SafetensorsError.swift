@@ -28,6 +28,8 @@ package struct SafetensorsError: ReportableError, Equatable {
     case shape(tensor: String, found: [Int], expected: [Int])
     /// A tensor has a type that cannot serve here.
     case unsuitable(tensor: String, type: String, expected: String)
+    /// A tensor of one number has one that cannot serve here.
+    case value(tensor: String, found: Float, expected: String)
     /// A metadata entry that is needed is missing or cannot be read.
     case metadata(key: String, found: String?, expected: String)
     /// The file is shorter than it was when its header was read.
@@ -87,6 +89,8 @@ package struct SafetensorsError: ReportableError, Equatable {
       "tensor '\(tensor)' does not belong to this model; is it a checkpoint of another architecture?"
     case .shape(let tensor, let found, let expected):
       "tensor '\(tensor)' has shape \(found); this model needs \(expected)"
+    case .value(let tensor, let found, let expected):
+      "tensor '\(tensor)' is \(found); expected \(expected)"
     case .unsuitable(let tensor, let type, let expected):
       "tensor '\(tensor)' has type \(type); expected \(expected)"
     case .metadata(let key, let found, let expected):

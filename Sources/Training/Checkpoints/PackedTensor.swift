@@ -73,7 +73,7 @@ extension PackedStyle {
   /// The outer scale of a tensor.
   ///
   /// - Parameter exactly: what it was made of, if the file says so: the file's number may lack its last place.
-  /// - Throws: `SafetensorsError` where it is missing, not one number, or not finite.
+  /// - Throws: `SafetensorsError` where it is missing, not one number, or not a positive one.
   func outerScale(
     of name: String, exactly: Float?, in file: some TensorFile
   ) throws -> Float {
@@ -86,10 +86,10 @@ extension PackedStyle {
       throw file.error(.shape(tensor: tensor, found: shape, expected: [1]))
     }
     let number = try file.floats(tensor, shape: shape)[0]
-    if let exactly, stored(outerScale: exactly) == number { return exactly }
-    let outerScale = self == .compressedTensors ? 1 / number : number
-    guard outerScale.isFinite else {
-      throw file.error(.notFinite(tensor: tensor, isNaN: number.isNaN, count: 1, total: 1))
+    var outerScale = self == .compressedTensors ? 1 / number : number
+    if let exactly, stored(outerScale: exactly) == number { outerScale = exactly }
+    guard outerScale > 0, outerScale.isFinite else {
+      throw file.error(.value(tensor: tensor, found: number, expected: "a positive number"))
     }
     return outerScale
   }

@@ -53,6 +53,12 @@ struct StoredQuantization: Equatable, Sendable {
       let known = BlockFormat.inFiles.map(\.rawValue).joined(separator: ", ")
       throw error("element_format", metadata["element_format"], "one of \(known)")
     }
+    let rules = recipe.format.scaleRules
+    guard rules.contains(recipe.scaleRule) else {
+      throw error(
+        "scale_rule", metadata["scale_rule"],
+        "one of \(rules.map(\.rawValue).joined(separator: ", ")) in \(recipe.format.rawValue)")
+    }
     recipe.isSquare = metadata[Self.squaresKey] == "true"
     recipe.triesFour = metadata[Self.fourKey] == "true"
     axis = try value("group_axis")
