@@ -91,7 +91,7 @@ package struct FileVerification: Sendable {
       }
     }
     (self.total, self.source, self.decoded) = (total, source, decoded)
-    // Under scales that are no powers of two the largest of a group has one code by every rule.
+    // Under scales that are no powers of two the largest of a group has the same codes by every rule.
     let telling = format.scale == .e8m0 ? ScaleRule.allCases : []
     evidence = telling.map { [format] in ScaleRuleEvidence($0, total, format.elements) }
     var problems: [String] = []
