@@ -56,6 +56,12 @@ struct NVFP4FileTests {
         #expect(try ct.bytes(entry.name) == again.bytes(entry.name), "\(entry.name)")
       }
 
+      // Nothing is left to quantize.
+      let copied = try tetrajet("quantize", "\(folder)/ct", "\(folder)/copy")
+      #expect(
+        copied.status == 0 && copied.errors.contains("is quantized already"), "\(copied)")
+      #expect(try score("\(folder)/copy") == expected)
+
       for file in ["packed", "ct"] {
         let found = try json(["verify", "\(folder)/\(file)", "--against", run])
         #expect(found["format"] as? String == "nvfp4" && found["sound"] as? Bool == true)

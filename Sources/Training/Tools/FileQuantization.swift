@@ -146,7 +146,7 @@ package struct FileQuantization: Sendable {
     }
     var stored = StoredQuantization(recipe, axis: axis ?? older?.axis ?? .rows)
     if let older {
-      stored.shapes = older.shapes
+      (stored.shapes, stored.outerScales) = (older.shapes, older.outerScales)
       guard stored == older else { throw QuantizationError.otherwise(file.path, older) }
     }
     return stored
