@@ -36,9 +36,8 @@ typedef struct {
   int32_t fraction_threshold; // the rule of powers of two; 0x7fffff: never above
   int32_t never_clips;        // the rule of numbers
   float outer_scale;          // what all scales are multiplied with; 1 where they are powers of two
-  int32_t rotates; // whether whole groups are multiplied with a Hadamard matrix first, as rotate_rows does
-  int32_t
-      tries_four; // in groups under numbers: whether scales may make the largest magnitude 4, where that loses less
+  int32_t rotates;    // whether whole groups are multiplied with a Hadamard matrix first, as rotate_rows does
+  int32_t tries_four; // under numbers: whether the largest magnitude may become 4, where that loses less
   uint32_t key[2];    // Philox key
   uint32_t stream[2]; // Philox counter words 2 and 3
 } tj_quantizer;

@@ -19,7 +19,8 @@ public struct QuantizerRecipe: Equatable, Sendable {
   /// Groups of neighbours times Sylvester's Hadamard matrix over the root of their number; a last group that is shorter stays as it
   /// is. A product of two operands that are both rotated is that of those that are not, but for what the quantizers lose.
   public struct Rotation: Equatable, Sendable {
-    /// Elements of a group: 16 or 32.
+    /// Neighbouring elements that a group has, and rows and columns of the matrix that it is multiplied with: 16 (NVIDIA's recipe,
+    /// arXiv:2509.25149) or 32, which is a group of MX.
     public let length: Int
     /// Whether elements change their signs first, at random but alike in every group of both operands of a product.
     public var hasRandomSigns: Bool

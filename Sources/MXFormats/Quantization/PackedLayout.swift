@@ -15,7 +15,8 @@ public struct PackedMatrix: Equatable, Sendable {
   public let blocks: [UInt8]
   /// `lanes` × `groups` bytes.
   public let scales: [UInt8]
-  /// What multiplies all scales; 1 where the format has no outer scale.
+  /// What multiplies the scales of all groups, as `QuantizedMatrix.outerScale`: one number for all lanes. Positive; 1 where the
+  /// format has no outer scale, as MX.
   public let outerScale: Float
 
   /// Bytes of a whole group's codes.

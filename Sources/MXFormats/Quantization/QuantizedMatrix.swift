@@ -12,7 +12,8 @@ public struct QuantizedMatrix: Equatable, Sendable {
   public let codes: [UInt8]
   /// One byte a group, row-major, in the shape `format.scaleShape`.
   public let scales: [UInt8]
-  /// What multiplies all scales; 1 where the format has no outer scale.
+  /// What multiplies the scales of all groups, one number for the matrix, in the unit of its elements: S = scale · `outerScale`,
+  /// rounded once to single precision (Documentation/Formats.md, "NVFP4"). Positive; 1 where the format has no outer scale, as MX.
   public let outerScale: Float
 
   /// A matrix from its codes and scales.

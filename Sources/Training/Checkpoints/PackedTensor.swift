@@ -86,7 +86,8 @@ extension PackedStyle {
       throw file.error(.shape(tensor: tensor, found: shape, expected: [1]))
     }
     let number = try file.floats(tensor, shape: shape)[0]
-    var outerScale = self == .compressedTensors ? 1 / number : number
+    // A reciprocal's reciprocal is the number again, but for a rounding.
+    var outerScale = stored(outerScale: number)
     if let exactly, stored(outerScale: exactly) == number { outerScale = exactly }
     guard outerScale > 0, outerScale.isFinite else {
       throw file.error(.value(tensor: tensor, found: number, expected: "a positive number"))
