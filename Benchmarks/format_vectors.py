@@ -5,7 +5,8 @@
 
 MX: OCP Microscaling Formats specification v1.0, section 6.3, with the scale of the paper ("truncation-free") beside OCP's own
 ("floor"). NVFP4: groups of 16 under the nearest number of E4M3 ("even", as NVIDIA's recipe and compressed-tensors have it), and
-under the smallest one that cuts nothing off; each once more with the better of two scales ("4/6"). Rounding to the nearest is ml_dtypes' cast; stochastic rounding goes up where the
+under the smallest one that cuts nothing off; each once more with the better of two scales ("4/6"), and all of these with an outer
+scale for each 128 numbers, as TetraJet-v2 has them, of which there are more. Rounding to the nearest is ml_dtypes' cast; stochastic rounding goes up where the
 fraction of the gap, in 65536ths, is above the draw and a half.
 """
 
@@ -21,6 +22,7 @@ ELEMENTS = {
     "e4m3": ml_dtypes.float8_e4m3fn,
     "e5m2": ml_dtypes.float8_e5m2,
     "nvfp4": ml_dtypes.float4_e2m1fn,
+    "nvfp4-1x128": ml_dtypes.float4_e2m1fn,
 }
 
 
@@ -77,12 +79,21 @@ def better_number(group, outer, rule):
     return four if six[1] == 0 or loss(group, four[1], four[0]) < loss(group, six[1], six[0]) else six
 
 
+def quantize_runs(x, name, rule, draws, tries_four=False):
+    """Run by run where these have outer scales of their own, else as a whole."""
+    length = 128 if name == "nvfp4-1x128" else len(x)
+    runs = [slice(start, start + length) for start in range(0, len(x), length)]
+    parts = [quantize(x[run], name, rule, draws[run], tries_four) for run in runs]
+    return {key: sum((part[key] for part in parts), []) for key in parts[0]}
+
+
 def quantize(x, name, rule, draws, tries_four=False):
     element = ELEMENTS[name]
-    grid, size = magnitudes(element), 16 if name == "nvfp4" else 32
+    has_numbers = name.startswith("nvfp4")
+    grid, size = magnitudes(element), 16 if has_numbers else 32
     sign_bit = len(grid) if name not in ("e4m3", "e5m2") else 128
     outer = single(1)
-    if name == "nvfp4":
+    if has_numbers:
         largest = np.abs(x).max()
         most = single(256 if tries_four else 448)
         outer = single(largest / (most * single(6)))
@@ -96,7 +107,7 @@ def quantize(x, name, rule, draws, tries_four=False):
         if tries_four:
             scale, byte = better_number(group, outer, rule)
         else:
-            scale, byte = number(largest, outer, rule) if name == "nvfp4" else power_of_two(largest, grid, rule)
+            scale, byte = number(largest, outer, rule) if has_numbers else power_of_two(largest, grid, rule)
         scales.append(byte)
         y = np.abs(group) / scale if scale > 0 else np.zeros_like(group)
         clipped = np.minimum(y, single(grid[-1]))
@@ -110,7 +121,7 @@ def quantize(x, name, rule, draws, tries_four=False):
         codes += [int(c) | (sign_bit if np.signbit(v) else 0) for c, v in zip(code, group)]
         values.append(np.copysign(grid[code].astype(single) * scale, group))
     values = np.concatenate(values)
-    return {"scales": scales, "outer": int(outer.view(np.uint32)), "codes": codes, "values": values.view(np.uint32).tolist()}
+    return {"scales": scales, "outer": [int(outer.view(np.uint32))], "codes": codes, "values": values.view(np.uint32).tolist()}
 
 
 random = np.random.default_rng(22)
@@ -121,11 +132,16 @@ x[32:64] = 0
 x[40] = 1e-6
 x[64:80] = single([6, -1.3, 0.2, 3.1, 0.5, -0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5, -5, 0, -0.0, 0.125])
 draws = random.integers(0, 65536, 112)
+# Numbers of other sizes behind them, for two runs more, of which the last is short.
+more = (random.standard_normal(168) * 2.0 ** random.integers(-3, 12, 168)).astype(single)
+x, draws = np.concatenate([x, more]), np.concatenate([draws, random.integers(0, 65536, 168)])
 cases = []
 for name in ELEMENTS:
-    for rule in ["truncation-free", "even" if name == "nvfp4" else "floor"]:
-        for rounding, bits in [("nearest-even", np.full(112, -1)), ("stochastic", draws)]:
-            for tries_four in (False, True) if name == "nvfp4" else (False,):
+    has_numbers = name.startswith("nvfp4")
+    length = 280 if name == "nvfp4-1x128" else 112
+    for rule in ["truncation-free", "even" if has_numbers else "floor"]:
+        for rounding, bits in [("nearest-even", np.full(length, -1)), ("stochastic", draws[:length])]:
+            for tries_four in (False, True) if has_numbers else (False,):
                 case = {"format": name, "rule": rule, "rounding": rounding, "tries_four": tries_four}
-                cases.append({**case, **quantize(x, name, rule, bits, tries_four)})
+                cases.append({**case, **quantize_runs(x[:length], name, rule, bits, tries_four)})
 print(json.dumps({"x": x.view(np.uint32).tolist(), "draws": draws.tolist(), "cases": cases}))

@@ -2,7 +2,7 @@ import MXFormats
 import MXRuntime
 
 /// A matrix of real 4-bit or 6-bit numbers: E2M1, E3M0 or E2M3 codes and an E8M0 scale a group, in memory of its own,
-/// ready to be multiplied. 4.25 bits an element, or 8.25 of E2M3, whose codes take a byte each.
+/// ready to be multiplied. 4.25 bits an element, or 8.25 of E2M3, whose codes take a byte each; 5.5 of `nvfp4Runs`.
 ///
 /// It has one owner and cannot be copied by accident. Quantizers and products run on the threads of a `CPU`, and agree to
 /// the bit with `Quantizer` and `referenceProduct`.
@@ -32,7 +32,7 @@ public struct MXMatrix: ~Copyable {
   /// A matrix of zeros: codes 0 under scale bytes 0.
   ///
   /// - Precondition: no extent is negative; the format can be packed (`BlockFormat.isPackable`), and has no scale of the whole
-  ///   matrix, as `int4` and `nvfp4` have, for which there is no place here.
+  ///   matrix, as `int4` and `nvfp4` have, for which there is no place here. (That of each 128 has: `nvfp4Runs`.)
   /// - Parameters:
   ///   - rows: extent of axis 0; 0 makes an empty matrix.
   ///   - columns: extent of axis 1; 0 makes an empty matrix.
@@ -41,7 +41,7 @@ public struct MXMatrix: ~Copyable {
   public init(rows: Int, columns: Int, axis: GroupAxis, format: BlockFormat = .mxfp4) {
     precondition(rows >= 0 && columns >= 0, "a matrix of \(rows) × \(columns)")
     precondition(
-      format.outerScale == .none && format.isPackable, "no packed matrices of \(format.rawValue)")
+      format.outerScale != .matrix && format.isPackable, "no packed matrices of \(format.rawValue)")
     let (lanes, length) = axis == .rows ? (rows, columns) : (columns, rows)
     buffer = AlignedBuffer(
       count: MXMatrixView.byteCount(lanes: lanes, length: length, format: format))
@@ -136,7 +136,7 @@ public struct MXMatrix: ~Copyable {
     _ x: FloatMatrix, averages: FloatMatrix?, _ axis: GroupAxis, _ quantizer: QuantizerRecipe,
     _ random: RandomStream
   ) -> QuantizerSlice {
-    precondition(quantizer.readsParts, "a rotation of 16, or scales of squares")
+    precondition(quantizer.readsWhole, "a rotation of 16, or scales of squares")
     return QuantizerSlice(
       x, averages: averages, firstRow: 0, axis: axis, quantizer.without(averages), random: random)
   }
@@ -155,7 +155,7 @@ public struct MXMatrix: ~Copyable {
   /// The matrix quantized again with groups along columns, from its 4-bit values: double quantization
   /// (the paper's Q4 and Q6).
   ///
-  /// - Precondition: groups lie along rows.
+  /// - Precondition: groups lie along rows; the new format has no outer scales.
   /// - Parameters:
   ///   - quantizer: format, scale rule and rounding.
   ///   - random: what `Rounding.stochastic` draws from: another stream than the one of the first quantization.

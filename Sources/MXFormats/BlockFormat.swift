@@ -49,6 +49,10 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   public static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
 
+  /// The same with such a number for each 128 neighbours: the double blocks of TetraJet-v2.
+  public static let nvfp4Runs = BlockFormat(
+    elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .runs)
+
   /// The largest magnitude that there is under an outer scale of 1, or with 4/6 the largest that leaves room for scales half as large
   /// again: what the largest of a matrix is divided by.
   package func largestWithoutOuterScale(triesFour: Bool) -> Float {
@@ -69,8 +73,11 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
       && (scale == .e4m3) == (other.scale == .e4m3)
   }
 
-  /// The longest group of `allCases`, and a multiple of every shorter one: matrices are cut at its multiples.
+  /// The longest group of `allCases`, and a multiple of every shorter one.
   package static let longestGroup = allCases.reduce(0) { max($0, $1.groupSize) }
+
+  /// Rows and columns at whose multiples matrices of this format are cut into slices.
+  package var alignment: Int { outerScale == .runs ? OuterScale.runLength : Self.longestGroup }
 
   /// Groups of `length` elements.
   package func groups(_ length: Int) -> Int { (length + groupSize - 1) / groupSize }
@@ -79,9 +86,32 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   package func scaleShape(
     rows: Int, columns: Int, along axis: GroupAxis
   ) -> (rows: Int, columns: Int) {
+    shape(rows: rows, columns: columns, along: axis, by: groupSize)
+  }
+
+  /// The shape of the outer scales of runs; nil where it has none of those.
+  package func outerScaleShape(
+    rows: Int, columns: Int, along axis: GroupAxis
+  ) -> (rows: Int, columns: Int)? {
+    outerScale == .runs
+      ? shape(rows: rows, columns: columns, along: axis, by: OuterScale.runLength) : nil
+  }
+
+  /// Which of the outer scales of runs is that of an element of a matrix of `columns` columns.
+  package func run(row: Int, column: Int, _ columns: Int, _ axis: GroupAxis) -> Int {
+    let length = OuterScale.runLength
+    return switch axis {
+    case .rows: row * ((columns + length - 1) / length) + column / length
+    case .columns: row / length * columns + column
+    }
+  }
+
+  private func shape(
+    rows: Int, columns: Int, along axis: GroupAxis, by size: Int
+  ) -> (rows: Int, columns: Int) {
     switch axis {
-    case .rows: (rows, groups(columns))
-    case .columns: (groups(rows), columns)
+    case .rows: (rows, (columns + size - 1) / size)
+    case .columns: ((rows + size - 1) / size, columns)
     }
   }
 }
@@ -89,15 +119,16 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
 extension BlockFormat: CaseIterable, RawRepresentable {
   /// The formats in which layers compute.
   public static let allCases: [BlockFormat] = [
-    .mxfp4, .mxe3m0, .int4, .mxe2m3, .mxe3m2, .mxe4m3, .mxe5m2, .nvfp4,
+    .mxfp4, .mxe3m0, .int4, .mxe2m3, .mxe3m2, .mxe4m3, .mxe5m2, .nvfp4, .nvfp4Runs,
   ]
   /// Those of four bits whose groups have scales: what files hold.
   package static let inFiles: [BlockFormat] = [.mxfp4, .mxe3m0, .nvfp4]
 
   /// The name in recipes and in the metadata of files: that of the elements, as their group and scale are the same, but for
-  /// `nvfp4`.
+  /// `nvfp4` and `nvfp4-1x128`.
   public var rawValue: String {
     if self == .nvfp4 { return "nvfp4" }
+    if self == .nvfp4Runs { return "nvfp4-1x128" }
     return Self.allCases.contains(self)
       ? elements.name : "\(elements.name) in groups of \(groupSize) under \(scale.rawValue)"
   }

@@ -289,7 +289,7 @@ static void check_floats_with_codes(int format) {
       .format = format, .rounding = 0, .fraction_threshold = 0x7fffff, .outer_scale = outer_scale};
   const tj_sink sink = {.kind = TJ_CODES,
                         .codes = guarded(panels * blocks * block_of(format)),
-                        .scales = guarded(panels * blocks * 16 * groups_of(format)),
+                        .scales = guarded(panels * blocks * scales_of(format)),
                         .blocks = blocks};
   CALL(quantize_rows, &numbers, &quantizer, &sink);
   const size_t slots_for_operands = slots_in_use;

@@ -28,7 +28,7 @@ static void clear_lane(packed matrix, size_t block, size_t lane, int format) {
       matrix.codes[block * matrix.block + i] &= is_wide(format) ? 0x20 : 0x88; // of either sign
   for (size_t group = 0; group < groups_of(format); group++)
     matrix.scales[block * matrix.scales_of_block + group * LANES + lane] =
-        (uint8_t)(format == NVFP4 ? draw_below(0x7f) : draw_below(255));
+        (uint8_t)(has_numbers(format) ? draw_below(0x7f) : draw_below(255));
 }
 
 static void fill_codes(packed matrix, int format) {
@@ -51,7 +51,14 @@ static void fill_codes(packed matrix, int format) {
     case SMALL_SCALES: byte = draw_below(70); break; // products of two are subnormal
     default: byte = 225 + draw_below(9); break;      // about the largest that take the plain way
     }
-    matrix.scales[i] = (uint8_t)(format == NVFP4 ? byte & 0x7f : byte);
+    matrix.scales[i] = (uint8_t)(has_numbers(format) ? byte & 0x7f : byte);
+  }
+  for (size_t i = 0; format == NVFP4_RUNS && i < matrix.blocks * LANES; i++) {
+    const int exponents[SCALES] = {0, 0, 60, 60, 60, -70, 60};
+    const float outer =
+        ldexpf(1 + (float)draw_below(1 << 23) * 0x1p-23f, exponents[shape.scales] + (int32_t)draw_below(8));
+    memcpy(matrix.scales + i / LANES * matrix.scales_of_block + LANES * 2 + i % LANES * sizeof outer, &outer,
+           sizeof outer);
   }
   if (shape.scales == SCALES_OF_ZEROS)
     for (size_t i = 0; i < matrix.blocks * LANES; i++)
@@ -64,6 +71,10 @@ static int32_t steps_of(const uint8_t *codes, size_t lane, size_t element, int f
   static const int32_t magnitudes[][8] = {{0, 1, 2, 3, 4, 6, 8, 12},
                                           {0, 1, 2, 4, 8, 16, 32, 64},
                                           {0, 1, 2, 3, 4, 5, 6, 7},
+                                          {0},
+                                          {0, 1, 2, 3, 4, 6, 8, 12},
+                                          {0},
+                                          {0},
                                           {0},
                                           {0, 1, 2, 3, 4, 6, 8, 12}};
   element %= GROUP;
@@ -78,13 +89,19 @@ static int32_t steps_of(const uint8_t *codes, size_t lane, size_t element, int f
   return code & 8 ? -magnitudes[format][code & 7] : magnitudes[format][code & 7];
 }
 
-/// A scale times the format's smallest step; exact.
-static float unit_of(uint8_t scale, int format) {
+/// A lane's scale in a group, counted through blocks, times the format's smallest step; exact, but under outer scales of runs, with
+/// which it is rounded first.
+static float unit_of(const uint8_t *scales, size_t group, size_t lane, int format) {
   static const int exponents[] = {[E2M1] = -1, [E3M0] = -2, [INT4] = 0, [E2M3] = -3};
-  if (format == NVFP4) {
+  scales += group / groups_of(format) * scales_of(format);
+  const uint8_t scale = scales[group % groups_of(format) * LANES + lane];
+  if (has_numbers(format)) {
     const int exponent = scale >> 3, mantissa = scale & 7;
+    float outer = 1;
     if (scale == 0x7f) return NAN;
-    return (exponent == 0 ? ldexpf((float)mantissa, -9) : ldexpf((float)(8 + mantissa), exponent - 10)) / 2;
+    if (format == NVFP4_RUNS) memcpy(&outer, scales + 2 * LANES + lane * sizeof outer, sizeof outer);
+    return (exponent == 0 ? ldexpf((float)mantissa, -9) : ldexpf((float)(8 + mantissa), exponent - 10)) *
+           outer / 2;
   }
   return scale == 255 ? NAN : ldexpf(1, scale - 127 + exponents[format]);
 }
@@ -99,8 +116,8 @@ static float reference_sum(float sum, packed left, size_t left_lane, const uint8
     for (size_t element = group * length; element < (group + 1) * length; element++)
       dot += steps_of(left.codes, left_lane, element, shape.left_format) *
              steps_of(codes, right_lane, element, shape.right_format);
-    const float term = (float)dot * unit_of(left.scales[group * LANES + left_lane], shape.left_format);
-    sum = fmaf(term, unit_of(scales[group * LANES + right_lane], shape.right_format), sum);
+    const float term = (float)dot * unit_of(left.scales, group, left_lane, shape.left_format);
+    sum = fmaf(term, unit_of(scales, group, right_lane, shape.right_format), sum);
   }
   return sum;
 }
@@ -160,11 +177,12 @@ static void check_products(void) {
   static const size_t column_counts[] = {1, 15, 16, 17, 31, 33, 48, 50, 64, 100};
   static const size_t block_counts[] = {1, 2, 3, 7};
   size_t number = 0;
-  for (shape.left_format = 0; is_packed(shape.left_format); shape.left_format++)
-    for (shape.right_format = 0; is_packed(shape.right_format); shape.right_format++)
+  for (shape.left_format = 0; shape.left_format < FORMATS; shape.left_format++)
+    for (shape.right_format = 0; shape.right_format < FORMATS; shape.right_format++)
       for (shape.scales = 0; shape.scales < SCALES; shape.scales++)
         for (shape.codes = 0; shape.codes < CODES; shape.codes++)
           for (size_t i = 0; i < sizeof column_counts / sizeof *column_counts; i++, number++) {
+            if (!is_packed(shape.left_format) || !is_packed(shape.right_format)) break;
             if (groups_of(shape.left_format) != groups_of(shape.right_format)) continue;
             // Counted through with different periods, so that all pairs of these meet.
             shape.columns = column_counts[i];

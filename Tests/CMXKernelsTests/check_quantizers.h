@@ -16,7 +16,7 @@ typedef struct {
 
 static packed packed_matrix(size_t lanes, size_t length, int format) {
   const size_t blocks = panels_of(lanes) * blocks_of(length), block = block_of(format);
-  const size_t scales = LANES * groups_of(format);
+  const size_t scales = scales_of(format);
   return (packed){guarded(blocks * block), guarded(blocks * scales), blocks, block, scales};
 }
 
@@ -166,9 +166,10 @@ static void check_packing(const float *x, const float *ema, size_t cut, float *a
     expect_packed("in slices", sliced, by_rows);
     expect_count("broken groups in slices", again, broken);
   }
-  if (columns > GROUP) {
+  const size_t cut_column = cut_of(quantizer.format);
+  if (columns > cut_column) {
     const packed sliced = packed_matrix(rows, columns, quantizer.format);
-    const size_t again = quantize_columnwise(ALONG_ROWS, x, ema, into_packed(sliced, columns), GROUP);
+    const size_t again = quantize_columnwise(ALONG_ROWS, x, ema, into_packed(sliced, columns), cut_column);
     expect_packed("in slices of columns", sliced, by_rows);
     expect_count("broken groups in slices of columns", again, broken);
   }
@@ -193,15 +194,15 @@ static void check_packing(const float *x, const float *ema, size_t cut, float *a
     quantize_into(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), cut);
     expect_packed("in slices", sliced, by_columns);
   }
-  if (columns > GROUP) {
+  if (columns > cut_column) {
     const packed sliced = packed_matrix(columns, rows, quantizer.format);
-    quantize_columnwise(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), GROUP);
+    quantize_columnwise(ALONG_COLUMNS, x, ema, into_packed(sliced, rows), cut_column);
     expect_packed("in slices of columns", sliced, by_columns);
   }
 }
 
 static void check_quantize(void) {
-  const size_t cut = (rows / 2 + GROUP - 1) / GROUP * GROUP;
+  const size_t unit = cut_of(quantizer.format), cut = (rows / 2 + unit - 1) / unit * unit;
   const float *x = filled(rows * columns, kind);
   const float *ema = quantizer.rounding == MOVING_AVERAGE ? averages_of(x) : NULL;
   set_outer_scale(&quantizer, x);
@@ -256,12 +257,13 @@ static tj_quantizer make_quantizer(int format, int rounding, int rule) {
                                                      {0},
                                                      {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000},
                                                      {0x600000, 0, 0x77ffff, 0x7fffff, 0x680000},
-                                                     {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000}};
+                                                     {0x600000, 0, 0x6fffff, 0x7fffff, 0x680000},
+                                                     {0}};
   return (tj_quantizer){.format = format,
                         .rounding = rounding,
                         .fraction_threshold = thresholds[format][rule],
-                        .never_clips = rule == 0 || (format == NVFP4 && rule == 1),
-                        .tries_four = format == NVFP4 && (rule == 1 || rule == 2),
+                        .never_clips = rule == 0 || (has_numbers(format) && rule == 1),
+                        .tries_four = has_numbers(format) && (rule == 1 || rule == 2),
                         .outer_scale = 1,
                         .key = {0x12345678, 0x9abcdef0},
                         .stream = {(uint32_t)rule, 0xfedcba98}};
@@ -286,8 +288,8 @@ static void check_quantizers(void) {
                      kind_names[kind], format, rounding, rule);
             is_at_end = (int)(kind + (unsigned)rule) % 2;
             run_on_every_table(check_quantize);
-            // Packed matrices have no averages.
-            if (rounding == MOVING_AVERAGE || !is_packed(format)) continue;
+            // Packed matrices have no averages, and runs must be known before they are quantized.
+            if (rounding == MOVING_AVERAGE || !is_packed(format) || format == NVFP4_RUNS) continue;
             source_quantizer = make_quantizer((format + rule) % (NVFP4 + 1), NEAREST_EVEN, rule);
             run_on_every_table(check_requantize);
           }

@@ -18,7 +18,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { GROUP = 32, LANES = 16 };
-enum { E2M1, E3M0, INT4, E2M3, NVFP4, E3M2, E4M3, E5M2, FORMATS };
+enum { E2M1, E3M0, INT4, E2M3, NVFP4, E3M2, E4M3, E5M2, NVFP4_RUNS, FORMATS };
 // The scale rules (`make_quantizer`).
 enum { RULES = 5 };
 enum { NEAREST_EVEN, NEAREST_AWAY, STOCHASTIC, MOVING_AVERAGE, ROUNDINGS };
@@ -27,11 +27,17 @@ static size_t blocks_of(size_t length) { return (length + GROUP - 1) / GROUP; }
 static size_t panels_of(size_t lanes) { return (lanes + LANES - 1) / LANES; }
 
 /// Whether a format's codes take a byte each in packed matrices.
-static int is_wide(int format) { return format >= E2M3 && format != NVFP4; }
+static int is_wide(int format) { return format >= E2M3 && format != NVFP4 && format != NVFP4_RUNS; }
+/// Whether scales are numbers of E4M3.
+static int has_numbers(int format) { return format == NVFP4 || format == NVFP4_RUNS; }
 /// Whether there are packed matrices of it.
-static int is_packed(int format) { return format <= NVFP4; }
+static int is_packed(int format) { return format <= NVFP4 || format == NVFP4_RUNS; }
 /// Groups of a lane in a block.
-static size_t groups_of(int format) { return format == NVFP4 ? 2 : 1; }
+static size_t groups_of(int format) { return has_numbers(format) ? 2 : 1; }
+/// Bytes of a block's scales: runs have a number for each lane behind the groups' bytes.
+static size_t scales_of(int format) { return LANES * (groups_of(format) + (format == NVFP4_RUNS ? 4 : 0)); }
+/// Where quantizers may cut an axis of groups.
+static size_t cut_of(int format) { return format == NVFP4_RUNS ? 128 : GROUP; }
 /// Bytes of a block's codes.
 static size_t block_of(int format) { return GROUP * LANES / (is_wide(format) ? 1 : 2); }
 

@@ -8,7 +8,7 @@ struct BlockFormatTests {
   func names() {
     #expect(
       BlockFormat.allCases.map(\.rawValue) == [
-        "e2m1", "e3m0", "int4", "e2m3", "e3m2", "e4m3", "e5m2", "nvfp4",
+        "e2m1", "e3m0", "int4", "e2m3", "e3m2", "e4m3", "e5m2", "nvfp4", "nvfp4-1x128",
       ])
     for format in BlockFormat.allCases { #expect(BlockFormat(rawValue: format.rawValue) == format) }
     let other = BlockFormat(elements: .e3m0, groupSize: 16, scale: .e4m3, outerScale: .none)
@@ -21,6 +21,7 @@ struct BlockFormatTests {
   func cuts() {
     for format in BlockFormat.allCases {
       #expect(BlockFormat.longestGroup.isMultiple(of: format.groupSize))
+      #expect(format.alignment.isMultiple(of: BlockFormat.longestGroup))
     }
   }
 
@@ -131,6 +132,39 @@ struct BlockFormatTests {
     }
     #expect(rounded(2.25, 0) == 3 && rounded(2.25, 0x3fff) == 3 && rounded(2.25, 0x4000) == 2)
     #expect(rounded(-7, 0) == -7)
+  }
+
+  @Test("an outer scale for each 128 numbers: what NVFP4 makes of each run alone")
+  func runs() {
+    var random = TestRandom(seed: 31)
+    // Runs of very different sizes, of which the last is short.
+    let x = (0..<2 * 300).map { place in
+      random.normal() * Float(sign: .plus, exponent: 9 * (place % 300 / 128), significand: 1)
+    }
+    for rule in BlockFormat.nvfp4Runs.scaleRules {
+      let whole = Quantizer(format: .nvfp4Runs, scaleRule: rule)
+        .quantize(x, rows: 2, columns: 300)
+      #expect(whole.outerScales.count == 6 && whole.outerScale == 1)
+      for row in 0..<2 {
+        for start in [0, 128, 256] {
+          let run = Array(x[row * 300 + start..<row * 300 + min(start + 128, 300)])
+          let alone = Quantizer(format: .nvfp4, scaleRule: rule)
+            .quantize(run, rows: 1, columns: run.count)
+          #expect(whole.outerScales[row * 3 + start / 128] == alone.outerScale)
+          #expect(
+            run.indices.map { whole.value(row: row, column: start + $0) } == alone.values)
+        }
+      }
+      let columns = Quantizer(format: .nvfp4Runs, scaleRule: rule, axis: .columns)
+        .quantize(
+          (0..<600).map { x[$0 % 2 * 300 + $0 / 2] }, rows: 300, columns: 2)
+      #expect(columns.transposed == whole)
+    }
+    // Of zeros, and of numbers that are not finite, there is nothing to divide by.
+    let zeros = [Float](repeating: 0, count: 128)
+    let broken = Quantizer(format: .nvfp4Runs)
+      .quantize(zeros + [.infinity, 3], rows: 1, columns: 130)
+    #expect(broken.outerScales == [1, BlockFormat.nvfp4.outerScale(largest: 3, .truncationFree)])
   }
 
   @Test("NVFP4: zeros have outer scale 1, and a NaN breaks its group alone")

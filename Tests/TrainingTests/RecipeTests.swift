@@ -171,7 +171,7 @@ struct RecipeTests {
       ),
       (
         "quantizers: {q2: {format: e4m3}}",
-        "quantizers.q2.format is e4m3; it must be one of e2m1, e3m0, int4, e2m3, nvfp4: weights"
+        "quantizers.q2.format is e4m3; it must be one of e2m1, e3m0, int4, e2m3, nvfp4, nvfp4-1x128: weights"
       ),
       (
         "{method: tetrajet+freeze, quantizers: {q2: {format: nvfp4}}}",
@@ -183,11 +183,11 @@ struct RecipeTests {
       ),
       (
         "quantizers: {q1: {four_over_six: true}}",
-        "quantizers.q1.four_over_six is true; it must be false, or q1.format nvfp4 without squares"
+        "quantizers.q1.four_over_six is true; it must be false, or q1.format nvfp4 or nvfp4-1x128 without squares"
       ),
       (
         "{method: nvidia-nvfp4, quantizers: {q2: {four_over_six: true}}}",
-        "quantizers.q2.four_over_six is true; it must be false, or q2.format nvfp4 without squares"
+        "quantizers.q2.four_over_six is true; it must be false, or q2.format nvfp4 or nvfp4-1x128 without squares"
       ),
       (
         "quantizers: {hadamard_size: 20}",
@@ -267,7 +267,7 @@ struct RecipeTests {
         .contains("int4-xi has steps of its own"))
     #expect(
       Self.message("method: tetrajet+dampen\nquantizers: {q2: {format: int4}}")
-        .contains("e2m1, e3m0, e2m3, nvfp4: dampen counts with scales of groups"))
+        .contains("e2m1, e3m0, e2m3, nvfp4, nvfp4-1x128: dampen counts with scales of groups"))
   }
 
   @Test("quantizers of several formats go together, and NVFP4 with remedies")
@@ -275,7 +275,7 @@ struct RecipeTests {
     for quantizers in [
       "q1: {format: e2m3}", "q1: {format: e5m2, scale: floor}, q6: {format: e4m3}",
       "q2: {format: nvfp4, scale: even, square: true}",
-      "q3: {format: nvfp4, four_over_six: true}",
+      "q3: {format: nvfp4, four_over_six: true}", "q6: {format: nvfp4-1x128, four_over_six: true}",
       "hadamard: [dx], q3: {format: nvfp4}, q4: {format: nvfp4}, hadamard_size: 16",
     ] {
       #expect(Self.message("method: tetrajet\nquantizers: {\(quantizers)}") == "accepted")

@@ -24,6 +24,7 @@ typedef struct {
   int32_t largest_code;                 // of a magnitude that is a number
   int32_t group;                        // elements of a group: 32, or 16
   tj_scale scale;
+  int32_t run; // neighbours that share an outer scale, 128; 0 where a matrix has one, or none
 } tj_format;
 
 /// How a matrix is quantized. The scale of a group whose largest magnitude M has biased exponent E and 23-bit fraction F is
@@ -35,7 +36,8 @@ typedef struct {
   int32_t rounding;           // 0 nearest even, 1 nearest away, 2 stochastic, 3 moving average
   int32_t fraction_threshold; // the rule of powers of two; 0x7fffff: never above
   int32_t never_clips;        // the rule of numbers
-  float outer_scale;          // what all scales are multiplied with; 1 where they are powers of two
+  // What all scales are multiplied with; 1 where they are powers of two. Runs get outer scales of their own.
+  float outer_scale;
   int32_t rotates;    // whether whole groups are multiplied with a Hadamard matrix first, as rotate_rows does
   int32_t tries_four; // under numbers: whether the largest magnitude may become 4, where that loses less
   uint32_t key[2];    // Philox key
@@ -60,7 +62,7 @@ typedef struct {
   size_t rows, columns;
   // Where the first number stands in the whole matrix, for the random bits and for a packed matrix: a row that is a
   // multiple of 16, of 32 for groups along columns (of 8 where the sink is no packed matrix), and a column that is a
-  // multiple of 32.
+  // multiple of 32; along runs, multiples of their length.
   size_t first_row, first_column;
 } tj_slice;
 
@@ -90,7 +92,7 @@ typedef struct {
 typedef struct {
   const uint8_t *codes, *scales; // of the whole matrix
   int32_t format;
-  float outer_scale; // what all scales are multiplied with; 1 where there is none
+  float outer_scale; // what all scales are multiplied with; 1 where there is none, or runs have their own
   size_t rows, columns;
   size_t first_row; // the number of their first row there, a multiple of 16
 } tj_packed;

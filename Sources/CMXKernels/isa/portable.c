@@ -35,7 +35,22 @@ TJ_INLINE vint4 add_halves(vshort8 pairs) { return (((vint4)pairs << 16) >> 16) 
 TJ_INLINE vshort8 even_bytes(vshort8 bytes) { return (bytes << 8) >> 8; }
 TJ_INLINE vshort8 odd_bytes(vshort8 bytes) { return bytes >> 8; }
 
-/// a b + c, rounded once. b has few bits, so that the product is exact, and an ordinary addition does it, unless the product
+typedef double vdouble __attribute__((ext_vector_type(TJ_LANES)));
+typedef int64_t vlong __attribute__((ext_vector_type(TJ_LANES)));
+
+/// a b + c, rounded once, of any numbers. In double precision the product is exact; where the sum is not, and its last bit is 0, it
+/// becomes the neighbour on the side of what was lost, and what is odd rounds to single precision as the exact sum does.
+TJ_INLINE vfloat multiply_add_in_double(vfloat a, vfloat b, vfloat c) {
+  const vdouble product = __builtin_convertvector(a, vdouble) * __builtin_convertvector(b, vdouble);
+  const vdouble added = __builtin_convertvector(c, vdouble);
+  const vdouble sum = product + added, rest = sum - product;
+  const vdouble lost = (product - (sum - rest)) + (added - rest);
+  const vlong bits = (vlong)sum, shrinks = (lost > 0.0) != (sum > 0.0);
+  const vlong is_even = ((lost > 0.0) | (lost < 0.0)) & ((bits & 1) == 0);
+  return __builtin_convertvector((vdouble)(bits + (is_even & (shrinks | 1))), vfloat);
+}
+
+/// a b + c, rounded once. Where a has 18 bits and b four, the product is exact, and an ordinary addition does it, unless the product
 /// leaves the range of normal numbers.
 TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
 #if TJ_FUSED
@@ -44,9 +59,9 @@ TJ_INLINE vfloat multiply_add_exactly(vfloat a, vfloat b, vfloat c) {
   const vfloat product = a * b;
   const vint magnitude = as_int(product) & ~TJ_SIGN;
   const vint is_normal = (magnitude >= 0x800000) & (magnitude < 0x7f800000);
-  if (__builtin_reduce_and(is_normal | (a == 0.0f & b == b)) == -1) return product + c;
-  for (size_t lane = 0; lane < TJ_LANES; lane++) c[lane] = __builtin_fmaf(a[lane], b[lane], c[lane]);
-  return c;
+  const vint is_short = ((as_int(a) & 0x3f) | (as_int(b) & 0xfffff)) == 0;
+  if (__builtin_reduce_and((is_normal & is_short) | (a == 0.0f & b == b)) == -1) return product + c;
+  return multiply_add_in_double(a, b, c);
 #endif
 }
 

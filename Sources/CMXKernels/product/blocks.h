@@ -1,4 +1,5 @@
-// The layout of packed matrices: panels of 16 lanes, blocks of codes, and 16 scale bytes a group (CMXKernels.h).
+// The layout of packed matrices: panels of 16 lanes, blocks of codes, and 16 scale bytes a group (CMXKernels.h). Where runs
+// have outer scales, a block has the 16 that it is under behind its scale bytes.
 #ifndef TJ_BLOCKS_H
 #define TJ_BLOCKS_H
 
@@ -10,6 +11,19 @@ typedef uint64_t veight __attribute__((ext_vector_type(4)));
 
 /// Bytes of a block's codes.
 TJ_INLINE size_t block_bytes(int format) { return TJ_LANES * TJ_BLOCK_LENGTH / (is_wide(format) ? 1 : 2); }
+
+/// Bytes of a block's scales.
+TJ_INLINE size_t scale_bytes(int format) {
+  return TJ_LANES * (groups_of(format) + (formats[format].run ? sizeof(float) : 0));
+}
+
+/// Where the scale bytes of a group of a panel are.
+TJ_INLINE size_t scale_place(size_t group, int format) {
+  return group / groups_of(format) * scale_bytes(format) + group % groups_of(format) * TJ_LANES;
+}
+
+/// Where the outer scales of a block's lanes are, from its scale bytes on.
+TJ_INLINE size_t run_scale_place(int format) { return TJ_LANES * groups_of(format); }
 
 /// Writes the 32 codes of each of eight lanes from a multiple of eight on into a block. `pairs` holds two lanes a vector:
 /// in byte 2 i + h of vector lane e the code of element 16 h + e of the pair's lane i.
@@ -53,10 +67,14 @@ TJ_INLINE void store_wide_lane(uint8_t *block, size_t lane, vuint first, vuint s
 /// Lanes that the last panel has beyond the matrix: code 0, scale byte 0.
 static void clear_lanes(size_t first, size_t blocks, uint8_t *codes, uint8_t *scales, int format) {
   const uint32_t zero = 0;
+  const float no_scale = 0;
   const size_t words = block_bytes(format) / 64, groups = blocks * groups_of(format);
   for (size_t lane = first; lane < TJ_LANES; lane++) {
     for (size_t t = 0; t < blocks * words; t++) memcpy(codes + t * 64 + lane * 4, &zero, 4);
-    for (size_t group = 0; group < groups; group++) scales[group * TJ_LANES + lane] = 0;
+    for (size_t group = 0; group < groups; group++) scales[scale_place(group, format) + lane] = 0;
+    for (size_t block = 0; formats[format].run && block < blocks; block++)
+      memcpy(scales + block * scale_bytes(format) + run_scale_place(format) + lane * sizeof no_scale,
+             &no_scale, sizeof no_scale);
   }
 }
 
@@ -94,6 +112,16 @@ TJ_INLINE vint load_scales(const uint8_t *scales) {
   return __builtin_convertvector(bytes, vint);
 }
 
+/// The scales of a group of a panel, or NaN, times 2 to some exponent, with the outer scales that runs have. They round in that
+/// order: those of runs first.
+TJ_INLINE vfloat group_unit(const uint8_t *scales, size_t group, vint byte, int32_t step, int format) {
+  if (!formats[format].run) return unit_of(byte, step, format);
+  vfloat outer;
+  memcpy(&outer, scales + group / groups_of(format) * scale_bytes(format) + run_scale_place(format),
+         sizeof outer);
+  return unit_of(byte, 0, format) * outer * as_float((vint)((127 + step) << 23));
+}
+
 /// The values of a block of a packed matrix, 16 lanes x 32 elements, row-major.
 TJ_INLINE void decode_block(const tj_packed *source, size_t block, float values[TJ_LANES][TJ_BLOCK_LENGTH]) {
   const int format = source->format;
@@ -104,8 +132,9 @@ TJ_INLINE void decode_block(const tj_packed *source, size_t block, float values[
   float units[2][TJ_LANES];
   for (size_t half = 0; half < 2; half++) {
     const size_t group = block * groups_of(format) + (groups_of(format) == 2 ? half : 0);
-    const vint byte = load_scales(source->scales + group * TJ_LANES);
-    const vfloat unit = unit_of(byte, is_number ? 0 : step_exponent(format), format);
+    const vint byte = load_scales(source->scales + scale_place(group, format));
+    const vfloat unit =
+        group_unit(source->scales, group, byte, is_number ? 0 : step_exponent(format), format);
     store(units[half], unit * source->outer_scale);
   }
   // The sign moves to bit 7, so that -0 keeps it.

@@ -56,7 +56,8 @@ TJ_INLINE void decode_terms(const tj_packed *x, size_t j, size_t first, size_t t
         const size_t bytes = is_wide(format) ? sizeof words : sizeof *words;
         memcpy(words, x->codes + block * block_bytes(format) + t * bytes, bytes);
         const size_t group = (block * TJ_BLOCK_LENGTH + 8 * t) / (size_t)formats[format].group;
-        const vfloat scale = unit_of(load_scales(x->scales + group * TJ_LANES), 0, format) * x->outer_scale;
+        const vint byte = load_scales(x->scales + scale_place(group, format));
+        const vfloat scale = group_unit(x->scales, group, byte, 0, format) * x->outer_scale;
         float *at = out + (k + 8 * t) * width;
         const size_t count = terms - k - 8 * t;
         for (uint32_t i = 0; i < 8 && i < count; i++) {
@@ -77,6 +78,7 @@ static void gather_codes(const tj_packed *x, size_t j, size_t first, size_t term
   case TJ_INT4: decode_terms(x, j, first, terms, vectors, out, TJ_INT4); break;
   case TJ_E2M3: decode_terms(x, j, first, terms, vectors, out, TJ_E2M3); break;
   case TJ_NVFP4: decode_terms(x, j, first, terms, vectors, out, TJ_NVFP4); break;
+  case TJ_NVFP4_RUNS: decode_terms(x, j, first, terms, vectors, out, TJ_NVFP4_RUNS); break;
   default: decode_terms(x, j, first, terms, vectors, out, TJ_E2M1);
   }
 }

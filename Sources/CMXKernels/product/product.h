@@ -1,7 +1,7 @@
 // The product of packed matrices: expansion of panels to bytes, and the loop over an instruction set's tile.
 //
 // A group's dot product d is an exact integer. The reference adds fma(d unit_a, unit_b, sum), group by group, where a unit
-// is a scale times the format's smallest step; d unit_a is exact, too. Most of the time it costs neither a
+// is a scale times the format's smallest step; d unit_a is exact, too, but under outer scales of runs. Most of the time it costs neither a
 // conversion nor a multiplication: the integer sum starts at the bits of magic = 1.5 2^23 unit_a, whose
 // last place is worth unit_a, so that the finished sum, read as a float, is magic + d unit_a, and one
 // exact subtraction leaves d unit_a. Panels with a scale so large that magic would overflow are "huge": there d is
@@ -136,7 +136,7 @@ static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t b
   for (size_t group = 0; group < groups; group++) {
     left_group *out = (left_group *)((char *)expanded + group * size);
     const group_lanes lanes = expand_group(codes + group * code_bytes, eights, &bytes, out->codes);
-    const vint byte = telling_scales(scales + group * TJ_LANES, lanes.is_zero, format);
+    const vint byte = telling_scales(scales + scale_place(group, format), lanes.is_zero, format);
     extend(&range, byte);
     largest = maximum_int(largest, choose_int(byte == 255, (vint)0, byte));
     const vint start = -lanes.sums * offset_of(right_format);
@@ -150,7 +150,7 @@ static int32_t expand_left(const uint8_t *codes, const uint8_t *scales, size_t b
     vint byte, start;
     memcpy(&start, out->start, sizeof start);
     memcpy(&byte, out->unit, sizeof byte);
-    vfloat unit = unit_of(byte, step, format);
+    vfloat unit = group_unit(scales, group, byte, step, format);
     if (!is_huge) {
       const vint magic = ((byte + 23 + step) << 23) | 0x400000;
       start += magic;
@@ -172,9 +172,9 @@ static int32_t expand_right(const uint8_t *codes, const uint8_t *scales, size_t 
   for (size_t group = 0; group < groups; group++) {
     right_group *out = (right_group *)((char *)expanded + group * size);
     const group_lanes lanes = expand_group(codes + group * code_bytes, eights, &bytes, out->codes);
-    const vint byte = telling_scales(scales + group * TJ_LANES, lanes.is_zero, format);
+    const vint byte = telling_scales(scales + scale_place(group, format), lanes.is_zero, format);
     extend(&range, byte);
-    const vfloat unit = unit_of(byte, step_exponent(format), format);
+    const vfloat unit = group_unit(scales, group, byte, step_exponent(format), format);
     memcpy(out->unit, &unit, sizeof unit);
   }
   return is_near(range, format) ? TJ_NEAR_SCALES : TJ_FAR_SCALES;

@@ -8,7 +8,7 @@
 
 /// Elements of a lane in a block: a group, or two.
 enum { TJ_BLOCK_LENGTH = 32 };
-enum { TJ_E2M1, TJ_E3M0, TJ_INT4, TJ_E2M3, TJ_NVFP4, TJ_E3M2, TJ_E4M3, TJ_E5M2 };
+enum { TJ_E2M1, TJ_E3M0, TJ_INT4, TJ_E2M3, TJ_NVFP4, TJ_E3M2, TJ_E4M3, TJ_E5M2, TJ_NVFP4_RUNS };
 
 static const tj_format formats[] = {
     [TJ_E2M1] = {.exponent_bits = 2, .mantissa_bits = 1, .bias = 1, .largest_code = 7, .group = 32},
@@ -23,6 +23,13 @@ static const tj_format formats[] = {
                   .largest_code = 7,
                   .group = 16,
                   .scale = TJ_NUMBER},
+    [TJ_NVFP4_RUNS] = {.exponent_bits = 2,
+                       .mantissa_bits = 1,
+                       .bias = 1,
+                       .largest_code = 7,
+                       .group = 16,
+                       .scale = TJ_NUMBER,
+                       .run = 128},
     [TJ_E3M2] = {.exponent_bits = 3, .mantissa_bits = 2, .bias = 3, .largest_code = 31, .group = 32},
     [TJ_E4M3] = {.exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .largest_code = 126, .group = 32},
     [TJ_E5M2] = {.exponent_bits = 5, .mantissa_bits = 2, .bias = 15, .largest_code = 123, .group = 32},
@@ -88,6 +95,7 @@ TJ_INLINE size_t panels_of(size_t lanes) { return (lanes + TJ_LANES - 1) / TJ_LA
   case TJ_E2M1: TJ_BY_ROUNDING(TJ_E2M1, function, __VA_ARGS__)                                               \
   case TJ_E2M3: TJ_BY_ROUNDING(TJ_E2M3, function, __VA_ARGS__)                                               \
   case TJ_NVFP4: TJ_BY_ROUNDING(TJ_NVFP4, function, __VA_ARGS__)                                             \
+  case TJ_NVFP4_RUNS: TJ_BY_ROUNDING(TJ_NVFP4_RUNS, function, __VA_ARGS__)                                   \
   default: TJ_BY_ROUNDING(quantizer->format, function, __VA_ARGS__)                                          \
   }
 #define TJ_FOR_VALUES(function, ...)                                                                         \

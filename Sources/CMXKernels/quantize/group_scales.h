@@ -31,22 +31,22 @@ TJ_INLINE vint largest_lanes(const vint x[8]) {
 /// The scales of one group in each of eight lanes, or in each of sixteen.
 typedef struct {
   vint byte, broken;
+  vfloat outer;                              // what multiplies them
   float factors[TJ_LANES], values[TJ_LANES]; // what scale_factor and scale_value say
 } group_scales;
 
-TJ_INLINE group_scales scales_of_bytes(vint byte, vint broken, const tj_quantizer *quantizer,
-                                       const int format) {
-  group_scales scales = {.byte = byte, .broken = broken};
-  store(scales.factors, scale_factor(byte, quantizer->outer_scale, format));
-  store(scales.values, scale_value(byte, quantizer->outer_scale, format));
+TJ_INLINE group_scales scales_of_bytes(vint byte, vint broken, vfloat outer, const int format) {
+  group_scales scales = {.byte = byte, .broken = broken, .outer = outer};
+  store(scales.factors, scale_factor(byte, outer, format));
+  store(scales.values, scale_value(byte, outer, format));
   return scales;
 }
 
 /// `square` is the magnitude that their scales follow from where squares share them; else null.
-TJ_INLINE group_scales scales_of(vint largest, const float *square, const tj_quantizer *quantizer,
-                                 const int format) {
+TJ_INLINE group_scales scales_of(vint largest, const float *square, vfloat outer,
+                                 const tj_quantizer *quantizer, const int format) {
   const vint decisive = square ? as_int(splat(*square)) : largest;
-  return scales_of_bytes(scale_byte(decisive, quantizer, format), is_broken(largest), quantizer, format);
+  return scales_of_bytes(scale_byte(decisive, outer, quantizer, format), is_broken(largest), outer, format);
 }
 
 /// What sixteen numbers lose to the nearest, squared, in units of the outer scale. `factor` is what scale_factor says,
@@ -61,16 +61,16 @@ TJ_INLINE vfloat squared_loss(vfloat x, vfloat factor, vfloat number, const int 
 TJ_INLINE group_scales scales_of_four(const group_scales *six, vint largest, const tj_quantizer *quantizer,
                                       const int format) {
   const vfloat maximum = as_float(largest);
-  const vint exists = !(maximum / quantizer->outer_scale / 4.0f > 448.0f);
-  const vint byte = choose_int(exists, number_byte(maximum, 4, quantizer), six->byte);
-  return scales_of_bytes(byte, six->broken, quantizer, format);
+  const vint exists = !(maximum / six->outer / 4.0f > 448.0f);
+  const vint byte = choose_int(exists, number_byte(maximum, 4, six->outer, quantizer), six->byte);
+  return scales_of_bytes(byte, six->broken, six->outer, format);
 }
 
 /// Those of the two that lose less.
 TJ_INLINE group_scales better_scales(const group_scales *six, const group_scales *four, vfloat loss_of_six,
-                                     vfloat loss_of_four, const tj_quantizer *quantizer, const int format) {
+                                     vfloat loss_of_four, const int format) {
   const vint is_four = (loss_of_four < loss_of_six) | (six->byte == 0);
-  return scales_of_bytes(choose_int(is_four, four->byte, six->byte), six->broken, quantizer, format);
+  return scales_of_bytes(choose_int(is_four, four->byte, six->byte), six->broken, six->outer, format);
 }
 
 /// The better scales of groups along rows, one in each of `rows` <= 8 of them.
@@ -86,7 +86,7 @@ TJ_INLINE group_scales better_row_scales(group_scales six, vint largest, const f
     losses[1][i] =
         sum_lanes(squared_loss(row, splat(four.factors[i]), number_of_byte((vint)four.byte[i]), format));
   }
-  return better_scales(&six, &four, load(losses[0]), load(losses[1]), quantizer, format);
+  return better_scales(&six, &four, load(losses[0]), load(losses[1]), format);
 }
 
 /// The better scales of groups along columns, one in each of `lanes` <= 16 of them. The sums are those of rows.
@@ -103,7 +103,7 @@ TJ_INLINE group_scales better_column_scales(group_scales six, vint largest, cons
   for (size_t half = TJ_LANES / 2; half > 0; half /= 2)
     for (size_t i = 0; i < half; i++)
       for (size_t k = 0; k < 2; k++) losses[k][i] += losses[k][i + half];
-  return better_scales(&six, &four, losses[0][0], losses[1][0], quantizer, format);
+  return better_scales(&six, &four, losses[0][0], losses[1][0], format);
 }
 
 /// Writes as many scale bytes.

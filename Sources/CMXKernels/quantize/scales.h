@@ -36,23 +36,23 @@ TJ_INLINE vint byte_of_number(vfloat x, int rounds_up) {
 }
 
 /// S of scale bytes of E4M3.
-TJ_INLINE vfloat scale_of_number(vint byte, float outer_scale) { return number_of_byte(byte) * outer_scale; }
+TJ_INLINE vfloat scale_of_number(vint byte, vfloat outer) { return number_of_byte(byte) * outer; }
 
 /// E4M3's bytes with which magnitudes become `target`.
-TJ_INLINE vint number_byte(vfloat maximum, float target, const tj_quantizer *quantizer) {
-  const vfloat wanted = maximum / quantizer->outer_scale / target;
+TJ_INLINE vint number_byte(vfloat maximum, float target, vfloat outer, const tj_quantizer *quantizer) {
+  const vfloat wanted = maximum / outer / target;
   const vint byte = byte_of_number(minimum(wanted, splat(448)), quantizer->never_clips);
   if (!quantizer->never_clips) return byte;
   // Two divisions have rounded what is wanted, and a multiplication the scale.
-  const vint clips = maximum / scale_of_number(byte, quantizer->outer_scale) > target;
+  const vint clips = maximum / scale_of_number(byte, outer) > target;
   return minimum_int(byte - clips, (vint)TJ_LARGEST_NUMBER);
 }
 
 /// Scale bytes of groups whose largest magnitudes have the bits `largest`; meaningless where they are broken.
-TJ_INLINE vint scale_byte(vint largest, const tj_quantizer *quantizer, const int format) {
+TJ_INLINE vint scale_byte(vint largest, vfloat outer, const tj_quantizer *quantizer, const int format) {
   if (formats[format].scale == TJ_ONE) return (vint)127;
   if (formats[format].scale == TJ_NUMBER)
-    return number_byte(as_float(largest), largest_magnitude(format), quantizer);
+    return number_byte(as_float(largest), largest_magnitude(format), outer, quantizer);
   const vint above = ((largest & 0x7fffff) > quantizer->fraction_threshold) & 1;
   const vint byte = (largest >> 23) - (highest_exponent(format) - 127) + above;
   return maximum_int(byte, (vint)0);
@@ -63,17 +63,17 @@ TJ_INLINE int divides(int format) { return formats[format].scale != TJ_POWER; }
 
 /// What brings numbers onto their grid: 1/S of scale bytes 0...253, or S where numbers are divided by it. Under no scale
 /// all numbers become 0.
-TJ_INLINE vfloat scale_factor(vint byte, float outer_scale, const int format) {
-  if (formats[format].scale == TJ_ONE) return splat(outer_scale);
+TJ_INLINE vfloat scale_factor(vint byte, vfloat outer, const int format) {
+  if (formats[format].scale == TJ_ONE) return outer;
   if (formats[format].scale == TJ_POWER) return as_float((254 - byte) << 23);
-  const vfloat scale = scale_of_number(byte, outer_scale);
+  const vfloat scale = scale_of_number(byte, outer);
   return choose(scale > 0.0f, scale, as_float((vint)0x7f800000));
 }
 
 /// What values of codes are multiplied with, of scale bytes 0...253, of which 0 is subnormal. (Numbers on a grid of the
 /// whole matrix keep its unit.)
-TJ_INLINE vfloat scale_value(vint byte, float outer_scale, const int format) {
-  if (formats[format].scale == TJ_NUMBER) return scale_of_number(byte, outer_scale);
+TJ_INLINE vfloat scale_value(vint byte, vfloat outer, const int format) {
+  if (formats[format].scale == TJ_NUMBER) return scale_of_number(byte, outer);
   return as_float(choose_int(byte > 0, byte << 23, (vint)0x400000));
 }
 

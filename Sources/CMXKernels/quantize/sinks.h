@@ -57,7 +57,7 @@ TJ_INLINE sink_place place_in(const tj_sink *sink, size_t offset, size_t stride,
   if (kind == TJ_VALUES) return (sink_place){.values = sink->values + offset, .stride = stride};
   if (kind == TJ_COUNTS) return (sink_place){.losses = sink->losses};
   return (sink_place){.codes = sink->codes + block * block_bytes(format),
-                      .scales = sink->scales + block * TJ_LANES * groups_of(format)};
+                      .scales = sink->scales + block * scale_bytes(format)};
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "group_scales.h"
 #include "random.h"
 #include "rotation.h"
+#include "runs.h"
 
 /// How many columns ahead a strip of rows is fetched: its lines lie rows apart, which the hardware does not
 /// foresee. Two to six groups ahead measured alike, one and a half to twice as fast as none.
@@ -34,9 +35,10 @@ TJ_INLINE group_source source_at(const tj_slice *slice, size_t row, size_t colum
 }
 
 /// Groups along rows: those of `length` <= 32 neighbouring columns, one or two, in each of `rows` <= 8 rows, from a multiple
-/// of 8 on. In a packed matrix the rows from `rows` to 8 become zeros. Returns how many are broken.
-TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, const tj_quantizer *quantizer,
-                            sink_place to, const int kind, const int format, const int rounding) {
+/// of 8 on, under the rows' outer scales. In a packed matrix the rows from `rows` to 8 become zeros. Returns how many are broken.
+TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, vfloat outer,
+                            const tj_quantizer *quantizer, sink_place to, const int kind, const int format,
+                            const int rounding) {
   const size_t first = length < TJ_LANES ? length : TJ_LANES, second = length - first;
   vuint words[2][4], pairs[4] = {(vuint)0, (vuint)0, (vuint)0, (vuint)0};
   const size_t lane = source.row % TJ_LANES;
@@ -61,7 +63,7 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
     scales[half] =
         scales_of(largest_lanes(magnitudes[half]),
                   groups == 2 && source.squares && half * TJ_LANES < length ? source.squares + half : NULL,
-                  quantizer, format);
+                  outer, quantizer, format);
   if (groups == 2 && quantizer->tries_four)
     for (size_t half = 0; half < 2; half++)
       scales[half] =
@@ -115,6 +117,7 @@ TJ_INLINE size_t row_groups(group_source source, size_t rows, size_t length, con
       store_wide_lane(to.codes, lane + i, (vuint)0, (vuint)0);
     for (size_t half = 0; half < groups; half++)
       store_scales(to.scales + half * TJ_LANES + lane, &scales[half], 8, format);
+    store_run_scales(to.scales, lane, 8, outer, format);
   }
   return broken_groups;
 }
@@ -127,8 +130,11 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
   for (size_t row = 0; row < rows; row += 8) {
     const size_t count = rows - row < 8 ? rows - row : 8;
     const size_t panel = (slice->first_row + row) / TJ_LANES * sink->blocks + first_block;
+    vfloat outer = splat(quantizer->outer_scale);
     for (size_t block = 0; block < blocks; block++) {
       const size_t column = block * TJ_BLOCK_LENGTH, length = columns - column;
+      if (begins_run(column, format))
+        outer = row_run_scales(slice->x + row * columns + column, columns, count, length, quantizer, format);
       group_source source = source_at(slice, row, column, rounding);
       const sink_place to = place_in(sink, row * columns + column, columns, panel + block, kind, format);
       for (size_t i = 0; i < count; i++) {
@@ -143,9 +149,9 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
       }
       // The whole block as constants is straight code.
       if (count == 8 && length >= TJ_BLOCK_LENGTH)
-        broken_groups += row_groups(source, 8, TJ_BLOCK_LENGTH, quantizer, to, kind, format, rounding);
+        broken_groups += row_groups(source, 8, TJ_BLOCK_LENGTH, outer, quantizer, to, kind, format, rounding);
       else
-        broken_groups += row_groups(source, count, length < TJ_BLOCK_LENGTH ? length : TJ_BLOCK_LENGTH,
+        broken_groups += row_groups(source, count, length < TJ_BLOCK_LENGTH ? length : TJ_BLOCK_LENGTH, outer,
                                     quantizer, to, kind, format, rounding);
     }
   }
@@ -157,10 +163,11 @@ TJ_INLINE size_t quantize_rows_as(const tj_slice *slice, const tj_quantizer *qua
   return broken_groups;
 }
 
-/// Groups along columns: those of `rows` <= 32 rows, one or two, in each of `lanes` <= 16 neighbouring columns. In a packed
-/// matrix the lanes beyond `lanes` become zeros. Returns how many are broken.
-TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
-                               sink_place to, const int kind, const int format, const int rounding) {
+/// Groups along columns: those of `rows` <= 32 rows, one or two, in each of `lanes` <= 16 neighbouring columns, under the columns'
+/// outer scales. In a packed matrix the lanes beyond `lanes` become zeros. Returns how many are broken.
+TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, vfloat outer,
+                               const tj_quantizer *quantizer, sink_place to, const int kind, const int format,
+                               const int rounding) {
   const size_t length = (size_t)formats[format].group;
   size_t broken_groups = 0;
   group_scales scales[2];
@@ -170,7 +177,7 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
       largest = maximum_int(magnitude_bits(load_some(source.x + i * source.stride, lanes)), largest);
     const float *square =
         source.squares && half * length < rows ? source.squares + half * source.squares_stride : NULL;
-    scales[half] = scales_of(largest, groups_of(format) == 2 ? square : NULL, quantizer, format);
+    scales[half] = scales_of(largest, groups_of(format) == 2 ? square : NULL, outer, quantizer, format);
     if (groups_of(format) == 2 && quantizer->tries_four)
       scales[half] =
           better_column_scales(scales[half], largest, source.x + half * length * source.stride, source.stride,
@@ -178,6 +185,7 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
     broken_groups += count_broken(&scales[half]);
     if (kind == TJ_CODES) store_scales(to.scales + half * TJ_LANES, &scales[half], TJ_LANES, format);
   }
+  if (kind == TJ_CODES) store_run_scales(to.scales, 0, TJ_LANES, outer, format);
   for (size_t t = 0; t < TJ_BLOCK_LENGTH / 8; t++) {
     const group_scales *group = &scales[8 * t / length];
     const vfloat factor = load(group->factors);
@@ -211,8 +219,9 @@ TJ_INLINE size_t column_groups(group_source source, size_t rows, size_t lanes, c
 }
 
 /// The groups of a strip of up to 32 rows, which are all the columns' own.
-TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, const tj_quantizer *quantizer,
-                              sink_place to, const int kind, const int format, const int rounding) {
+TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, vfloat outer,
+                              const tj_quantizer *quantizer, sink_place to, const int kind, const int format,
+                              const int rounding) {
   float rotated[TJ_BLOCK_LENGTH][TJ_LANES], averages[TJ_BLOCK_LENGTH][TJ_LANES];
   if (quantizer->rotates && rows == TJ_BLOCK_LENGTH) {
     const size_t some = lanes < TJ_LANES ? lanes : TJ_LANES;
@@ -222,8 +231,8 @@ TJ_INLINE size_t strip_groups(group_source source, size_t rows, size_t lanes, co
   }
   // The whole block as constants is straight code.
   if (rows == TJ_BLOCK_LENGTH && lanes >= TJ_LANES)
-    return column_groups(source, TJ_BLOCK_LENGTH, TJ_LANES, quantizer, to, kind, format, rounding);
-  return column_groups(source, rows, lanes < TJ_LANES ? lanes : TJ_LANES, quantizer, to, kind, format,
+    return column_groups(source, TJ_BLOCK_LENGTH, TJ_LANES, outer, quantizer, to, kind, format, rounding);
+  return column_groups(source, rows, lanes < TJ_LANES ? lanes : TJ_LANES, outer, quantizer, to, kind, format,
                        rounding);
 }
 
@@ -231,15 +240,24 @@ TJ_INLINE size_t quantize_columns_as(const tj_slice *slice, const tj_quantizer *
                                      const tj_sink *sink, const int kind, const int format,
                                      const int rounding) {
   const size_t rows = slice->rows, columns = slice->columns;
+  const size_t run = formats[format].run ? (size_t)formats[format].run : TJ_BLOCK_LENGTH;
   size_t broken_groups = 0;
-  for (size_t row = 0; row < rows; row += TJ_BLOCK_LENGTH) {
-    const size_t count = rows - row < TJ_BLOCK_LENGTH ? rows - row : TJ_BLOCK_LENGTH;
+  for (size_t first = 0; first < rows; first += run) {
+    const size_t end = rows - first < run ? rows : first + run;
     for (size_t column = 0; column < columns; column += TJ_LANES) {
-      const group_source source = source_at(slice, row, column, rounding);
-      const size_t block = source.column / TJ_LANES * sink->blocks + source.row / TJ_BLOCK_LENGTH;
-      const sink_place to = place_in(sink, row * columns + column, columns, block, kind, format);
-      for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
-      broken_groups += strip_groups(source, count, columns - column, quantizer, to, kind, format, rounding);
+      vfloat outer = splat(quantizer->outer_scale);
+      if (begins_run(first, format))
+        outer = column_run_scales(slice->x + first * columns + column, columns, end - first, columns - column,
+                                  quantizer, format);
+      for (size_t row = first; row < end; row += TJ_BLOCK_LENGTH) {
+        const size_t count = end - row < TJ_BLOCK_LENGTH ? end - row : TJ_BLOCK_LENGTH;
+        const group_source source = source_at(slice, row, column, rounding);
+        const size_t block = source.column / TJ_LANES * sink->blocks + source.row / TJ_BLOCK_LENGTH;
+        const sink_place to = place_in(sink, row * columns + column, columns, block, kind, format);
+        for (size_t i = 0; i < count; i++) __builtin_prefetch(source.x + i * columns + TJ_AHEAD);
+        broken_groups +=
+            strip_groups(source, count, columns - column, outer, quantizer, to, kind, format, rounding);
+      }
     }
   }
   return broken_groups;
@@ -265,8 +283,9 @@ TJ_INLINE size_t requantize_columns_as(const tj_packed *source, const tj_quantiz
         const group_source lanes = {values[0] + half, NULL, TJ_BLOCK_LENGTH, row, column, NULL, 0};
         const size_t block = column / TJ_LANES * sink->blocks + row / TJ_BLOCK_LENGTH;
         // A NaN scale reaches the elements beyond the matrix too: the last lanes need their bound.
-        broken_groups += strip_groups(lanes, count, source->columns - column, quantizer,
-                                      place_in(sink, 0, 0, block, kind, format), kind, format, rounding);
+        broken_groups +=
+            strip_groups(lanes, count, source->columns - column, splat(quantizer->outer_scale), quantizer,
+                         place_in(sink, 0, 0, block, kind, format), kind, format, rounding);
       }
     }
   }

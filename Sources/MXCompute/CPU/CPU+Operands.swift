@@ -66,7 +66,7 @@ extension CPU {
     _ x: FloatMatrix, along axis: GroupAxis, by rotation: QuantizerRecipe.Rotation, signs: UInt32,
     into y: FloatMatrix
   ) {
-    forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
+    forRanges(x.rows, length: Self.quantizerRows(columns: x.columns, .mxfp4)) { rows in
       switch axis {
       case .rows:
         kernels.rotate(x.rows(rows), by: rotation, signs: signs, into: y.rows(rows), adds: false)
@@ -106,9 +106,9 @@ extension CPU {
     return Encoded(exact: out, axis: axis)
   }
 
-  /// The outer scale by which a quantizer takes x; nil where its format has none.
+  /// The outer scale by which a quantizer takes x; nil where its format has none of the matrix.
   func outerScale(of x: FloatMatrix, _ quantizer: QuantizerRecipe) -> Float? {
-    quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest(of: x))
+    quantizer.format.outerScale == .matrix ? quantizer.outerScale(largest: largest(of: x)) : nil
   }
 
   /// The largest magnitude that is finite: what is not has no scale, and is found by the quantizer.
@@ -252,7 +252,7 @@ extension CPU {
       let numbers = slice(
         x, averages: averages, axis: axis, quantizer, nil, random, arena
       ).numbers
-      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns)) { rows in
+      forRanges(x.rows, length: Self.quantizerRows(columns: x.columns, quantizer.format)) { rows in
         let lost = kernels.losses(numbers.rows(rows))
         saturated.add(lost.saturated, ordering: .relaxed)
         underflowed.add(lost.underflowed, ordering: .relaxed)
@@ -277,17 +277,19 @@ extension CPU {
     }
   }
 
-  /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups in either direction, enough
+  /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups and runs in either direction, enough
   /// of them to be worth a hand-over to a thread, and few enough for one image to occupy them all.
-  static func quantizerRows(columns: Int) -> Int {
-    let group = BlockFormat.longestGroup
-    return group * max(1, elementsPerSlice / 4 / (group * max(columns, 1)))
+  static func quantizerRows(columns: Int, _ format: BlockFormat) -> Int {
+    let unit = format.alignment
+    return unit * max(1, elementsPerSlice / 4 / (unit * max(columns, 1)))
   }
 
   /// Lets a quantizer work on slices of rows, and adds up the broken groups that it finds in each.
-  func countBroken(_ rows: Int, columns: Int, _ body: (Range<Int>) -> Int) -> Int {
+  func countBroken(
+    _ rows: Int, columns: Int, _ format: BlockFormat, _ body: (Range<Int>) -> Int
+  ) -> Int {
     let broken = Atomic<Int>(0)
-    forRanges(rows, length: Self.quantizerRows(columns: columns)) { range in
+    forRanges(rows, length: Self.quantizerRows(columns: columns, format)) { range in
       let found = body(range)
       if found > 0 { broken.add(found, ordering: .relaxed) }
     }
@@ -296,7 +298,7 @@ extension CPU {
 
   /// out = Q(x) in single precision; on one grid in its unit.
   package func round(_ numbers: QuantizerSlice, into out: FloatMatrix) -> Int {
-    countBroken(out.rows, columns: out.columns) { rows in
+    countBroken(out.rows, columns: out.columns, numbers.quantizer.format) { rows in
       kernels.round(numbers.rows(rows), into: out.rows(rows))
     }
   }

@@ -146,7 +146,7 @@ extension CPU {
     let grid = ConfidenceGrid(format.elements)
     var counts = ConfidenceCounts()
     if isDry { return counts }
-    let outerScale = outerScale(of: x, quantizer) ?? 1
+    var outerScale = outerScale(of: x, quantizer) ?? 1
     let arena = Arena(chunkCount: 1 << 12)
     let squares = quantizer.isSquare ? squares(of: x, format, arena) : nil
     for row in 0..<x.rows {
@@ -154,6 +154,10 @@ extension CPU {
       for start in stride(from: 0, to: x.columns, by: format.groupSize) {
         let group = UnsafeBufferPointer(
           start: line + start, count: min(format.groupSize, x.columns - start))
+        if format.outerScale == .runs, start.isMultiple(of: OuterScale.runLength) {
+          let run = min(OuterScale.runLength, x.columns - start)
+          outerScale = quantizer.outerScale(largest: kernels.largestMagnitude(line + start, run))
+        }
         let maximum =
           squares.map { $0.row(row / format.groupSize)[start / format.groupSize] }
           ?? group.reduce(Float(0)) { max($0, $1.magnitude) }

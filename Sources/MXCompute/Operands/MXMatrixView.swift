@@ -9,9 +9,10 @@ import MXRuntime
 /// lane l in its low nibble and element 8·t + 4 + b in its high nibble. Codes of more than four bits take a byte each: byte
 /// 64·t + 4·l + b of a block, which is twice as long, holds element 4·t + b. The layout is the same on every instruction set
 /// and for either side of a product. Lanes, groups and elements beyond the matrix have code 0 (lanes and groups also scale
-/// byte 0).
+/// byte 0). Where each 128 elements of a lane have an outer scale, the scale bytes of a block are followed by those of its lanes,
+/// 64 bytes in single precision, again in each of its four blocks.
 ///
-/// 4.25 bits an element; 4.5 in groups of 16, 8.25 of MXFP6. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
+/// 4.25 bits an element; 4.5 in groups of 16, 5.5 with outer scales of 128, 8.25 of MXFP6. The memory belongs to an `MXMatrix` or an `Arena`, which must outlive the view.
 public struct MXMatrixView: BitwiseCopyable {
   /// Lanes of a panel.
   static let panelLanes = 16
@@ -47,7 +48,10 @@ public struct MXMatrixView: BitwiseCopyable {
     panelLanes * BlockFormat.longestGroup / (isWide(format) ? 1 : 2)
   }
   private static func scaleBytes(_ format: BlockFormat) -> Int {
-    panelLanes * BlockFormat.longestGroup / format.groupSize
+    panelLanes * (groupsOfBlock(format) + (format.outerScale == .runs ? 4 : 0))
+  }
+  private static func groupsOfBlock(_ format: BlockFormat) -> Int {
+    BlockFormat.longestGroup / format.groupSize
   }
 
   /// Whether codes take a byte each.
@@ -73,8 +77,20 @@ public struct MXMatrixView: BitwiseCopyable {
 
   /// Where a group's scale byte lies.
   package func scalePlace(lane: Int, group: Int) -> Int {
-    lane / Self.panelLanes * blocks * scaleBytes + group * Self.panelLanes + lane % Self.panelLanes
+    let groups = Self.groupsOfBlock(format)
+    return (lane / Self.panelLanes * blocks + group / groups) * scaleBytes
+      + group % groups * Self.panelLanes + lane % Self.panelLanes
   }
+
+  /// A lane's outer scale in a block, where runs have those.
+  private func runScale(lane: Int, block: Int) -> UnsafeMutableRawPointer {
+    let first = lane / Self.panelLanes * blocks + block
+    let behind = Self.groupsOfBlock(format) * Self.panelLanes + lane % Self.panelLanes * 4
+    return UnsafeMutableRawPointer(scales + first * scaleBytes + behind)
+  }
+
+  /// Blocks of a run.
+  private static var blocksOfRun: Int { OuterScale.runLength / BlockFormat.longestGroup }
 
   /// A view on `byteCount` bytes: all codes, then all scales.
   init(_ base: UnsafeMutablePointer<UInt8>, lanes: Int, length: Int, format: BlockFormat) {
@@ -99,6 +115,11 @@ extension MXMatrixView {
       }
       for group in 0..<groups {
         scales[scalePlace(lane: lane, group: group)] = lanewise.scales[lane * groups + group]
+      }
+      let runs = lanewise.outerScales.count / lanes
+      for block in 0..<blocks where runs > 0 {
+        runScale(lane: lane, block: block).storeBytes(
+          of: lanewise.outerScales[lane * runs + block / Self.blocksOfRun], as: Float.self)
       }
     }
   }
@@ -143,6 +164,7 @@ extension MXMatrixView {
   package func quantized(axis: GroupAxis, outerScale: Float = 1) -> QuantizedMatrix {
     var plain = [UInt8](repeating: 0, count: lanes * length)
     var plainScales = [UInt8](repeating: 0, count: lanes * groups)
+    var outerScales: [Float] = []
     for lane in 0..<lanes {
       for element in 0..<length {
         let place = place(lane: lane, element: element)
@@ -152,10 +174,14 @@ extension MXMatrixView {
       for group in 0..<groups {
         plainScales[lane * groups + group] = scales[scalePlace(lane: lane, group: group)]
       }
+      for block in stride(from: 0, to: blocks, by: Self.blocksOfRun)
+      where format.outerScale == .runs {
+        outerScales.append(runScale(lane: lane, block: block).load(as: Float.self))
+      }
     }
     let lanewise = QuantizedMatrix(
       format: format, axis: .rows, rows: lanes, columns: length, codes: plain, scales: plainScales,
-      outerScale: outerScale)
+      outerScale: outerScale, outerScales: outerScales)
     return axis == .rows ? lanewise : lanewise.transposed
   }
 }

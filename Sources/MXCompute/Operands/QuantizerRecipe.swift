@@ -36,7 +36,10 @@ public struct QuantizerRecipe: Equatable, Sendable {
   }
 
   /// Whether it can read a matrix part by part, once the outer scale is known.
-  var readsParts: Bool { !isSquare && rotatesWhileReading != nil }
+  var readsParts: Bool { readsWhole && format.outerScale != .runs }
+
+  /// Whether it can read a matrix as it is, whose runs are known.
+  var readsWhole: Bool { !isSquare && rotatesWhileReading != nil }
 
   /// Whether it rotates what it reads while it reads that, which is how groups of 32 are rotated whose scales do not depend on
   /// others; nil where a matrix must be rotated before.

@@ -23,7 +23,7 @@ extension Reference {
     guard let recipe = encoding.quantizer else { preconditionFailure("no quantizer") }
     let quantized = quantize(x, averages, axis, recipe, outerScale: outerScale, random)
     let broken = quantized.scales.count { recipe.format.scale.value(of: $0).isNaN }
-    let outerScale = recipe.format.outerScale == .none ? nil : quantized.outerScale
+    let outerScale = recipe.format.outerScale == .matrix ? quantized.outerScale : nil
     return (operand(quantized, axis, outerScale, isCodes: encoding.isCodes, arena), broken)
   }
 

@@ -43,7 +43,9 @@ public struct PackedMatrix: Equatable, Sendable {
         && blocks.count == scales.count * Self.blockSize(format),
       "\(blocks.count) bytes of codes and \(scales.count) scales for \(lanes) lanes")
     precondition(
-      format.outerScale != .none || outerScale == 1, "an outer scale of \(outerScale) in MX")
+      format.outerScale == .matrix || outerScale == 1,
+      "an outer scale of \(outerScale) in \(format.rawValue)")
+    precondition(format.outerScale != .runs, "no place for outer scales of runs")
     (self.format, self.lanes, groups) = (format, lanes, scales.count / lanes)
     (self.blocks, self.scales, self.outerScale) = (blocks, scales, outerScale)
   }
@@ -76,6 +78,7 @@ public struct PackedMatrix: Equatable, Sendable {
   public init(packing matrix: QuantizedMatrix) {
     precondition(
       matrix.format.elements.bits == 4, "packed matrices hold codes of four bits")
+    precondition(matrix.format.outerScale != .runs, "no place for outer scales of runs")
     (format, outerScale) = (matrix.format, matrix.outerScale)
     let lanewise = matrix.axis == .rows ? matrix : matrix.transposed
     lanes = lanewise.rows

@@ -13,17 +13,26 @@ public struct QuantizedMatrix: Equatable, Sendable {
   /// One byte a group, row-major, in the shape `format.scaleShape`.
   public let scales: [UInt8]
   /// What multiplies the scales of all groups, one number for the matrix, in the unit of its elements: S = scale · `outerScale`,
-  /// rounded once to single precision (Documentation/Formats.md, "NVFP4"). Positive; 1 where the format has no outer scale, as MX.
+  /// rounded once to single precision (Documentation/Formats.md, "NVFP4"). Positive; 1 where the format has no outer scale, as MX,
+  /// or many.
   public let outerScale: Float
+  /// The same for each run of 128 neighbours along the groups, row-major, in the shape `format.outerScaleShape`; empty but in
+  /// `nvfp4-1x128`.
+  public let outerScales: [Float]
 
   /// A matrix from its codes and scales.
   public init(
     format: BlockFormat, axis: GroupAxis, rows: Int, columns: Int, codes: [UInt8],
-    scales: [UInt8], outerScale: Float = 1
+    scales: [UInt8], outerScale: Float = 1, outerScales: [Float] = []
   ) {
     let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
     precondition(
-      format.outerScale != .none || outerScale == 1, "an outer scale of \(outerScale) in MX")
+      format.outerScale == .matrix || outerScale == 1,
+      "an outer scale of \(outerScale) in \(format.rawValue)")
+    let outer = format.outerScaleShape(rows: rows, columns: columns, along: axis)
+    precondition(
+      outerScales.count == outer.map { $0.rows * $0.columns } ?? 0,
+      "\(outerScales.count) outer scales for \(rows) × \(columns)")
     precondition(codes.count == rows * columns, "\(codes.count) codes for \(rows) × \(columns)")
     precondition(
       scales.count == shape.rows * shape.columns,
@@ -34,7 +43,7 @@ public struct QuantizedMatrix: Equatable, Sendable {
     self.columns = columns
     self.codes = codes
     self.scales = scales
-    self.outerScale = outerScale
+    (self.outerScale, self.outerScales) = (outerScale, outerScales)
   }
 
   /// The same codes and scales under an outer scale of 1.
@@ -51,7 +60,12 @@ public struct QuantizedMatrix: Equatable, Sendable {
       case .rows: scales[row * format.groups(columns) + column / format.groupSize]
       case .columns: scales[row / format.groupSize * columns + column]
       }
-    return format.scale.value(of: byte) * outerScale
+    return format.scale.value(of: byte) * outerScale(row: row, column: column)
+  }
+
+  private func outerScale(row: Int, column: Int) -> Float {
+    outerScales.isEmpty
+      ? outerScale : outerScales[format.run(row: row, column: column, columns, axis)]
   }
 
   /// The value of element (row, column): q·S, or NaN where the scale is NaN; exact where S is a power of two.
@@ -67,14 +81,18 @@ public struct QuantizedMatrix: Equatable, Sendable {
   /// The same matrix with its axes exchanged: groups along rows become groups along columns.
   public var transposed: QuantizedMatrix {
     let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
+    let outer = format.outerScaleShape(rows: rows, columns: columns, along: axis)
     return QuantizedMatrix(
       format: format, axis: axis == .rows ? .columns : .rows, rows: columns, columns: rows,
       codes: Self.transpose(codes, rows: rows, columns: columns),
       scales: Self.transpose(scales, rows: shape.rows, columns: shape.columns),
-      outerScale: outerScale)
+      outerScale: outerScale,
+      outerScales: outer.map {
+        Self.transpose(outerScales, rows: $0.rows, columns: $0.columns)
+      } ?? [])
   }
 
-  private static func transpose(_ bytes: [UInt8], rows: Int, columns: Int) -> [UInt8] {
-    (0..<bytes.count).map { bytes[$0 % rows * columns + $0 / rows] }
+  private static func transpose<T>(_ elements: [T], rows: Int, columns: Int) -> [T] {
+    (0..<elements.count).map { elements[$0 % rows * columns + $0 / rows] }
   }
 }

@@ -44,7 +44,7 @@ public struct Quantizer: Equatable, Sendable {
   ///   - rows: of the matrix.
   ///   - columns: of the matrix.
   ///   - ema: the moving averages of `values`; needed by `Rounding.ema`, ignored by others.
-  ///   - outerScale: of a format that has one; nil for the one that follows from the values.
+  ///   - outerScale: of a format that has one for the matrix; nil for the one that follows from the values.
   ///   - randomBits: the 16 random bits of element (row, column); needed by `Rounding.stochastic`.
   /// - Complexity: O(rows · columns).
   public func quantize(
@@ -54,11 +54,9 @@ public struct Quantizer: Equatable, Sendable {
     precondition(values.count == rows * columns, "\(values.count) values for \(rows) × \(columns)")
     let shape = format.scaleShape(rows: rows, columns: columns, along: axis)
     let size = format.groupSize
-    let outerScale =
-      outerScale
-      ?? format.outerScale(
-        largest: values.reduce(Float(0)) { $1.isFinite ? max($0, $1.magnitude) : $0 }, scaleRule,
-        triesFour: triesFour)
+    let matrixScale =
+      outerScale ?? (format.outerScale == .runs ? 1 : self.outerScale(largest: largest(of: values)))
+    let runs = outerScales(of: values, rows: rows, columns: columns)
     let squares = isSquare ? squares(of: values, rows: rows, columns: columns) : []
     var codes = [UInt8](repeating: 0, count: values.count)
     var scales = [UInt8](repeating: 0, count: shape.rows * shape.columns)
@@ -70,6 +68,10 @@ public struct Quantizer: Equatable, Sendable {
           case .rows: (i * columns + j * size, 1, min(size, columns - j * size))
           case .columns: (i * size * columns + j, columns, min(size, rows - i * size))
           }
+        let outerScale =
+          runs.isEmpty
+          ? matrixScale
+          : runs[format.run(row: first / columns, column: first % columns, columns, axis)]
         var maximum: Float = 0
         var hasNaN = false
         for element in Swift.stride(from: first, to: first + count * stride, by: stride) {
@@ -111,7 +113,29 @@ public struct Quantizer: Equatable, Sendable {
     }
     return QuantizedMatrix(
       format: format, axis: axis, rows: rows, columns: columns, codes: codes, scales: scales,
-      outerScale: outerScale)
+      outerScale: matrixScale, outerScales: runs)
+  }
+
+  private func outerScale(largest: Float) -> Float {
+    format.outerScale(largest: largest, scaleRule, triesFour: triesFour)
+  }
+
+  /// The largest magnitude that is finite.
+  private func largest(of values: [Float]) -> Float {
+    values.reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 }
+  }
+
+  /// The outer scales of runs; none where the format has none of those.
+  private func outerScales(of values: [Float], rows: Int, columns: Int) -> [Float] {
+    guard let shape = format.outerScaleShape(rows: rows, columns: columns, along: axis) else {
+      return []
+    }
+    var largest = [Float](repeating: 0, count: shape.rows * shape.columns)
+    for (place, value) in values.enumerated() where value.isFinite {
+      let run = format.run(row: place / columns, column: place % columns, columns, axis)
+      largest[run] = max(largest[run], value.magnitude)
+    }
+    return largest.map(outerScale)
   }
 
   /// The largest magnitudes of squares that are finite, row by row.

@@ -31,4 +31,9 @@ package enum OuterScale: Hashable, Sendable, BitwiseCopyable {
   /// A number in single precision, with which the largest magnitude of the matrix gets the largest scale, and the largest code,
   /// that there are.
   case matrix
+  /// Such a number for each `runLength` neighbours along the contraction, counted from the first one.
+  case runs
+
+  /// Neighbours that share an outer scale: 128, as in TetraJet-v2.
+  package static let runLength = 128
 }

@@ -111,7 +111,7 @@ package final class DeployedModel {
         view.write(matrix)
         codes[entry.name] = Encoded(
           .codes(view), axis: .rows,
-          outerScale: matrix.format.outerScale == .none ? nil : matrix.outerScale)
+          outerScale: matrix.format.outerScale == .matrix ? matrix.outerScale : nil)
         bytes += view.byteCount
       case .numbers(let values, let averages):
         guard entry.quantized, let quantizer else {

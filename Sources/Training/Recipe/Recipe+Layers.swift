@@ -56,11 +56,12 @@ extension Recipe {
     }
     for operand in Operand.allCases {
       guard let quantizer = linear[operand], quantizer.triesFour else { continue }
-      guard quantizer.format == .nvfp4, !quantizer.isSquare else {
+      guard quantizer.format == .nvfp4 || quantizer.format == .nvfp4Runs, !quantizer.isSquare
+      else {
         throw RecipeError(
           key: "quantizers.\(operand.rawValue).four_over_six", found: "true",
           expected:
-            "false, or \(operand.rawValue).format nvfp4 without squares: each group of 16 chooses for itself"
+            "false, or \(operand.rawValue).format nvfp4 or nvfp4-1x128 without squares: each group of 16 chooses for itself"
         )
       }
     }

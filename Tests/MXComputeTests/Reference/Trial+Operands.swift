@@ -6,6 +6,8 @@ import TestSupport
 extension Trial {
   /// Shapes of fewer rows, and of more, than a slice of sums has.
   static let shapes = [(33, 50), (600, 47)]
+  /// More columns than a run has.
+  private static let wideShape = (70, 300)
 
   /// Along either axis none, that which quantizers do while they read, and one that is done before.
   private static let rotations: [(GroupAxis, QuantizerRecipe.Rotation?)] = {
@@ -14,12 +16,12 @@ extension Trial {
   }()
 
   mutating func operands() {
-    for (rows, columns) in Self.shapes {
+    for (rows, columns) in Self.shapes + [Self.wideShape] {
       let x = normals(rows, columns, seed: 1)
       x.elements[5] = 0
       let averages = normals(rows, columns, seed: 2)
       let random = RandomStream(seed: 7, purpose: .q3, step: 2, layer: 5)
-      for format in BlockFormat.allCases {
+      for format in BlockFormat.allCases where columns < 300 || format == .nvfp4Runs {
         for rule in [ScaleRule.truncationFree, .even, .floor] where format.scaleRules.contains(rule)
         {
           // Moving averages are of formats whose groups have scales.
@@ -29,7 +31,7 @@ extension Trial {
               recipe.rotation = rotation
               recipe.isSquare = format == .nvfp4 && rule == .even && rounding != .nearestAway
               recipe.triesFour =
-                format == .nvfp4 && !recipe.isSquare && rounding != .stochastic
+                format.groupSize == 16 && !recipe.isSquare && rounding != .stochastic
               let turned = rotation.map { " rotated by \($0.length)" } ?? ""
               let name = "\(rows)×\(columns) \(format) \(rule) \(rounding) \(axis)\(turned)"
               let values = arena.matrix(rows: rows, columns: columns)
@@ -82,7 +84,7 @@ extension Trial {
     note("product of codes \(name)", product(codes.operand, x.rows, x.columns, axis, recipe.format))
     guard axis == .rows, recipe.rounding != .ema else { return }
     note("decoded \(name)", decoded(codes.operand, x.rows, x.columns))
-    for other in [BlockFormat.mxfp4, .mxe2m3, .nvfp4, .int4, recipe.format] {
+    for other in [BlockFormat.mxfp4, .mxe2m3, .nvfp4, .nvfp4Runs, .int4, recipe.format] {
       var again = recipe
       (again.format, again.rotation, again.isSquare) = (other, nil, false)
       if !other.scaleRules.contains(again.scaleRule) { again.scaleRule = .truncationFree }

@@ -13,8 +13,9 @@ extension BlockFormat {
   }
 
   private func isDescribed(by row: tj_format) -> Bool {
-    // Whoever calls kernels tells them the outer scale.
+    // Whoever calls kernels tells them the outer scale of a matrix.
     scale.kernelScale == row.scale && groupSize == Int(row.group)
+      && (outerScale == .runs ? OuterScale.runLength : 0) == Int(row.run)
       && elements.exponentBits == Int(row.exponent_bits)
       && elements.mantissaBits == Int(row.mantissa_bits) && elements.bias == Int(row.bias)
       && elements.largestCode == row.largest_code

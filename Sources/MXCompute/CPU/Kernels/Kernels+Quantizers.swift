@@ -8,7 +8,7 @@ package struct QuantizerSlice {
   let x: FloatMatrix
   /// Their moving averages in the same layout; needed by `Rounding.ema`.
   let averages: FloatMatrix?
-  /// The number of their first row in the whole matrix, a multiple of 32.
+  /// The number of their first row in the whole matrix, a multiple of the format's alignment.
   let firstRow: Int
   /// The same of their first column.
   let firstColumn: Int
@@ -28,7 +28,8 @@ package struct QuantizerSlice {
     squares: FloatMatrix? = nil, random: RandomStream
   ) {
     precondition(
-      firstRow % BlockFormat.longestGroup == 0 && firstColumn % BlockFormat.longestGroup == 0,
+      firstRow.isMultiple(of: quantizer.format.alignment)
+        && firstColumn.isMultiple(of: quantizer.format.alignment),
       "a slice that starts at row \(firstRow), column \(firstColumn)")
     precondition(
       quantizer.rounding != .ema || averages != nil, "ema rounding without moving averages")
@@ -114,6 +115,7 @@ extension Kernels {
     precondition(
       rows.lowerBound % BlockFormat.longestGroup == 0, "a slice that starts at \(rows)")
     precondition(quantizer.rounding != .ema, "packed matrices have no moving averages")
+    precondition(quantizer.format.outerScale != .runs, "runs are not known part by part")
     var codes = tj_packed(source, rows: rows, outerScale: outerScale)
     var parameters = tj_quantizer(quantizer, outerScale, random)
     var sink = tj_sink(out)

@@ -6,7 +6,7 @@ extension CPU {
   ///
   /// - Returns: how many groups hold a NaN or an infinity.
   func pack(_ numbers: QuantizerSlice, into out: MXMatrixView) -> Int {
-    countBroken(numbers.x.rows, columns: numbers.x.columns) {
+    countBroken(numbers.x.rows, columns: numbers.x.columns, numbers.quantizer.format) {
       kernels.pack(numbers.rows($0), into: out)
     }
   }
@@ -20,7 +20,7 @@ extension CPU {
     _ source: MXMatrixView, into out: MXMatrixView, _ quantizer: QuantizerRecipe,
     outerScale: Float = 1, random: RandomStream
   ) -> Int {
-    countBroken(source.lanes, columns: source.length) { rows in
+    countBroken(source.lanes, columns: source.length, quantizer.format) { rows in
       kernels.repack(
         source, rows: rows, into: out, quantizer, outerScale: outerScale, random: random)
     }
@@ -30,7 +30,8 @@ extension CPU {
   package func unpack(
     _ source: MXMatrixView, outerScale: Float = 1, into values: FloatMatrix
   ) {
-    forRanges(source.lanes, length: Self.quantizerRows(columns: source.length)) { rows in
+    let length = Self.quantizerRows(columns: source.length, source.format)
+    forRanges(source.lanes, length: length) { rows in
       kernels.unpack(source, rows: rows, outerScale: outerScale, into: values.rows(rows))
     }
   }

@@ -23,7 +23,7 @@ struct PackingTarget {
       return nil
     }
     outerScale =
-      quantizer.format.outerScale == .none ? nil : quantizer.outerScale(largest: largest ?? 0)
+      quantizer.format.outerScale == .matrix ? quantizer.outerScale(largest: largest ?? 0) : nil
     out = request.arena.packed(
       rows: shape.rows, columns: shape.columns, axis: axis, format: quantizer.format)
     (self.axis, self.quantizer, self.random) = (axis, quantizer.without(nil), request.random)

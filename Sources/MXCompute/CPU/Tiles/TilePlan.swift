@@ -14,7 +14,7 @@ struct TilePlan {
     case .numbers(.matrix), .rows, .layerNorm:
       // Rows are made as a whole. Whole groups in either direction, enough of them to be worth a hand-over.
       self.columns = max(columns, 1)
-      self.rows = hasSums ? CPU.summedRows : CPU.quantizerRows(columns: columns)
+      self.rows = hasSums ? CPU.summedRows : CPU.quantizerRows(columns: columns, .mxfp4)
     case .numbers(.product), .gelu, .geluGradient:
       // An operand is expanded to bytes once a tile, which costs about two steps an element: 2/rows and 2/columns of the
       // product's time.
