@@ -16,7 +16,9 @@ extension Linear {
     /// μ [1, D], what is subtracted from every row of X before Q1 and Q6 read it: Y = Q1(X − 1μᵀ)·Q2(W)ᵀ + 1(b + Q2(W)·μ)ᵀ,
     /// which is the same but for what the quantizer loses. Nil for nothing. (Documentation/Numerics.md, section 4.)
     public let inputMean: FloatMatrix?
-    /// Q2(W), where `encodeWeight` has made it already.
+    /// [1, D], positive for the input channels that are in a wide format (`OutControl`). Nil where the recipe has none.
+    public let channels: FloatMatrix?
+    /// Q2(W), where `encodeWeight` has made it already; with wide channels that of the others.
     package var encoded: Encoded?
 
     /// Views on the parameters, which must outlive them.
@@ -26,12 +28,13 @@ extension Linear {
     ///   - bias: b [1, C].
     ///   - weightAverages: w_EMA [C, D] (the paper's Algorithm 1); nil where no average is in use.
     ///   - inputMean: μ [1, D]; nil where X is quantized as it is.
+    ///   - channels: [1, D]; nil where all channels are in one format.
     public init(
       weight: FloatMatrix, bias: FloatMatrix, weightAverages: FloatMatrix? = nil,
-      inputMean: FloatMatrix? = nil
+      inputMean: FloatMatrix? = nil, channels: FloatMatrix? = nil
     ) {
       (self.weight, self.bias, self.weightAverages) = (weight, bias, weightAverages)
-      self.inputMean = inputMean
+      (self.inputMean, self.channels) = (inputMean, channels)
     }
   }
 
@@ -44,6 +47,8 @@ extension Linear {
     /// [1, D], no gradient: what μ lacks of the mean of the rows of X is added to it, for whoever lets μ follow. Nil for
     /// nobody.
     public let inputMean: FloatMatrix?
+    /// [1, D], no gradient either: while channels are counted, ‖X_j‖₂ of each is added to it. Nil for nobody.
+    public let channels: FloatMatrix?
 
     /// Views on the gradients, which must outlive them.
     ///
@@ -51,8 +56,13 @@ extension Linear {
     ///   - weight: dW [C, D].
     ///   - bias: db [1, C].
     ///   - inputMean: [1, D]; nil where nobody lets μ follow.
-    public init(weight: FloatMatrix, bias: FloatMatrix, inputMean: FloatMatrix? = nil) {
-      (self.weight, self.bias, self.inputMean) = (weight, bias, inputMean)
+    ///   - channels: [1, D]; nil where nobody counts.
+    public init(
+      weight: FloatMatrix, bias: FloatMatrix, inputMean: FloatMatrix? = nil,
+      channels: FloatMatrix? = nil
+    ) {
+      (self.weight, self.bias) = (weight, bias)
+      (self.inputMean, self.channels) = (inputMean, channels)
     }
   }
 
@@ -72,9 +82,17 @@ extension Linear {
     let weight: Encoded?
     /// Where a mean was subtracted from X.
     let split: MeanSplit?
+    /// Where some channels are in a wide format; the others are above.
+    let wide: WideSaved?
+    /// ‖X_j‖₂ [1, D], where channels are counted.
+    let norms: FloatMatrix?
 
-    init(input: Encoded, weight: Encoded?, split: MeanSplit? = nil) {
+    init(
+      input: Encoded, weight: Encoded?, split: MeanSplit? = nil, wide: WideSaved? = nil,
+      norms: FloatMatrix? = nil
+    ) {
       (self.input, self.weight, self.split) = (input, weight, split)
+      (self.wide, self.norms) = (wide, norms)
     }
 
     /// X itself, for a layer that reads nothing else.

@@ -13,7 +13,9 @@ extension Linear {
     let weight =
       try parameters.encoded
       ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
-    let x = x.minus(parameters.inputMean)
+    let x =
+      plan.countsChannels
+      ? .matrix(inMemory(x, workspace.scratch, context)) : x.minus(parameters.inputMean)
     let split = parameters.inputMean.map {
       MeanSplit(
         bias: bias($0, weight, parameters, workspace, context),
@@ -32,9 +34,18 @@ extension Linear {
     let kept = exact.map { Encoded(exact: $0, axis: Operand.q6.axis) }
     return (
       Saved(
-        input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil, split: split),
+        input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil, split: split,
+        norms: plan.countsChannels ? norms(x, workspace.kept, context) : nil),
       ProductTerms(input, weight, bias: split?.bias ?? parameters.bias)
     )
+  }
+
+  /// ‖X_j‖₂ of every channel of x in memory.
+  private func norms(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix? {
+    guard let x = x.matrix else { return nil }
+    let norms = zeros(inputs, arena, context)
+    context.compute.addColumnNorms(of: x, to: norms)
+    return norms
   }
 
   /// Shows a census what Q1 read, and what it made of that.
@@ -86,7 +97,7 @@ extension Linear {
   }
 
   /// The numbers of x, in an arena where they are not in memory yet.
-  private func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
+  func inMemory(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
     if let x = x.matrix { return x }
     let matrix = arena.matrix(rows: x.shape.rows, columns: x.shape.columns)
     context.compute.make(x, into: matrix, arena: arena, profile: context.profile)
@@ -159,7 +170,7 @@ extension Linear {
     return try checked(operand, (encoded.operand, encoded.broken))
   }
 
-  private func checked(
+  func checked(
     _ operand: Operand, _ encoded: (operand: Encoded, broken: Int)
   ) throws -> Encoded {
     guard encoded.broken == 0 else {

@@ -5,7 +5,7 @@ import MXRuntime
 // Shapes: N rows (batch · tokens), D inputs, C outputs. X [N, D], W [C, D], b [1, C], Y and dY [N, C].
 
 /// The fully connected layer Y = Q1(X)·Q2(W)ᵀ + b and its gradients; where there is a mean μ of X, Q1 reads what X is beside it
-/// (`Parameters.inputMean`).
+/// (`Parameters.inputMean`), and where some channels are in a wide format, both are split by channels (`OutControl`).
 ///
 /// Gradients pass straight through the quantizers (the paper's Eq. 8 and 9). The layer owns no memory: weights and
 /// gradients lie in the caller's buffers, activations in a workspace.
@@ -72,6 +72,10 @@ public struct Linear: Sendable {
     context: StepContext
   ) throws -> Saved {
     precondition(y.columns == outputs && x.shape.rows == y.rows, "\(name): shapes")
+    if let wide = plan.wideChannels {
+      return try forwardSplit(
+        x, parameters, wide, y: y, workspace: workspace, context: context)
+    }
     return try workspace.scratch.scratch {
       let (saved, terms) = try operands(x, parameters, workspace, context)
       context.products?.count(.y, terms.engine)
@@ -99,7 +103,11 @@ public struct Linear: Sendable {
   package func encodeWeight(
     _ parameters: Parameters, _ arena: Arena, _ context: StepContext
   ) throws -> Encoded {
-    try encode(parameters.weight, .q2, arena, context, averages: parameters.weightAverages)
+    guard let wide = plan.wideChannels else {
+      return try encode(
+        parameters.weight, .q2, arena, context, averages: parameters.weightAverages)
+    }
+    return try encodeNarrowWeight(parameters, split(parameters, wide, arena), arena, context)
   }
 
   /// Y, to the bit what `forward` computes, so that nobody need keep it.
@@ -164,6 +172,13 @@ public struct Linear: Sendable {
     arena: Arena, context: StepContext
   ) throws -> ProductTerms {
     precondition(dy.shape.columns == outputs, "\(name): shapes")
+    if let norms = saved.norms, let place = gradients.channels {
+      context.compute.add(norms, to: place)
+    }
+    if let wide = saved.wide {
+      return try gradientsSplit(
+        dy: dy, saved, wide, into: gradients, arena: arena, context: context)
+    }
     // Σ_N dY of this call alone, where it is needed for dW.
     let sums = saved.split.map { _ in zeros(outputs, arena, context) }
     let (q3, q5) = try encode(

@@ -14,6 +14,10 @@ struct LinearPlan: Sendable {
     case finalInput
   }
 
+  /// What is done about channels with large inputs; nil for nothing.
+  let outControl: OutControl?
+  /// Of what is wide.
+  private let wideEncoding: Encoding?
   /// Of Q1 … Q6.
   private let encodings: [Operand: Encoding]
   /// Of operands without a quantizer.
@@ -29,7 +33,7 @@ struct LinearPlan: Sendable {
   var rotatesWeightGradient: Bool { rotatesForward && kept == .quantizedInput }
   var rotatesInputGradient: Bool { rotatesForward && q4ReadsQuantized }
   /// Whether Q2(W) is kept for the backward pass: where it is codes, which take little.
-  var keepsWeight: Bool { self[.q2].isCodes }
+  var keepsWeight: Bool { self[.q2].isCodes || wideChannels != nil }
 
   init(_ recipe: LinearRecipe, engine: Engine) {
     let isPacked = { recipe.engine(of: $0, asked: engine) == .packed }
@@ -43,6 +47,10 @@ struct LinearPlan: Sendable {
     q4ReadsQuantized = recipe.q4ReadsQuantized && recipe[.q2] != nil
     rotatesForward = recipe.rotates(.y)
     rotation = recipe.rotation
+    outControl = recipe.outControl
+    wideEncoding = outControl.map {
+      engine == .packed && $0.format.isPackable ? .codes($0.quantizer) : .rounded($0.quantizer)
+    }
     if recipe.q6ReadsQuantized, let q1 = recipe.quantizer(of: .q1) {
       kept = .quantizedInput
       // Kept, codes take an eighth or a quarter, and give the same numbers.
@@ -53,14 +61,29 @@ struct LinearPlan: Sendable {
     self.encodings = encodings
   }
 
+  /// The channels that have a wide format by now; nil for none.
+  var wideChannels: OutControl? { outControl.flatMap { $0.phase == .chosen ? $0 : nil } }
+
+  /// Whether the layer counts how large its inputs are.
+  var countsChannels: Bool { outControl?.phase == .counting }
+
+  /// How an operand of wide channels is encoded, where the narrow ones have this one.
+  func wide(like operand: Operand) -> Encoding {
+    self[operand].quantizer == nil ? self[operand] : wideEncoding ?? self[operand]
+  }
+
   /// How an operand is encoded.
   subscript(operand: Operand) -> Encoding { encodings[operand] ?? unquantized }
 
   /// Whether Y can be computed once more from what is kept, while it is read: both its operands are there as codes.
-  var canRecomputeOutput: Bool { kept == .quantizedInput && areCodes(.q1, .q2) }
+  var canRecomputeOutput: Bool {
+    kept == .quantizedInput && areCodes(.q1, .q2) && wideChannels == nil
+  }
 
   /// Whether dX can be computed while it is read.
-  var canDeferInputGradient: Bool { areCodes(.q3, .q4) && !rotatesInputGradient }
+  var canDeferInputGradient: Bool {
+    areCodes(.q3, .q4) && !rotatesInputGradient && wideChannels == nil
+  }
 
   /// Whether Q3 and Q5 are one: the same numbers, rounded by the same draw, where one grid is good for both axes.
   var sharesGradient: Bool {

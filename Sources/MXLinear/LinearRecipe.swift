@@ -23,6 +23,8 @@ public struct LinearRecipe: Equatable, Sendable {
   public var rotation = QuantizerRecipe.Rotation()
   /// The blocks of a model, counted from 1, whose layers have no quantizers.
   public var exactBlocks: Set<Int> = []
+  /// Whether some input channels are in a wider format; nil for none.
+  public var outControl: OutControl?
   /// How layers that are quantized compute where they are `RotatedLinear` ones, which know none of the above; nil where they are not.
   public var rotated: RotatedLinear.Gradient?
 
@@ -106,6 +108,21 @@ public struct LinearRecipe: Equatable, Sendable {
     return recipe
   }()
 
+  /// NVFP4 as TetraJet-v2 (Chen et al., 2025, arXiv:2510.27527) trains in it: double blocks, scales to the nearest, TetraJet's
+  /// double quantization and unbiased gradients behind rotations of 16 with random signs, and a tenth of the channels in MXFP8.
+  public static let tetrajetV2: LinearRecipe = {
+    var recipe = LinearRecipe.tetrajet
+    for operand in Operand.allCases {
+      recipe.quantizers[operand]?.format = .nvfp4Runs
+      recipe.quantizers[operand]?.scaleRule = .even
+    }
+    recipe.rotatedProducts = [.dx, .dw]
+    recipe.rotation = .init(length: 16, hasRandomSigns: true)
+    recipe.outControl = OutControl()
+    recipe.unquantized = .bf16
+    return recipe
+  }()
+
   /// INT4 as Xi et al. (2023) have it.
   public static let rotatedINT4: LinearRecipe = {
     var recipe = LinearRecipe()
@@ -139,6 +156,7 @@ public struct LinearRecipe: Equatable, Sendable {
       q6ReadsQuantized: true, unquantized: unquantized)
     (recipe.meanSplit, recipe.exactBlocks) = (meanSplit, exactBlocks)
     (recipe.rotatedProducts, recipe.rotation) = (rotatedProducts, rotation)
+    recipe.outControl = outControl
     recipe.rotated = rotated.map { _ in .exact }
     return recipe
   }

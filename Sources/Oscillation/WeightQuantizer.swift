@@ -21,6 +21,8 @@ package struct WeightQuantizer: Sendable {
   let tensors: [QuantizedTensor]
   /// How many groups they have.
   package let groupCount: Int
+  /// Which inputs of each tensor's layer are in a wide format, in the order of `entries`; nil where none can be.
+  private let channels: [Parameter?]
 
   /// The quantizer of a model's weights; `q2` is nil where Q2 is off.
   package init(_ table: ParameterTable, _ q2: QuantizerRecipe?) {
@@ -29,6 +31,7 @@ package struct WeightQuantizer: Sendable {
     if quantizer.rounding == .stochastic { quantizer.rounding = .nearestEven }
     self.recipe = quantizer
     count = table.count
+    channels = entries.map(table.channels)
     let length = 1 << 15
     let slicesByEntry = entries.map { entry in
       stride(from: entry.range.lowerBound, to: entry.range.upperBound, by: length).map {
@@ -56,7 +59,8 @@ package struct WeightQuantizer: Sendable {
   /// How many weights are quantized.
   package var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
 
-  /// Q2 of all weights.
+  /// Q2 of all weights. Those of channels in a wide format, once these are chosen, stand for themselves: nothing of four bits
+  /// oscillates there.
   ///
   /// - Parameters:
   ///   - averages: the moving averages of the weights, for `Rounding.ema`; nil where none is in use, which makes it
@@ -68,8 +72,14 @@ package struct WeightQuantizer: Sendable {
     into values: FloatMatrix, scales: AlignedBuffer<UInt8>? = nil,
     by compute: any TrainingCompute, arena: Arena
   ) {
-    for (entry, tensor) in zip(entries, tensors) {
+    for (index, (entry, tensor)) in zip(entries, tensors).enumerated() {
       arena.scratch {
+        if let channels = channels[index], let split = split(weights[channels], arena) {
+          quantize(
+            weights[entry.parameter], averages: averages?[entry.parameter], split,
+            into: values[entry.parameter], by: compute, arena: arena)
+          return
+        }
         // A NaN needs no report here: the forward pass that follows names it.
         let codes = compute.encode(
           weights[entry.parameter], averages: averages?[entry.parameter], axis: .rows,
@@ -79,6 +89,47 @@ package struct WeightQuantizer: Sendable {
         if let scales { compute.copyScales(of: codes, into: scales, at: tensor.scaleOffset) }
       }
     }
+  }
+
+  /// The channels of both kinds; nil where none has been chosen.
+  private func split(_ channels: FloatMatrix, _ arena: Arena) -> ChannelSplit? {
+    let chosen = channels.elements.count { $0 > 0 }
+    return chosen > 0 ? ChannelSplit(channels, count: chosen, arena) : nil
+  }
+
+  /// Q2 of one tensor's narrow channels, and the weights of the others.
+  private func quantize(
+    _ weights: FloatMatrix, averages: FloatMatrix?, _ split: ChannelSplit,
+    into values: FloatMatrix, by compute: any TrainingCompute, arena: Arena
+  ) {
+    func columns(_ x: FloatMatrix) -> FloatMatrix {
+      let part = arena.matrix(rows: x.rows, columns: split.narrow.count)
+      compute.gatherColumns(of: x, at: split.narrow, into: part)
+      return part
+    }
+    compute.copy(weights, into: values)
+    let part = columns(weights)
+    let codes = compute.encode(
+      part, averages: averages.map(columns), axis: .rows, .codes(recipe),
+      random: RandomStream(seed: 0, purpose: .q2), arena: arena
+    ).operand
+    compute.decode(codes, into: part)
+    compute.putColumns(part, at: split.narrow, of: values, adds: false)
+  }
+
+  /// A tensor's weights in four bits, as confidence is asked for: those of wide channels left out.
+  ///
+  /// - Parameter index: of the tensor in `entries`.
+  func narrow(
+    _ index: Int, of weights: AlignedBuffer<Float>, by compute: any TrainingCompute, arena: Arena
+  ) -> FloatMatrix {
+    let all = weights[entries[index].parameter]
+    guard let channels = channels[index], let split = split(weights[channels], arena) else {
+      return all
+    }
+    let part = arena.matrix(rows: all.rows, columns: split.narrow.count)
+    compute.gatherColumns(of: all, at: split.narrow, into: part)
+    return part
   }
 
   /// The weights as the quantizer reads them: as they are, or rotated.

@@ -49,15 +49,17 @@ package struct VisionModel: Sendable {
     parameters = table
   }
 
-  /// Fills a buffer with timm's initial values.
+  /// Fills a buffer with timm's initial values: the same for a seed whatever else stands between the tensors that learn.
   package func initialize(
     _ weights: AlignedBuffer<Float>, seed: UInt64, by compute: any TrainingCompute
   ) {
     precondition(weights.count == parameters.count, "a buffer of another model")
-    for (index, entry) in parameters.entries.enumerated() {
+    var learned = 0
+    for entry in parameters.entries {
       compute.initialize(
         weights[entry.parameter], entry.initial,
-        random: RandomStream(seed: seed, purpose: .initialization, layer: index))
+        random: RandomStream(seed: seed, purpose: .initialization, layer: learned))
+      if entry.part.role.isLearned { learned += 1 }
     }
   }
 

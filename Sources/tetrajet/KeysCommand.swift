@@ -119,6 +119,10 @@ struct KeysCommand: ParsableCommand {
         "nvidia-nvfp4",
         "NVIDIA's recipe: weights in squares of 16, a rotated weight gradient, scales to the nearest"
       ),
+      (
+        "tetrajet-v2",
+        "NVFP4 with outer scales of 128, rotated gradients, and a tenth of the channels in MXFP8; the authors add +oscireset"
+      ),
       ("microscaling", "the OCP baseline: nearest rounding, floor scales"),
       ("tetrajet", "truncation-free scales, double quantization, unbiased gradients"),
     ]
@@ -133,7 +137,7 @@ struct KeysCommand: ParsableCommand {
       (bases + remedies).map { "    \($0)\n" + wrapped($1, indent: 8) }
       + [
         wrapped(
-          "microscaling takes the same remedies, and nvidia-nvfp4 all but freeze and osmq. Together go "
+          "microscaling takes the same remedies, and nvidia-nvfp4 and tetrajet-v2 all but freeze and osmq. Together go "
             + pairs.joined(separator: " and ") + ". Others do not:", indent: 4)
       ] + refused.map { wrapped($0, indent: 8) }
     return lines.joined(separator: "\n")

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import MXLinear
 import MXRuntime
 import TestSupport
 import Testing
@@ -26,9 +27,9 @@ struct PretrainedTests {
 
   /// A model with random weights.
   static func model(
-    _ configuration: ModelConfiguration, seed: UInt64
+    _ configuration: ModelConfiguration, seed: UInt64, _ recipe: LinearRecipe = .tetrajet
   ) throws -> (VisionModel, AlignedBuffer<Float>) {
-    let model = try VisionModel(configuration, recipe: .tetrajet)
+    let model = try VisionModel(configuration, recipe: recipe)
     let weights = AlignedBuffer<Float>(count: model.parameters.count)
     var random = TestRandom(seed: seed)
     for index in 0..<weights.count { weights.base[index] = random.normal() }
@@ -121,6 +122,28 @@ struct PretrainedTests {
           .replacingOccurrences(of: "head.fc", with: "head"), $1, $2)
     }
     #expect(Array(loaded.elements) == Array(source.elements) && report.unused.isEmpty)
+  }
+
+  @Test("which channels another training had in a wider format is not taken, by whatever method")
+  func outlierChannels() throws {
+    let (old, values) = try Self.model(Self.vit, seed: 1, .tetrajetV2)
+    try withTemporaryFolder { folder in
+      let file = "\(folder)/file.safetensors"
+      try writeSafetensors(
+        file,
+        tensors: old.parameters.entries.map { entry in
+          .floats(entry.name, shape: entry.shape, Array(values.elements[entry.range]))
+        })
+      for recipe in [LinearRecipe.tetrajetV2, .tetrajet] {
+        let (new, weights) = try Self.model(Self.vit, seed: 2, recipe)
+        let marks = new.parameters.entries.filter { $0.part.role == .channels }
+        #expect(marks.count == (recipe == .tetrajet ? 0 : 8))
+        for entry in marks { weights[entry.parameter].elements.update(repeating: 0) }
+        let report = try new.loadPretrained(file, into: weights)
+        #expect(report.unused.isEmpty && report.loaded == new.parameters.learned.entries.count)
+        #expect(marks.allSatisfy { weights.elements[$0.range].allSatisfy { $0 == 0 } })
+      }
+    }
   }
 
   @Test("another number of classes keeps a new head, and says so")

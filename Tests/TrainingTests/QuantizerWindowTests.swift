@@ -82,6 +82,66 @@ struct QuantizerWindowTests {
     #expect(training.weightQuantizer.entries.contains { $0.name.hasPrefix("blocks.1") })
   }
 
+  @Test(
+    "channels of a wide format change nothing until they are chosen, of those that were largest")
+  func outlierChannels() throws {
+    func change(_ recipe: inout Recipe) {
+      recipe.linear.outControl = OutControl(share: 0.1)
+      (recipe.outlierCount.from, recipe.outlierCount.length) = (0.55, 3)
+    }
+    var recipe = Recipe.digits
+    (recipe.model.classes, recipe.model.depth, recipe.training.epochs) = (10, 2, 1)
+    let plain = try TrainingStep(recipe, cpu, stepsPerEpoch: 10)
+    change(&recipe)
+    let phases = (0..<10).map { recipe.linear(step: $0, of: 10).outControl?.phase }
+    #expect(
+      phases == (0..<10).map { $0 < 3 ? .waiting : $0 < 6 ? .counting : .chosen })
+    #expect(recipe.linear(step: 10, of: 10) == recipe.deployedLinear)
+    for steps in [1, 2, 3] {
+      #expect(recipe.linear(step: steps - 1, of: steps) == recipe.deployedLinear)
+    }
+    let training = try TrainingStep(recipe, cpu, stepsPerEpoch: 10)
+    let entries = training.model.parameters.entries
+    let marks = try #require(
+      entries.first { $0.name == "blocks.1.mlp.fc1.outlier_channels" })
+    #expect(entries.count { $0.part.role == .channels } == 8)
+    // What norms make large.
+    let large = [5, 17, 40, 41, 42, 63]
+    for step in [plain, training] {
+      step.schedule = LearningRateSchedule(constant: 1e-3)
+      let norm = try #require(
+        step.model.parameters.entries.first { $0.name == "blocks.1.norm2.weight" })
+      for channel in large { step.weights.elements[norm.range][norm.offset + channel] = 30 }
+    }
+    let learned = training.model.parameters.learned.entries
+    for step in 0..<10 {
+      for training in [plain, training] {
+        _ = try training.run(Self.images, labels: Array(0..<8), step: step)
+      }
+      let isSame = zip(learned, plain.model.parameters.entries).allSatisfy { entry, other in
+        Array(training.weights.elements[entry.range]) == Array(plain.weights.elements[other.range])
+      }
+      #expect(isSame == (step < 6), "step \(step)")
+      let values = Array(training.weights.elements[marks.range])
+      if step < 3 { #expect(values.allSatisfy { $0 == 0 }) }
+      if step == 3 || step == 4 { #expect(values.allSatisfy { $0 <= 0 } && values[5] < values[4]) }
+      if step > 4 { #expect(values.indices.filter { values[$0] == 1 } == large) }
+    }
+    // What is not in four bits stands for itself.
+    let quantized = AlignedBuffer<Float>(count: training.weights.count)
+    training.weightQuantizer.quantize(
+      training.weights, averages: nil, into: quantized.matrix(), by: cpu,
+      arena: Arena(chunkCount: 1 << 12))
+    let weight = try #require(entries.first { $0.name == "blocks.1.mlp.fc1.weight" })
+    let kept = (0..<64).filter { column in
+      (0..<weight.shape[0]).allSatisfy { row in
+        let place = weight.offset + row * 64 + column
+        return quantized.elements[place] == training.weights.elements[place]
+      }
+    }
+    #expect(kept == large)
+  }
+
   @Test("means of inputs are plain means at first, and then forget")
   func means() throws {
     func training(_ decay: Float) throws -> TrainingStep {

@@ -190,6 +190,35 @@ struct RecipeTests {
         "quantizers.q2.four_over_six is true; it must be false, or q2.format nvfp4 or nvfp4-1x128 without squares"
       ),
       (
+        "outcontrol: {share: 2}",
+        "outcontrol.share is '2'; it must be a number from 0 to 1"
+      ),
+      (
+        "outcontrol: {share: 0.1, format: e2m1}",
+        "outcontrol.format is 'e2m1'; it must be one of e2m3, e3m2, e4m3, e5m2"
+      ),
+      (
+        "{method: tetrajet-v2, quantizers: {hadamard: [y]}}",
+        "outcontrol.share is 0.1; it must be 0: quantizers.hadamard with y mixes channels"
+      ),
+      (
+        "{outcontrol: {share: 0.1}, quantizers: {q1: {enabled: false}}}",
+        "outcontrol.share is 0.1; it must be 0: quantizers.q1 is off"
+      ),
+      (
+        "{outcontrol: {share: 0.1}, quantizers: {q6: {reads_quantized: false}}}",
+        "it must be 0: quantizers.q6.reads_quantized is false"
+      ),
+      (
+        "{outcontrol: {share: 0.1}, quantizers: {mean_split: [fc2]}}",
+        "it must be 0: quantizers.mean_split is the other way"
+      ),
+      (
+        "{method: tetrajet+osmq, outcontrol: {share: 0.1}}",
+        "it must be 0: osmq counts with the groups of all channels"
+      ),
+      ("{method: int4-xi, outcontrol: {share: 0.1}}", "it must be 0: int4-xi has steps of its own"),
+      (
         "quantizers: {hadamard_size: 20}",
         "quantizers.hadamard_size is '20'; it must be 16 or 32"
       ),

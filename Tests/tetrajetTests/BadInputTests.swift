@@ -20,7 +20,11 @@ struct BadInputTests {
   func usage() throws {
     try expect(64, ["--nonsense", "tetrajet train --help"], ["train", "--nonsense"])
     try expect(
-      64, ["method", "tetrjet", "fp32, bf16, int4, int4-xi, nvidia-nvfp4, microscaling, tetrajet"],
+      64,
+      [
+        "method", "tetrjet",
+        "fp32, bf16, int4, int4-xi, nvidia-nvfp4, tetrajet-v2, microscaling, tetrajet",
+      ],
       ["train", "--method", "tetrjet"])
     try expect(
       64, ["tetrajet+dampen+freeze", "one without dampen or freeze: freeze holds weights"],

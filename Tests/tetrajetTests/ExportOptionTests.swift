@@ -69,6 +69,32 @@ struct ExportOptionTests {
     }
   }
 
+  @Test("channels in a wider format are the run's, and no file's of 4-bit weights")
+  func outlierChannels() throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let trained = try tetrajet(
+        "train", "--epochs", "2", "--method", "tetrajet-v2", "--output", run)
+      try #require(trained.status == 0, "\(trained.errors)")
+      for command in [["export", "--layout", "gguf"], ["quantize"]] {
+        let result = try tetrajet(command + [run, "\(folder)/out"])
+        let errors = result.errors
+        #expect(result.status == 65 && errors.contains("outcontrol.share"), "\(errors)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/out"))
+      // What is evaluated is what was trained, channels and all.
+      let summary = try Data(contentsOf: URL(fileURLWithPath: "\(run)/summary.json"))
+      let known = try JSONSerialization.jsonObject(with: summary) as? [String: Any]
+      #expect(try loss(run) == (try #require(known?["eval_loss"] as? Double)))
+      let marks = "blocks.0.attn.qkv.outlier_channels"
+      #expect(try SafetensorsFile(path: "\(run)/last.safetensors").tensorNames.contains(marks))
+      let next = try tetrajet(
+        "train", "--epochs", "1", "--init", "\(run)/last.safetensors", "--output",
+        "\(folder)/next")
+      #expect(next.status == 0, "\(next.errors)")
+    }
+  }
+
   @Test("a mean that training subtracts from a window's padding, too, is no norm's to subtract")
   func padding() throws {
     // Grids of six in windows of four.

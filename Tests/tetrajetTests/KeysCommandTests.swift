@@ -48,7 +48,8 @@ struct KeysCommandTests {
     #expect(try names("quantizers.q3.*").count == 7)
     #expect(try names("stochastic depth") == ["model.drop_path"])
     let method = try tetrajet("keys", "method").output
-    #expect(method.contains("tetrajet+qramping\n") && method.contains("Others do not:"))
+    #expect(method.contains("tetrajet+qramping\n") && method.contains("tetrajet-v2\n"))
+    #expect(method.split(whereSeparator: \.isWhitespace).suffix(400).contains("freeze+osmq:"))
     let preset = try tetrajet("keys", "model.preset").output
     #expect(preset.contains("deit_tiny_patch16_224"))
     let none = try tetrajet("keys", "lerning_rate")

@@ -16,6 +16,46 @@ extension CPU {
     }
   }
 
+  package func gatherColumns(
+    of x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, into y: FloatMatrix
+  ) {
+    precondition(
+      x.rows == y.rows && y.columns == places.count, "\(places.count) columns gathered")
+    forRows(of: y) { rows in
+      for row in rows {
+        let (source, target) = (x.row(row), y.row(row))
+        for (index, place) in places.enumerated() { target[index] = source[place] }
+      }
+    }
+  }
+
+  package func putColumns(
+    _ x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, of y: FloatMatrix, adds: Bool
+  ) {
+    precondition(x.rows == y.rows && x.columns == places.count, "\(places.count) columns put")
+    forRows(of: x) { rows in
+      for row in rows {
+        let (source, target) = (x.row(row), y.row(row))
+        for (index, place) in places.enumerated() {
+          target[place] = adds ? target[place] + source[index] : source[index]
+        }
+      }
+    }
+  }
+
+  package func addColumnNorms(of x: FloatMatrix, to norms: FloatMatrix) {
+    forRanges(x.columns, length: 16) { columns in
+      for column in columns {
+        var sum = 0.0
+        for row in 0..<x.rows {
+          let value = Double(x.row(row)[column])
+          sum += value * value
+        }
+        norms.base[column] += Float(sum.squareRoot())
+      }
+    }
+  }
+
   package func lookUp(_ places: [Int], in table: FloatMatrix, into y: FloatMatrix) {
     forEach(y.rows) { row in
       let target = y.row(row)

@@ -93,6 +93,15 @@ package protocol Compute: Sendable {
   func rotate(
     _ x: FloatMatrix, by rotation: QuantizerRecipe.Rotation, into y: FloatMatrix, adds: Bool)
 
+  /// y [N, K] = the K columns of x at the places.
+  func gatherColumns(
+    of x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, into y: FloatMatrix)
+  /// The columns of y at the places = x [N, K], or that is added to them.
+  func putColumns(
+    _ x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, of y: FloatMatrix, adds: Bool)
+  /// norms [1, C] += the Euclidean norms of the columns of x, whose squares are added up in double precision.
+  func addColumnNorms(of x: FloatMatrix, to norms: FloatMatrix)
+
   /// All elements become `value`.
   func fill(_ x: FloatMatrix, with value: Float)
   /// y = x.

@@ -11,6 +11,30 @@ extension Reference {
     }
   }
 
+  package func gatherColumns(
+    of x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, into y: FloatMatrix
+  ) {
+    for place in y.elements.indices {
+      y.elements[place] = x.row(place / places.count)[places[place % places.count]]
+    }
+  }
+
+  package func putColumns(
+    _ x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, of y: FloatMatrix, adds: Bool
+  ) {
+    for (place, value) in x.elements.enumerated() {
+      let (row, column) = (place / places.count, places[place % places.count])
+      y.row(row)[column] = adds ? y.row(row)[column] + value : value
+    }
+  }
+
+  package func addColumnNorms(of x: FloatMatrix, to norms: FloatMatrix) {
+    for column in 0..<x.columns {
+      let squares = (0..<x.rows).map { Double(x.row($0)[column]) * Double(x.row($0)[column]) }
+      norms.elements[column] += Float(squares.reduce(0, +).squareRoot())
+    }
+  }
+
   package func lookUp(_ places: [Int], in table: FloatMatrix, into y: FloatMatrix) {
     for row in 0..<y.rows {
       for (index, place) in places.enumerated() { y.row(row)[index] = table.row(place)[row] }

@@ -63,8 +63,14 @@ package struct ParameterTable: Sendable {
     /// To be subtracted from inputs: moving averages of them, which no optimizer moves. Their gradients' places have what they
     /// lack of the inputs of a step.
     case means
+    /// To say which inputs of a layer are in a wide format, which no optimizer moves: [D], NAME.outlier_channels beside
+    /// NAME.weight. Their gradients' places have how large the inputs of a step are, while that is counted.
+    case channels
     /// All else.
     case other
+
+    /// Whether an optimizer moves them.
+    package var isLearned: Bool { self != .means && self != .channels }
   }
 
   /// The part of the model that tensors are added to.
@@ -99,11 +105,19 @@ package struct ParameterTable: Sendable {
     return add(&self)
   }
 
-  /// The same places for what an optimizer moves: all but means of inputs.
+  /// The same places for what an optimizer moves: all but means of inputs and marks of channels.
   package var learned: ParameterTable {
     var table = self
-    table.entries = entries.filter { $0.part.role != .means }
+    table.entries = entries.filter(\.part.role.isLearned)
     return table
+  }
+
+  /// The marks of a layer's channels; nil where it has none.
+  ///
+  /// - Parameter weight: the entry of the layer's weight.
+  package func channels(of weight: Entry) -> Parameter? {
+    let name = weight.name.dropLast("weight".count) + "outlier_channels"
+    return entries.first { $0.part.role == .channels && $0.name == name }?.parameter
   }
 
   /// Where each layer begins, from the last to the first: at place d the one that has d layers behind it.

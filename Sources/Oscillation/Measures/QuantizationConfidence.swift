@@ -17,8 +17,12 @@ package struct QuantizationConfidence: Sendable {
     _ weights: AlignedBuffer<Float>, _ quantizer: WeightQuantizer, by compute: any TrainingCompute
   ) {
     let weights = quantizer.latent(weights, memory: quantizer.latentMemory(), by: compute)
-    layers = quantizer.entries.map {
-      ($0.name, compute.confidence(weights[$0.parameter], quantizer.recipe))
+    let arena = Arena(chunkCount: 1 << 12)
+    layers = quantizer.entries.enumerated().map { index, entry in
+      arena.scratch {
+        let own = quantizer.narrow(index, of: weights, by: compute, arena: arena)
+        return (entry.name, compute.confidence(own, quantizer.recipe))
+      }
     }
     for (_, counts) in layers { all.add(counts) }
   }

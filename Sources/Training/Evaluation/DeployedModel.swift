@@ -96,7 +96,9 @@ package final class DeployedModel {
       case .mxfp4?: Activations.mxfp4.rawValue
       case let format?: format.rawValue
       }
-    let quantizer = recipe.engine == .packed ? recipe.linear.quantizer(of: .q2) : nil
+    // Layers with channels of two formats encode their weights themselves.
+    let isWhole = recipe.engine == .packed && recipe.linear.outControl == nil
+    let quantizer = isWhole ? recipe.linear.quantizer(of: .q2) : nil
     let context = StepContext(compute)
     weights = AlignedBuffer(uninitializedCount: model.parameters.count)
     let memory = Arena(chunkCount: 1 << 16)

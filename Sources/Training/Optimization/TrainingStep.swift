@@ -48,6 +48,7 @@ package final class TrainingStep {
   private let labelSmoothing: Float
   private let recomputation: Recomputation
   private let inputMeans: InputMeans
+  private let outlierChannels: OutlierChannels
   private let tree: GradientTree
   /// Where the gradients of each layer begin, from the last layer to the first.
   private let layers: [Int]
@@ -108,6 +109,7 @@ package final class TrainingStep {
     labelSmoothing = recipe.training.labelSmoothing
     recomputation = recipe.training.recomputation
     inputMeans = InputMeans(model.parameters, decay: recipe.meanDecay)
+    outlierChannels = OutlierChannels(model.parameters, recipe, steps: steps)
     self.stepsPerEpoch = stepsPerEpoch
     totalSteps = steps
     model.initialize(weights, seed: seed, by: compute)
@@ -222,6 +224,7 @@ package final class TrainingStep {
         }
       }
       inputMeans.follow(step, weights, gradients, by: compute)
+      outlierChannels.follow(step, weights, gradients, by: compute)
       if let shards = optimizer.shards {
         try profile.measure(.exchange) { try shards.gather(weights) }
       }

@@ -6,9 +6,10 @@ struct OtherFunctions {
   let names: PretrainedNames
   let shape: ModelConfiguration
 
-  /// Whether a tensor holds no weights, only what follows from the shape, or averages of weights.
+  /// Whether a tensor holds no weights, only what follows from the shape, averages of weights, or how another training quantized them.
   static func isDerived(_ name: String) -> Bool {
-    [".ema", "relative_position_index", "attn_mask"].contains(where: name.hasSuffix)
+    [".ema", ".outlier_channels", "relative_position_index", "attn_mask"].contains(
+      where: name.hasSuffix)
   }
 
   /// Refuses tensors that were not used and would change what the model computes. Blocks behind the model's last one, heads

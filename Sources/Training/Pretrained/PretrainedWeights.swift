@@ -24,7 +24,9 @@ extension VisionModel {
     var report = PretrainedReport(path: file.path)
     var used: Set<String> = []
     for entry in parameters.entries {
-      guard let source = names.source(of: entry.name) else {
+      // A training chooses its own channels.
+      let isChosen = entry.part.role == .channels
+      guard !isChosen, let source = names.source(of: entry.name) else {
         report.initial.append(entry.name)
         continue
       }

@@ -17,6 +17,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
     case int4xi = "int4-xi"
     /// NVFP4 as NVIDIA pretrains in it (2025).
     case nvidia = "nvidia-nvfp4"
+    /// NVFP4 by the authors' second paper, without its remedy (2025).
+    case tetrajetV2 = "tetrajet-v2"
     /// The OCP Microscaling baseline: nearest rounding, floor scales.
     case microscaling
     /// The paper's method: truncation-free scales, double quantization, stochastic gradients.
@@ -28,7 +30,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .fp32, .bf16: "\(rawValue) quantizes no weights, so none oscillates"
       case .int4, .int4xi:
         "\(rawValue) has one scale a tensor, and remedies know scales of groups"
-      case .microscaling, .tetrajet, .nvidia: nil
+      case .microscaling, .tetrajet, .nvidia, .tetrajetV2: nil
       }
     }
   }
@@ -54,6 +56,8 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static let int4xi = Method(.int4xi)
   /// NVFP4 as NVIDIA pretrains in it.
   package static let nvidia = Method(.nvidia)
+  /// NVFP4 by the authors' second paper.
+  package static let tetrajetV2 = Method(.tetrajetV2)
   /// The OCP Microscaling baseline.
   package static let microscaling = Method(.microscaling)
   /// The paper's method without a remedy.
@@ -61,7 +65,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
 
   /// The methods that are compared: those without a remedy, and TetraJet with one of each.
   package static let allCases =
-    [Method.fp32, .bf16, .int4, .int4xi, .nvidia, .microscaling, .tetrajet]
+    [Method.fp32, .bf16, .int4, .int4xi, .nvidia, .tetrajetV2, .microscaling, .tetrajet]
     + RemedyName.allCases.map { Method(.tetrajet, [$0]) }
 
   /// The method of a name; nil where a part of it is unknown, or a remedy is named twice.
@@ -93,6 +97,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
       case .int4: .int4
       case .int4xi: .rotatedINT4
       case .nvidia: .nvidiaNVFP4
+      case .tetrajetV2: .tetrajetV2
       case .microscaling: .microscaling
       case .tetrajet: .tetrajet
       }
@@ -123,7 +128,7 @@ package struct Method: Hashable, Sendable, RawRepresentable, CaseIterable {
   package static var expected: String {
     let pairs = RemedyName.combinations.map { "\($0.rawValue)+\($1.rawValue)" }
     return "one of " + allCases.map(\.rawValue).joined(separator: ", ")
-      + "; microscaling takes the same remedies, and nvidia-nvfp4 all but freeze and osmq; together go "
+      + "; microscaling takes the same remedies, and nvidia-nvfp4 and tetrajet-v2 all but freeze and osmq; together go "
       + pairs.joined(separator: " and ")
   }
 }

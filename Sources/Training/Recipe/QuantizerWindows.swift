@@ -20,7 +20,7 @@ package struct QuantizerWindows: Equatable, Sendable {
     var isLast: Bool { until == 1 }
 
     /// The first step of so many that has this share behind it, at the latest the last one.
-    private static func step(_ share: Double, of total: Int) -> Int {
+    fileprivate static func step(_ share: Double, of total: Int) -> Int {
       // A product such as .07 · 100 comes out above 7.
       min(max(total - 1, 0), Int((share * Double(total) - 1e-9).rounded(.up)))
     }
@@ -38,6 +38,20 @@ package struct QuantizerWindows: Equatable, Sendable {
   }
 }
 
+/// When the channels of `OutControl` are chosen.
+package struct OutlierCount: Equatable, Sendable {
+  /// The share of training behind which they are.
+  package var from = 0.04
+  /// How many steps before that are counted, where there are as many.
+  package var length = 50
+
+  /// The steps of so many that are counted. In a training of one step there are none, and the first channels are taken.
+  func steps(of total: Int) -> Range<Int> {
+    let end = min(max(1, QuantizerWindows.Window.step(from, of: total)), max(total - 1, 0))
+    return max(0, end - length)..<end
+  }
+}
+
 extension Recipe {
   /// The quantizers that are on in a step of so many; after the last one, those of the last one, by which a model is deployed.
   package func linear(step: Int, of total: Int) -> LinearRecipe {
@@ -46,6 +60,9 @@ extension Recipe {
     for operand in Operand.allCases where !windows[operand].steps(of: total).contains(step) {
       recipe[operand] = nil
     }
+    let count = outlierCount.steps(of: total)
+    recipe.outControl?.phase =
+      step < count.lowerBound ? .waiting : step < count.upperBound ? .counting : .chosen
     return recipe
   }
 
@@ -58,12 +75,14 @@ extension Recipe {
 
   /// The parts of a training of so many steps in which the same quantizers are on: where each begins, and those.
   func phases(steps total: Int) -> [(start: Int, linear: LinearRecipe)] {
+    let count = linear.outControl.map { _ in outlierCount.steps(of: total) }
     let bounds = Operand.allCases.filter { linear[$0] != nil }
       .flatMap { operand in
         let steps = windows[operand].steps(of: total)
         return [steps.lowerBound, steps.upperBound]
       }
-    let starts = Set([0] + bounds).filter { $0 < max(total, 1) }
+    let counts = count.map { [$0.lowerBound, $0.upperBound] } ?? []
+    let starts = Set([0] + bounds + counts).filter { $0 < max(total, 1) }
     return starts.sorted().map { ($0, linear(step: $0, of: total)) }
   }
 }

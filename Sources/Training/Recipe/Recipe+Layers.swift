@@ -32,6 +32,7 @@ extension Recipe {
     try validateFormats()
     try validateRotations()
     try validateGroups()
+    try validateOutControl()
     guard !linear.meanSplit.isEmpty else { return }
     let layers = LayerKind.allCases.filter(linear.meanSplit.contains).map(\.rawValue)
     guard linear[.q1] != nil else {
@@ -102,6 +103,33 @@ extension Recipe {
       throw RecipeError(
         key: "osmq.logits", found: "\(remedies.osmq.logits.count) numbers",
         expected: "three: of nearest rounding, of qema, and of the step before")
+    }
+  }
+
+  /// Checks that channels in a wide format have what they need.
+  private func validateOutControl() throws {
+    guard let rule = linear.outControl else { return }
+    var reasons = [
+      linear.rotated != nil ? "\(method.rawValue) has steps of its own in place of formats" : nil,
+      linear.rotates(.y) ? "quantizers.hadamard with y mixes channels" : nil,
+      linear.meanSplit.isEmpty
+        ? nil : "quantizers.mean_split is the other way to treat them, and they do not go together",
+    ]
+    for operand in [Operand.q1, .q2] where linear[operand] == nil {
+      reasons.append("quantizers.\(operand.rawValue) is off, and nothing is in four bits")
+    }
+    let (q4, q6) = (linear.q4ReadsQuantized, linear.q6ReadsQuantized)
+    if !q4 || !q6 {
+      reasons.append(
+        "quantizers.\(q4 ? "q6" : "q4").reads_quantized is false, and the backward pass would read channels in another format than "
+          + "the forward pass")
+    }
+    for remedy in [RemedyName.freeze, .osmq] where method.remedies.contains(remedy) {
+      reasons.append("\(remedy.rawValue) counts with the groups of all channels")
+    }
+    if let reason = reasons.lazy.compactMap({ $0 }).first {
+      throw RecipeError(
+        key: "outcontrol.share", found: "\(rule.share)", expected: "0: \(reason)")
     }
   }
 

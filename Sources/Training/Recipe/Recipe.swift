@@ -196,6 +196,8 @@ package struct Recipe: Equatable, Sendable {
   package var linear = Method.tetrajet.linearRecipe
   /// When each of them is on.
   package var windows = QuantizerWindows()
+  /// When channels in a wide format are chosen, where there are any (`LinearRecipe.outControl`).
+  package var outlierCount = OutlierCount()
 
   /// The defaults for images of one's own: the shape and the rates of the CIFAR-10 recipe.
   package init() {}

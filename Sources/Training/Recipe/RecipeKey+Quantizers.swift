@@ -1,4 +1,5 @@
 import MXCompute
+import MXFormats
 import MXLinear
 
 extension RecipeKey {
@@ -32,6 +33,40 @@ extension RecipeKey {
         "quantizers.exact_blocks", \.exactBlocks, 1...1024,
         "blocks without quantizers, counted from 1"),
     ] + Operand.allCases.flatMap(keys)
+
+  /// Which channels have wider formats.
+  static let outControlKeys: [RecipeKey] = [
+    RecipeKey(
+      name: "outcontrol.share",
+      meaning:
+        "share of a layer's input channels, those with the largest inputs, that are in a wider format; 0 for none",
+      expected: "a number from 0 to 1",
+      read: { recipe, words in
+        guard words.count == 1, let share = Double(words[0]), 0...1 ~= share else { return nil }
+        let format = recipe.linear.outControl?.format
+        recipe.linear.outControl = share > 0 ? OutControl(share: share) : nil
+        if let format { recipe.linear.outControl?.format = format }
+        return ()
+      }, write: { "\($0.linear.outControl?.share ?? 0)" }),
+    RecipeKey(
+      name: "outcontrol.format", meaning: "the format of theirs", expected: oneOf(wideFormats),
+      choices: wideFormats.map(\.rawValue),
+      read: { recipe, words in
+        let format = words.count == 1 ? BlockFormat(rawValue: words[0]) : nil
+        guard let format, wideFormats.contains(format) else { return nil }
+        recipe.linear.outControl?.format = format
+        return ()
+      }, write: { ($0.linear.outControl ?? OutControl()).format.rawValue }),
+    .number(
+      "outcontrol.from", \.outlierCount.from, 0...1,
+      "share of training behind which they are chosen"),
+    .integer(
+      "outcontrol.steps", \.outlierCount.length, 1...Int.max,
+      "steps before that in which it is counted how large inputs are"),
+  ]
+
+  /// Those of more than four bits.
+  private static let wideFormats = BlockFormat.allCases.filter { $0.elements.bits > 4 }
 
   private static func keys(_ operand: Operand) -> [RecipeKey] {
     let name = "quantizers.\(operand.rawValue)"

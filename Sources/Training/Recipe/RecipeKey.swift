@@ -168,6 +168,7 @@ package struct RecipeKey: Sendable {
         "fine_tuning.freeze_patch_embedding", \.fineTuning.freezesPatchEmbedding,
         "whether the patch embedding stays as it is"),
     ] + augmentationKeys + remedyKeys + statisticsKeys + quantizerKeys
+    + outControlKeys
 
   /// The names of all keys, and that of the presets, which are no key of a resolved recipe.
   package static let names = all.map(\.name) + [presetName]

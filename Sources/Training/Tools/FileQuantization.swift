@@ -128,6 +128,9 @@ package struct FileQuantization: Sendable {
     if let cause = trained?.rotation {
       throw QuantizationError.rotated(file.path, by: cause)
     }
+    if let wide = trained?.linear.outControl {
+      throw QuantizationError.mixed(file.path, format: wide.format.rawValue)
+    }
     var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
     // What chooses scales besides the rule belongs to the format that it was trained in.
     if let format, format != recipe.format {

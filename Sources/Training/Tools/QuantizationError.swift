@@ -13,6 +13,9 @@ package enum QuantizationError: ReportableError, Equatable {
   /// The file's layers rotate their weights before they quantize them.
   case rotated(String, by: String)
 
+  /// Some of the channels of the file's layers are in a wider format.
+  case mixed(String, format: String)
+
   /// The error that names how the file's own 4-bit tensors were made.
   static func otherwise(_ path: String, _ stored: StoredQuantization) -> QuantizationError {
     .otherwise(
@@ -36,6 +39,9 @@ package enum QuantizationError: ReportableError, Equatable {
     case .rotated(let path, let cause):
       "\(path): was trained on rotated weights (\(cause)): 4-bit codes of its weights would be another model; train it "
         + "without"
+    case .mixed(let path, let format):
+      "\(path): was trained with a share of its channels in \(format) (outcontrol.share): 4-bit codes of all weights would be "
+        + "another model; train it without"
     case .rule(let path, let format, let rule, let known):
       "\(path): \(format) has no \(rule) scales, by which it was trained or which were asked for; name others: --scale "
         + known.joined(separator: " or --scale ")

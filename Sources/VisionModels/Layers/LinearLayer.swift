@@ -8,6 +8,8 @@ struct LinearLayer: Sendable {
   private let weight, bias: Parameter
   /// The moving average of inputs, where Q1 reads what they are beside it.
   private let inputMean: Parameter?
+  /// Which inputs are in a wide format, where the recipe has any.
+  private let channels: Parameter?
   /// Where it is a layer of INT4 behind rotations.
   private let rotated: Rotated?
   /// What W is called.
@@ -40,6 +42,10 @@ struct LinearLayer: Sendable {
     inputMean =
       splits
       ? table.adding(.means) { $0.add("\(name).input_mean", [inputs], decays: false) } : nil
+    channels =
+      isQuantized && recipe.outControl != nil
+      ? table.adding(.channels) { $0.add("\(name).outlier_channels", [inputs], decays: false) }
+      : nil
     rotated = (isQuantized ? recipe.rotated : nil).map { gradient in
       Rotated(
         linear: RotatedLinear(index: index, gradient: gradient),
@@ -61,7 +67,7 @@ struct LinearLayer: Sendable {
     var parameters = Linear.Parameters(
       weight: sampled ?? pass.weights[weight], bias: pass.weights[bias],
       weightAverages: sampled == nil ? pass.weightAverages?[weight] : nil,
-      inputMean: inputMean.map { pass.weights[$0] })
+      inputMean: inputMean.map { pass.weights[$0] }, channels: channels.map { pass.weights[$0] })
     parameters.encoded = pass.encodedWeights?[linear.index]
     return parameters
   }
@@ -163,6 +169,7 @@ struct LinearLayer: Sendable {
 
   private func places(_ gradients: AlignedBuffer<Float>) -> Linear.Gradients {
     Linear.Gradients(
-      weight: gradients[weight], bias: gradients[bias], inputMean: inputMean.map { gradients[$0] })
+      weight: gradients[weight], bias: gradients[bias], inputMean: inputMean.map { gradients[$0] },
+      channels: channels.map { gradients[$0] })
   }
 }
