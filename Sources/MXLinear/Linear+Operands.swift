@@ -13,9 +13,8 @@ extension Linear {
     let weight =
       try parameters.encoded
       ?? encodeWeight(parameters, plan.keepsWeight ? workspace.kept : workspace.scratch, context)
-    let x =
-      plan.countsChannels
-      ? .matrix(inMemory(x, workspace.scratch, context)) : x.minus(parameters.inputMean)
+    let counted = plan.countsChannels ? inMemory(x, workspace.scratch, context) : nil
+    let x = counted.map { .matrix($0) } ?? x.minus(parameters.inputMean)
     let split = parameters.inputMean.map {
       MeanSplit(
         bias: bias($0, weight, parameters, workspace, context),
@@ -35,14 +34,13 @@ extension Linear {
     return (
       Saved(
         input: kept ?? final ?? input, weight: plan.keepsWeight ? weight : nil, split: split,
-        norms: plan.countsChannels ? norms(x, workspace.kept, context) : nil),
+        norms: counted.map { norms($0, workspace.kept, context) }),
       ProductTerms(input, weight, bias: split?.bias ?? parameters.bias)
     )
   }
 
-  /// ‖X_j‖₂ of every channel of x in memory.
-  private func norms(_ x: LazyMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix? {
-    guard let x = x.matrix else { return nil }
+  /// ‖X_j‖₂ of every channel.
+  private func norms(_ x: FloatMatrix, _ arena: Arena, _ context: StepContext) -> FloatMatrix {
     let norms = zeros(inputs, arena, context)
     context.compute.addColumnNorms(of: x, to: norms)
     return norms

@@ -24,7 +24,8 @@ extension Linear {
       let input = try encode(
         columns(x, split.narrow, scratch, context), .q1, kept, context)
       let weight =
-        try parameters.encoded ?? encodeNarrowWeight(parameters, split, kept, context)
+        try parameters.encoded
+        ?? encodeNarrowWeight(parameters, split, kept, scratch: scratch, context)
       let wide = WideSaved(
         split: split,
         input: try encodeWide(
@@ -51,12 +52,16 @@ extension Linear {
   }
 
   /// Q2(W_n).
+  ///
+  /// - Parameters:
+  ///   - arena: where it is put.
+  ///   - scratch: where the channels come together, if need be the same.
   func encodeNarrowWeight(
-    _ parameters: Parameters, _ split: ChannelSplit, _ arena: Arena, _ context: StepContext
+    _ parameters: Parameters, _ split: ChannelSplit, _ arena: Arena, scratch: Arena,
+    _ context: StepContext
   ) throws -> Encoded {
-    // Beside what lasts, if that is its arena, which costs little of so small a matrix.
-    let weight = columns(parameters.weight, split.narrow, arena, context)
-    let averages = parameters.weightAverages.map { columns($0, split.narrow, arena, context) }
+    let weight = columns(parameters.weight, split.narrow, scratch, context)
+    let averages = parameters.weightAverages.map { columns($0, split.narrow, scratch, context) }
     return try encode(weight, .q2, arena, context, averages: averages)
   }
 

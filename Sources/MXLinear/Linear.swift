@@ -107,7 +107,8 @@ public struct Linear: Sendable {
       return try encode(
         parameters.weight, .q2, arena, context, averages: parameters.weightAverages)
     }
-    return try encodeNarrowWeight(parameters, split(parameters, wide, arena), arena, context)
+    return try encodeNarrowWeight(
+      parameters, split(parameters, wide, arena), arena, scratch: arena, context)
   }
 
   /// Y, to the bit what `forward` computes, so that nobody need keep it.

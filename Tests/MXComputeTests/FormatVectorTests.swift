@@ -103,6 +103,39 @@ struct FormatVectorTests {
     }
   }
 
+  @Test(
+    "outer scales of runs are the definition's: of zeros, of tiny numbers, beside what is not finite",
+    arguments: CPU.names, GroupAxis.allCases)
+  func runs(name: String, axis: GroupAxis) throws {
+    let cpu = try #require(CPU.named(name))
+    var random = TestRandom(seed: 60)
+    let (lanes, length) = (40, 300)
+    var lane = random.normals(lanes * length)
+    for place in 0..<128 {
+      (lane[place], lane[length + place]) = (0, lane[length + place] * 0x1p-140)
+    }
+    (lane[2 * length + 7], lane[3 * length + 200]) = (.nan, .infinity)
+    let (rows, columns) = axis == .rows ? (lanes, length) : (length, lanes)
+    let values =
+      axis == .rows ? lane : (0..<lane.count).map { lane[$0 % lanes * length + $0 / lanes] }
+    let x = Owned(values, rows: rows, columns: columns)
+    for rule in BlockFormat.nvfp4Runs.scaleRules {
+      let expected = Quantizer(format: .nvfp4Runs, scaleRule: rule, axis: axis)
+        .quantize(values, rows: rows, columns: columns)
+      let arena = Arena(chunkCount: 1 << 12)
+      let (found, broken) = cpu.encode(
+        x.matrix, averages: nil, axis: axis,
+        .codes(QuantizerRecipe(format: .nvfp4Runs, scaleRule: rule)),
+        random: RandomStream(seed: 0, purpose: .q1), arena: arena)
+      guard case .codes(let view) = found.content else {
+        Issue.record("no codes")
+        continue
+      }
+      #expect(view.quantized(axis: axis) == expected && broken == 2)
+      #expect(expected.outerScales.contains(1) && expected.outerScales.contains(0x1p-126))
+    }
+  }
+
   @Test("NVFP4's scales beside the numbers at which they change", arguments: CPU.names)
   func scalesAtThresholds(name: String) throws {
     let cpu = try #require(CPU.named(name))

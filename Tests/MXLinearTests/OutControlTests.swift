@@ -140,11 +140,12 @@ struct OutControlTests {
     let rule = OutControl(share: 0.4)
     let channels = Owned([-1, -5, -3, -5, -5, -2], rows: 1, columns: 6)
     // Of six channels 2.4.
-    rule.choose(channels.matrix)
+    withExtendedLifetime(channels) { rule.choose(channels.matrix) }
     #expect(channels.values == [0, 1, 0, 1, 0, 0])
     let arena = Arena(chunkCount: 1 << 12)
     func split(_ values: [Float]) -> [[Int]] {
-      let split = ChannelSplit(Owned(values, rows: 1, columns: 6).matrix, count: 2, arena)
+      let marks = Owned(values, rows: 1, columns: 6)
+      let split = withExtendedLifetime(marks) { ChannelSplit(marks.matrix, count: 2, arena) }
       return [Array(split.narrow), Array(split.wide)]
     }
     #expect(split(channels.values) == [[0, 2, 4, 5], [1, 3]])
