@@ -56,6 +56,11 @@ package struct WeightQuantizer: Sendable {
     groupCount = groups
   }
 
+  /// Whether the scales that `quantize` gives say what a weight's unit is: powers of two, of groups of neighbours in every tensor.
+  package var tellsUnits: Bool {
+    recipe.format.outerScale == .none && channels.allSatisfy { $0 == nil }
+  }
+
   /// How many weights are quantized.
   package var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
 
@@ -66,7 +71,7 @@ package struct WeightQuantizer: Sendable {
   ///   - averages: the moving averages of the weights, for `Rounding.ema`; nil where none is in use, which makes it
   ///     nearest rounding.
   ///   - values: `count` numbers; gets W_Q in the layout of the weights; other tensors' places are left alone.
-  ///   - scales: `groupCount` bytes; gets E8M0 bytes, row by row, tensor behind tensor.
+  ///   - scales: `groupCount` bytes; gets scale bytes, row by row, tensor behind tensor, but of tensors with wide channels.
   package func quantize(
     _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
     into values: FloatMatrix, scales: AlignedBuffer<UInt8>? = nil,

@@ -105,6 +105,7 @@ struct QuantizerWindowTests {
     let marks = try #require(
       entries.first { $0.name == "blocks.1.mlp.fc1.outlier_channels" })
     #expect(entries.count { $0.part.role == .channels } == 8)
+    #expect(plain.weightQuantizer.tellsUnits && !training.weightQuantizer.tellsUnits)
     // What norms make large.
     let large = [5, 17, 40, 41, 42, 63]
     for step in [plain, training] {

@@ -157,8 +157,7 @@ final class OscillationRecorder {
           return layer
         })
     }
-    // Paths are told in powers of two.
-    if settings.trajectories > 0, training.weightQuantizer.recipe.format.outerScale == .none {
+    if settings.trajectories > 0, training.weightQuantizer.tellsUnits {
       line.add(
         .trajectories, window.trajectories.liveliest(settings.trajectories).map(Self.object))
     }
