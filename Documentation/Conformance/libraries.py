@@ -14,6 +14,7 @@ import tempfile
 
 import mxfp4
 import numpy as np
+import nvfp4
 import tensorfile
 
 
@@ -39,6 +40,13 @@ class Library:
     decode = None  # scale bytes, codes -> rows
     writes = {}  # layout -> function(scale bytes [g], codes [n]) -> bytes
     reads = {}  # layout -> function(scale bytes [g], bytes) -> values [n]
+    # NVFP4: its rules, as above; and why codes beside a threshold may be the next ones, if they may.
+    nvfp4_rules = {}
+    nvfp4_rounds_otherwise = None
+    e4m3_values = None  # bytes [n] -> values [n]
+    e4m3_bytes = None  # values [n] -> bytes [n], to the nearest
+    encode_nvfp4 = None  # values [n], rule -> outer scale, scale bytes [g], codes [n]
+    decode_nvfp4 = None  # outer scale, scale bytes [g], codes [n] -> values [n]
 
     def __init__(self):
         self.version = importlib.metadata.version(self.name)
@@ -98,6 +106,13 @@ class MLDTypes(Library):
         import ml_dtypes
 
         self.element, self.scale = ml_dtypes.float4_e2m1fn, ml_dtypes.float8_e8m0fnu
+        self.number = ml_dtypes.float8_e4m3fn
+
+    def e4m3_values(self, scales):
+        return scales.view(self.number).astype(np.float32)
+
+    def e4m3_bytes(self, values):
+        return values.astype(self.number).view(np.uint8)
 
     def element_values(self, codes):
         return codes.view(self.element).astype(np.float32)
@@ -124,6 +139,13 @@ class Torch(Library):
 
         self.torch = torch
 
+    def e4m3_values(self, scales):
+        return self.torch.from_numpy(scales).view(self.torch.float8_e4m3fn).float().numpy()
+
+    def e4m3_bytes(self, values):
+        scales = self.torch.from_numpy(values).to(self.torch.float8_e4m3fn)
+        return scales.view(self.torch.uint8).numpy()
+
     def scale_values(self, scales):
         return self.torch.from_numpy(scales).view(self.torch.float8_e8m0fnu).float().numpy()
 
@@ -135,14 +157,17 @@ class Torch(Library):
 class TorchAO(Library):
     name = "torchao"
     rules = {"floor": "FLOOR", "ceil": "CEIL", "even": "EVEN", "truncation-free": "RCEIL"}
+    nvfp4_rules = {"even": "NVFP4"}
+    nvfp4_rounds_otherwise = "multiplies by the reciprocal of both scales"
 
     def __init__(self):
         super().__init__()
         import torch
-        from torchao.prototype.mx_formats import kernels, mx_tensor
+        from torchao.prototype.mx_formats import kernels, mx_tensor, nvfp4_tensor
         from torchao.prototype.mx_formats.config import ScaleCalculationMode
 
         self.torch, self.kernels, self.mx = torch, kernels, mx_tensor
+        self.nvfp4 = nvfp4_tensor
         self.modes = ScaleCalculationMode
         self.writes = {"blocks": lambda scales, codes: self.pack(codes).tobytes()}
         self.reads = {
@@ -175,6 +200,13 @@ class TorchAO(Library):
         )
         return scales.view(self.torch.uint8).numpy(), unpacked(data.view(self.torch.uint8).numpy())
 
+    def encode_nvfp4(self, values, rule):
+        row = self.torch.from_numpy(values.copy())[None]
+        outer = self.nvfp4.per_tensor_amax_to_scale(row.abs().amax())
+        scales, data = self.nvfp4.nvfp4_quantize(row, 16, outer)
+        codes = unpacked(data.view(self.torch.uint8).numpy())[0]
+        return outer.item(), scales.view(self.torch.uint8).numpy()[0], codes
+
     def decode(self, scales, codes):
         return self.mx.to_dtype(
             self.torch.from_numpy(packed(codes)),
@@ -188,14 +220,17 @@ class TorchAO(Library):
 class CompressedTensors(Library):
     name = "compressed-tensors"
     rules = {"even": "MXFP4"}
+    nvfp4_rules = {"even": "NVFP4"}
+    nvfp4_rounds_otherwise = "divides by the scale over a global one"
 
     def __init__(self):
         super().__init__()
         import torch
         from compressed_tensors.compressors.mxfp4.base import MXFP4PackedCompressor
         from compressed_tensors.compressors.nvfp4 import helpers
+        from compressed_tensors.compressors.nvfp4.base import NVFP4PackedCompressor
         from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
-        from compressed_tensors.quantization.utils import calculate_qparams
+        from compressed_tensors.quantization.utils import calculate_qparams, generate_gparam
 
         self.torch, self.compressor, self.helpers = torch, MXFP4PackedCompressor, helpers
         self.find_scales = calculate_qparams
@@ -208,6 +243,16 @@ class CompressedTensors(Library):
             scale_dtype=torch.uint8,
         )
         self.scheme = QuantizationScheme(targets=["Linear"], weights=self.arguments)
+        self.nvfp4, self.global_scale = NVFP4PackedCompressor, generate_gparam
+        self.nvfp4_arguments = QuantizationArgs(
+            num_bits=4,
+            type="float",
+            strategy="tensor_group",
+            group_size=16,
+            symmetric=True,
+            scale_dtype=torch.float8_e4m3fn,
+        )
+        self.nvfp4_scheme = QuantizationScheme(targets=["Linear"], weights=self.nvfp4_arguments)
         self.writes = {"blocks": self.write}
         self.reads = {"blocks": self.read}
 
@@ -232,6 +277,23 @@ class CompressedTensors(Library):
             "weight_scale": self.torch.from_numpy(scales.copy()),
         }
         return self.compressor.decompress(state, self.scheme)["weight"].float().numpy()
+
+
+    def encode_nvfp4(self, values, rule):
+        """The global scale is a reciprocal: what multiplies all scales is one over it. (It decodes to bfloat16 alone, which is
+        not asked for.)"""
+        weight = self.torch.from_numpy(values.copy())[None]
+        groups = weight.reshape(1, -1, 16)
+        whole = self.global_scale(weight.amin(), weight.amax())
+        scale, _ = self.find_scales(
+            groups.amin(-1), groups.amax(-1), self.nvfp4_arguments, global_scale=whole
+        )
+        state = {"weight": weight, "weight_scale": scale, "weight_global_scale": whole}
+        state = self.nvfp4.compress(state, self.nvfp4_scheme)
+        scales = state["weight_scale"].view(self.torch.uint8).numpy()[0]
+        with np.errstate(divide="ignore"):
+            outer = 1 / whole.numpy()[0]
+        return outer, scales, unpacked(state["weight_packed"].numpy())[0]
 
 
 class GGUF(Library):
@@ -483,12 +545,14 @@ class Module(Library):
         self.version = str(getattr(self.module, "__version__", "-"))
         names = getattr(self.module, "RULES", mxfp4.RULES)
         self.rules = {name: name for name in names if name in mxfp4.RULES}
+        self.nvfp4_rules = {name: name for name in names if name in nvfp4.RULES}
         self.ties = getattr(self.module, "TIES", "even")
-        missing = [x for x in ("encode", "decode") if not hasattr(self.module, x)]
+        functions = ("encode", "decode", "encode_nvfp4", "decode_nvfp4")
+        missing = [x for x in functions if not hasattr(self.module, x)]
         for name in missing:
             setattr(self, name, None)
-        if len(missing) == 2:
-            raise AttributeError("the module has neither encode nor decode")
+        if len(missing) == len(functions):
+            raise AttributeError(f"the module has none of {', '.join(functions)}")
 
     def encode(self, rows, rule):
         results = [self.module.encode(row, rule) for row in rows]
@@ -498,12 +562,19 @@ class Module(Library):
         rows = [self.module.decode(s, c) for s, c in zip(scales, codes)]
         return np.array([np.asarray(row, np.float32) for row in rows])
 
+    def encode_nvfp4(self, values, rule):
+        return self.module.encode_nvfp4(values, rule)
+
+    def decode_nvfp4(self, outer, scales, codes):
+        return self.module.decode_nvfp4(outer, scales, codes)
+
 
 class TetraJet(Library):
     """The command: `quantize` on a safetensors file, packed and with --values."""
 
     name = "tetrajet"
     rules = {rule: rule for rule in mxfp4.RULES}
+    nvfp4_rules = {rule: rule for rule in nvfp4.RULES}
     takes_short_groups = True
 
     def __init__(self, command):
@@ -534,6 +605,11 @@ class TetraJet(Library):
         if not same_bits(values, exact_values(scales, codes[:, :columns])).all():
             raise ValueError("x.values are not the codes' values")
         return scales, codes[:, :columns]
+
+    def encode_nvfp4(self, values, rule):
+        tensors = self.run(values[None], "--format", "nvfp4", "--scale", rule)
+        outer = tensors["x_outer_scale"].view("<f4")[0]
+        return outer, tensors["x_scales"], unpacked(tensors["x_blocks"])[: len(values)]
 
 
 ALL = (

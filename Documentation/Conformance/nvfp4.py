@@ -6,6 +6,7 @@ nothing else is. Numbers in single precision go in and out as their 32 bits.
 Sources: OCP 8-bit Floating Point specification v1.0 (E4M3); Formats.md, "NVFP4", which says what is rounded, and when.
 """
 
+import struct
 from fractions import Fraction
 
 from mxfp4 import DOUBLED, floor_log2, magnitude, to_bits
@@ -130,3 +131,17 @@ def decode_bits(outer, scales, codes):
             exact = Fraction(DOUBLED[element & 7], 2) * whole
             values.append(to_bits(single(exact), negative=element > 7))
     return values
+
+
+def encode_nvfp4(values, rule):
+    """What `run.py --module` asks for: a row of single precision becomes (outer scale, scale bytes, codes)."""
+    data = values.tobytes()
+    outer, scales, codes = encode_bits(struct.unpack(f"<{len(data) // 4}I", data), rule)
+    return struct.unpack("<f", struct.pack("<I", outer))[0], scales, codes
+
+
+def decode_nvfp4(outer, scales, codes):
+    """And back: an outer scale, scale bytes, one for 16 codes, and codes 0...15 become numbers."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", outer))
+    found = decode_bits(bits, [int(scale) for scale in scales], [int(code) for code in codes])
+    return [struct.unpack("<f", struct.pack("<I", x))[0] for x in found]

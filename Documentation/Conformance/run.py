@@ -9,10 +9,12 @@ differs where.
 
 A module has `encode(values, rule)`: a row in single precision (a numpy array)
 and the name of a scale rule become (scale bytes, one for 32 elements; codes
-0...15, one an element). And `decode(scale bytes, codes)`, the values. One of
-the two is enough. It may say which RULES it has (all five, unless it does) and
-what it does between two codes, TIES = "even", "away" or "lower". mxfp4.py is
-such a module.
+0...15, one an element). And `decode(scale bytes, codes)`, the values. For
+NVFP4 it has `encode_nvfp4(values, rule)`, which gives the outer scale first,
+and `decode_nvfp4(outer scale, scale bytes, codes)`. One of the four is enough.
+It may say which RULES it has (all five, unless it does) and
+what it does between two codes, TIES = "even", "away" or "lower". mxfp4.py and
+nvfp4.py are such modules.
 
 A difference is either from what the library itself claims (its rule is the
 vectors' rule, and the result is another): 'differs'. Or it lies where no
@@ -31,6 +33,7 @@ import sys
 import warnings
 
 import mxfp4
+import nvfp4
 
 try:
     import libraries
@@ -90,6 +93,8 @@ class Checks:
         self.groups()
         self.values()
         self.layouts()
+        self.numbers()
+        self.nvfp4_rows()
         return self.outcomes
 
     def compare_values(self, check, cases, expected, got):
@@ -297,6 +302,106 @@ class Checks:
                 got = self.attempt(f"read {name}", read, scales, layouts[name])
                 if got is not None:
                     self.whole(f"read {name}", case["name"], floats(case["decoded"]), got)
+
+
+    def numbers(self):
+        """E4M3, which NVFP4 has its scales in."""
+        vectors = load("nvfp4.json")
+        if self.library.e4m3_values:
+            entries = vectors["decode"]
+            got = self.attempt(
+                "E4M3 decode", self.library.e4m3_values, bytes_([x["byte"] for x in entries])
+            )
+            if got is not None:
+                names = [f"byte {x['byte']}" for x in entries]
+                self.compare_values("E4M3 decode", names, floats([x["bits"] for x in entries]), got)
+        if self.library.e4m3_bytes:
+            entries = vectors["cast"]
+            got = self.attempt(
+                "E4M3 cast", self.library.e4m3_bytes, floats([x["bits"] for x in entries])
+            )
+            for entry, byte in zip(entries, () if got is None else got):
+                wanted, kind, reason = entry["nearest"], AGREES, ""
+                if byte != wanted:
+                    beyond = wanted == nvfp4.LARGEST_BYTE and byte == nvfp4.NAN_SCALE
+                    kind, reason = (CHOICE, "NaN beyond the largest") if beyond else (DIFFERS, "")
+                self.add("E4M3 cast", entry["decimal"], f"byte {wanted}", f"byte {byte}", kind, reason)
+
+    def nvfp4_rows(self):
+        library, cases = self.library, load("nvfp4.json")["cases"]
+        for case in cases:
+            values = floats(case["bits"])
+            if len(values) % nvfp4.GROUP and not library.takes_short_groups:
+                continue
+            for expected in case["expected"]:
+                (rule,) = expected["rules"]
+                if rule in library.nvfp4_rules and library.encode_nvfp4:
+                    check = f"NVFP4, {self.check_name(rule, library.nvfp4_rules[rule])}"
+                    result = self.attempt(check, library.encode_nvfp4, values, rule)
+                    if result is not None:
+                        self.nvfp4_row(check, case, values, expected, *result)
+                if library.decode_nvfp4:
+                    outer = float(floats([expected["outer"]["bits"]])[0])
+                    scales, codes = bytes_(expected["scales"]), bytes_(expected["codes"])
+                    got = self.attempt("NVFP4 decode", library.decode_nvfp4, outer, scales, codes)
+                    if got is not None:
+                        name = f"{case['name']} ({rule})"
+                        wanted = floats(expected["decoded"])
+                        self.whole("NVFP4 decode", name, wanted, np.asarray(got, np.float32))
+
+    def nvfp4_row(self, check, case, values, expected, outer, scales, codes):
+        """The outer scale; each group's scale, and its codes under the scales that they were given."""
+        name, bits = case["name"], [int(x, 16) for x in case["bits"]]
+        sizes = [mxfp4.magnitude(x) for x in bits]
+        finite, outer = None not in sizes, mxfp4.magnitude(int(np.float32(outer).view(np.uint32)))
+        wanted = mxfp4.magnitude(int(expected["outer"]["bits"], 16))
+        kind, reason = AGREES, ""
+        if outer != wanted:
+            near = outer is not None and abs(outer - wanted) * 2**22 <= wanted
+            kind, reason = (CHOICE, "a place of single precision apart") if near else (DIFFERS, "")
+            if not any(sizes) or not finite:
+                kind, reason = CHOICE, "not finite" if not finite else "of zeros any will do"
+        found = shown(np.nan if outer is None else outer)
+        self.add(check, f"{name}, outer scale", shown(wanted), found, kind, reason)
+        for group, byte in enumerate(int(x) for x in scales[: len(expected["scales"])]):
+            part = slice(group * nvfp4.GROUP, (group + 1) * nvfp4.GROUP)
+            scale = expected["scales"][group]
+            if finite or outer == wanted:
+                verdict = self.nvfp4_group(bits[part], sizes[part], outer, byte, scale, codes[part])
+            else:
+                verdict = f"scale {scale}", f"scale {byte}", CHOICE, "not finite"
+            self.add(check, f"{name}, group {group}", *verdict)
+
+    def nvfp4_group(self, bits, sizes, outer, byte, wanted, codes):
+        """What was expected and found of a group, and how bad that is."""
+        texts = f"scale {wanted}", f"scale {byte}"
+        if None in sizes:
+            return *texts, *((AGREES, "") if byte == wanted else (CHOICE, "not finite"))
+        if outer is None or byte >= nvfp4.NAN_SCALE:
+            return *texts, DIFFERS, ""
+        kind, reason = AGREES, ""
+        if byte != wanted:
+            whole = nvfp4.single(nvfp4.SCALES[wanted] * outer)
+            vanishes = not any(nvfp4.code(x, whole) & 7 for x in bits)
+            if vanishes and not any(int(code) & 7 for code in codes):
+                kind, reason = CHOICE, "all codes are zeros, under any scale"
+            elif abs(byte - wanted) == 1:
+                kind, reason = CHOICE, "the next scale, by another order of roundings"
+            else:
+                return *texts, DIFFERS, ""
+        scale = nvfp4.single(nvfp4.SCALES[byte] * outer)
+        for place, (x, code) in enumerate(zip(bits, codes)):
+            expected = nvfp4.code(x, scale)
+            if int(code) == expected:
+                continue
+            texts = f"element {place}: code {expected}", f"code {code}"
+            if int(code) & 7 == 0 and expected & 7 == 0:
+                kind, reason = CHOICE, "zero loses its sign"
+            elif self.library.nvfp4_rounds_otherwise and abs((int(code) & 7) - (expected & 7)) == 1:
+                kind, reason = CHOICE, self.library.nvfp4_rounds_otherwise
+            else:
+                return *texts, DIFFERS, ""
+        return *texts, kind, reason
 
 
 def fitted(text):
