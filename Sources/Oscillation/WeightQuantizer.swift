@@ -56,10 +56,10 @@ package struct WeightQuantizer: Sendable {
     groupCount = groups
   }
 
-  /// Whether the scales that `quantize` gives say what a weight's unit is: powers of two, of groups of neighbours in every tensor.
-  package var tellsUnits: Bool {
-    recipe.format.outerScale == .none && channels.allSatisfy { $0 == nil }
-  }
+  /// Whether the scales that `quantize` gives are those of neighbours in every tensor.
+  package var tellsUnits: Bool { channels.allSatisfy { $0 == nil } }
+  /// Whether scales are powers of two, which their bytes tell.
+  var hasPowers: Bool { recipe.format.scale == .e8m0 }
 
   /// How many weights are quantized.
   package var weightCount: Int { entries.reduce(0) { $0 + $1.count } }
@@ -72,10 +72,11 @@ package struct WeightQuantizer: Sendable {
   ///     nearest rounding.
   ///   - values: `count` numbers; gets W_Q in the layout of the weights; other tensors' places are left alone.
   ///   - scales: `groupCount` bytes; gets scale bytes, row by row, tensor behind tensor, but of tensors with wide channels.
+  ///   - units: the same of the scales themselves, outer ones included.
   package func quantize(
     _ weights: AlignedBuffer<Float>, averages: AlignedBuffer<Float>?,
     into values: FloatMatrix, scales: AlignedBuffer<UInt8>? = nil,
-    by compute: any TrainingCompute, arena: Arena
+    units: AlignedBuffer<Float>? = nil, by compute: any TrainingCompute, arena: Arena
   ) {
     for (index, (entry, tensor)) in zip(entries, tensors).enumerated() {
       arena.scratch {
@@ -92,6 +93,7 @@ package struct WeightQuantizer: Sendable {
         ).operand
         compute.decode(codes, into: values[entry.parameter])
         if let scales { compute.copyScales(of: codes, into: scales, at: tensor.scaleOffset) }
+        if let units { compute.copyUnits(of: codes, into: units, at: tensor.scaleOffset) }
       }
     }
   }

@@ -191,6 +191,36 @@ struct MeasureTests {
     #expect(trajectories.liveliest(1000).count == 64)
   }
 
+  @Test(
+    "where scales are no powers of two, paths have them, and their bytes",
+    arguments: [BlockFormat.nvfp4, .nvfp4Runs, .int4])
+  func numberScales(format: BlockFormat) throws {
+    let recipe = QuantizerRecipe(format: format)
+    let quantizer = WeightQuantizer(oneTensor(2, 160), recipe)
+    let window = MovementWindow(quantizer, cpu, arena: arena)
+    let trajectories = Trajectories(window, candidates: 320)
+    var random = TestRandom(seed: 131)
+    var values = random.normals(320).enumerated().map { $0 % 160 < 128 ? $1 : 9 * $1 }
+    window.begin(buffer(values), averages: nil)
+    for step in 0..<4 {
+      // The largest weight moves every outer scale a little.
+      values[150] = 40 + 0.01 * Float(step)
+      values[3] = step % 2 == 0 ? 0.1 : 0.8
+      window.add(buffer(values), averages: nil)
+      trajectories.add(buffer(values))
+    }
+    let expected = Quantizer(format: format).quantize(values, rows: 2, columns: 160)
+    for path in trajectories.liveliest(320) {
+      let scale = try #require(path.scale.last)
+      #expect(path.scaleExponent.isEmpty && path.scale.count == 4 && path.scaleByte.count == 4)
+      #expect(scale == expected.scale(row: path.row, column: path.column))
+      #expect(path.code.last == Int(expected.codes[path.row * 160 + path.column]))
+      #expect(path.quantized.last == expected.value(row: path.row, column: path.column))
+    }
+    let first = try #require(trajectories.liveliest(1).first)
+    #expect(first.row == 0 && first.column == 3)
+  }
+
   @Test("the liveliest are those whose codes flip, and not those whose group changes its scale")
   func scaleFlips() {
     let quantizer = WeightQuantizer(oneTensor(1, 64), LinearRecipe.tetrajet[.q2])

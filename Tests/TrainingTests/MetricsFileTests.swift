@@ -48,11 +48,19 @@ struct MetricsFileTests {
       + "\"code\": \(codes)}]}\n"
   }
 
+  private static func path(scales: String, bytes: String) -> String {
+    path().replacing(
+      "\"scale_exponent\": [1, 1, 1]", with: "\"scale\": \(scales), \"scale_byte\": \(bytes)")
+  }
+
   @Test(
-    "a trajectory has scales of E8M0, codes of four bits, and equally many of each",
+    "a trajectory has scales of E8M0, or numbers with their bytes, codes of at most six bits, and equally many of each",
     arguments: [
       path(exponents: "[1, -2000, 1]"), path(exponents: "[1, 1e308, 1]"),
-      path(exponents: "[1, 1]"), path(exponents: "[1, 0.5, 1]"), path(codes: "[1, 16, 1]"),
+      path(exponents: "[1, 1]"), path(exponents: "[1, 0.5, 1]"), path(codes: "[1, 64, 1]"),
+      path(scales: "[1, 2, -1]", bytes: "[9, 9, 9]"), path(scales: "[1, 2]", bytes: "[9, 9]"),
+      path(scales: "[1, 2, 3]", bytes: "[9, 9, 256]"),
+      path(scales: "[1, 2, 1e400]", bytes: "[9, 9, 9]"),
       path(codes: "[-1, 1, 1]"), path(codes: "[1]"), path(latent: "[1, 1.7e308, 1]"),
       path(latent: "[1, null, 1]"), "{\"step\": 1, \"trajectories\": [{}]}\n",
     ])
@@ -61,6 +69,17 @@ struct MetricsFileTests {
       let file = try MetricsFile(path: path)
       #expect(file.damagedLines == 1 && file.records.count == 1)
       #expect(file.records.first?.trajectories.first?.codeFlips == 2)
+    }
+  }
+
+  @Test(
+    "what is told in scales that are no powers of two is drawn by them, and flips while their bytes stay"
+  )
+  func numberScales() throws {
+    try withFile(Self.path(scales: "[0.5, 0.25, 0]", bytes: "[9, 9, 0]")) { path in
+      let record = try #require(try MetricsFile(path: path).records.first?.trajectories.first)
+      #expect(record.codeFlips == 1)
+      #expect((0..<3).map { record.scaled(record.quantized[$0], at: $0) } == [2, 8, 0])
     }
   }
 

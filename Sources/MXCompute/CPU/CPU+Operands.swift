@@ -277,6 +277,19 @@ extension CPU {
     }
   }
 
+  package func copyUnits(
+    of operand: Encoded, into units: AlignedBuffer<Float>, at place: Int
+  ) {
+    guard case .codes(let view) = operand.content, operand.axis == .rows else {
+      preconditionFailure("scales of codes along rows only")
+    }
+    let outer = operand.outerScale ?? 1
+    forEach(view.lanes) { row in
+      let line = units.base + place + row * view.groups
+      for group in 0..<view.groups { line[group] = view.scale(lane: row, group: group) * outer }
+    }
+  }
+
   /// Rows of a matrix of `columns` columns that one slice of a quantizer takes: whole groups and runs in either direction, enough
   /// of them to be worth a hand-over to a thread, and few enough for one image to occupy them all.
   static func quantizerRows(columns: Int, _ format: BlockFormat) -> Int {

@@ -89,6 +89,14 @@ public struct MXMatrixView: BitwiseCopyable {
     return UnsafeMutableRawPointer(scales + first * scaleBytes + behind)
   }
 
+  /// A group's scale, with the outer one of its run in it where there is one; NaN where it is broken.
+  func scale(lane: Int, group: Int) -> Float {
+    let scale = format.scale.value(of: scales[scalePlace(lane: lane, group: group)])
+    guard format.outerScale == .runs else { return scale }
+    let block = group / Self.groupsOfBlock(format)
+    return scale * runScale(lane: lane, block: block).load(as: Float.self)
+  }
+
   /// Blocks of a run.
   private static var blocksOfRun: Int { OuterScale.runLength / BlockFormat.longestGroup }
 

@@ -97,10 +97,12 @@ package protocol OptimizerOperations {
 
 /// What watches quantized weights, and what remedies do to them, on flat buffers.
 package protocol OscillationOperations {
-  /// The E8M0 bytes of an operand's groups, row by row, from a place of `scales` on.
+  /// The scale bytes of an operand's groups, row by row, from a place of `scales` on.
   ///
   /// - Precondition: the operand is codes grouped along rows.
   func copyScales(of operand: Encoded, into scales: AlignedBuffer<UInt8>, at place: Int)
+  /// What the steps of an operand's groups are multiplied with, outer scales included, likewise.
+  func copyUnits(of operand: Encoded, into units: AlignedBuffer<Float>, at place: Int)
   /// Takes one step of weights and their quantized values into account; `movements` gets what each slice moved.
   func trackMovement(
     weights: AlignedBuffer<Float>, quantized: AlignedBuffer<Float>, _ track: MovementTrack,

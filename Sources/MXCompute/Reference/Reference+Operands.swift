@@ -253,4 +253,17 @@ extension Reference {
       scales[place + index] = scale
     }
   }
+
+  package func copyUnits(
+    of operand: Encoded, into units: AlignedBuffer<Float>, at place: Int
+  ) {
+    guard case .codes(let view) = operand.content else { preconditionFailure("no codes") }
+    let matrix = view.quantized(axis: .rows, outerScale: operand.outerScale ?? 1)
+    for row in 0..<view.lanes {
+      for group in 0..<view.groups {
+        units[place + row * view.groups + group] =
+          matrix.scale(row: row, column: group * view.format.groupSize)
+      }
+    }
+  }
 }

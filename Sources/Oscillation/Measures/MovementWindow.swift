@@ -12,8 +12,10 @@ package final class MovementWindow {
   package let track: MovementTrack
   /// The quantized values after the last step.
   package let quantized: AlignedBuffer<Float>
-  /// Their scales' E8M0 bytes, in the order of `WeightQuantizer.quantize`.
+  /// Their scales' bytes, in the order of `WeightQuantizer.quantize`.
   package var currentScales: AlignedBuffer<UInt8> { scalesBefore }
+  /// The scales themselves; nil where they are powers of two, which the bytes tell.
+  let currentUnits: AlignedBuffer<Float>?
   /// What it has added up so far, beside `track`.
   package private(set) var sums = Sums()
   private var scales, scalesBefore: AlignedBuffer<UInt8>
@@ -34,6 +36,7 @@ package final class MovementWindow {
     (scales, scalesBefore) = (
       AlignedBuffer(count: quantizer.groupCount), AlignedBuffer(count: quantizer.groupCount)
     )
+    currentUnits = quantizer.hasPowers ? nil : AlignedBuffer(count: quantizer.groupCount)
     movements = AlignedBuffer(count: quantizer.slices.count)
   }
 
@@ -68,8 +71,8 @@ package final class MovementWindow {
     reading read: AlignedBuffer<Float>? = nil
   ) {
     quantizer.quantize(
-      read ?? weights, averages: averages, into: quantized.matrix(), scales: scales, by: compute,
-      arena: arena)
+      read ?? weights, averages: averages, into: quantized.matrix(), scales: scales,
+      units: currentUnits, by: compute, arena: arena)
     compute.trackMovement(
       weights: latent(weights), quantized: quantized, track, quantizer.slices, into: movements)
     var whole = WeightMovement()

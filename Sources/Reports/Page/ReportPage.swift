@@ -212,7 +212,7 @@ package struct ReportPage {
         else { return "" }
         func points(_ values: [Double]) -> [SeriesPoint] {
           values.indices.map { step in
-            let y = values[step] * exp2(Double(-path.scaleExponent[step]))
+            let y = path.scaled(values[step], at: step)
             return SeriesPoint(x: Double(step), y: y, low: y, high: y)
           }
         }

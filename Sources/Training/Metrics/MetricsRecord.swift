@@ -1,3 +1,4 @@
+import Foundation
 import Oscillation
 
 /// One line of `metrics.jsonl`, of whatever version.
@@ -45,16 +46,23 @@ package struct MetricsRecord: Sendable {
     package let row, column: Int
     /// The weight and its quantized value at each step.
     package let latent, quantized: [Double]
-    /// The exponent of its group's scale at each step.
-    package let scaleExponent: [Int]
-    /// The 4-bit code at each step; empty where the run's version did not write it.
+    /// Its group's scale at each step.
+    package let scale: [Double]
+    /// The exponent of the scale, or its byte where it is no power of two: what stays while the scale does.
+    package let scaleCode: [Int]
+    /// The code at each step; empty where the run's version did not write it.
     package let code: [Int]
 
     /// How often the code changes while the scale stays (`Oscillation.codeFlips`).
     package var codeFlips: Int {
       // Without codes, the quantized value says the same while the scale stays.
-      let states = code.isEmpty ? quantized : code.map { $0 == 8 ? 0 : Double($0) }
-      return Oscillation.codeFlips(states, scaleExponents: scaleExponent)
+      let states = code.isEmpty ? quantized : zip(code, quantized).map { $1 == 0 ? 0 : Double($0) }
+      return Oscillation.codeFlips(states, scales: scaleCode)
+    }
+
+    /// A number of a step in units of its scale.
+    package func scaled(_ value: Double, at step: Int) -> Double {
+      scale[step] == 0 ? 0 : value / scale[step]
     }
   }
 
@@ -152,14 +160,25 @@ extension MetricsRecord.Trajectory: Decodable {
     column = try members.decodeIfPresent(Int.self, forKey: "column") ?? 0
     latent = try members.decode([Double].self, forKey: "latent")
     quantized = try members.decode([Double].self, forKey: "quantized")
-    scaleExponent = try members.decode([Int].self, forKey: "scale_exponent")
     code = try members.decodeIfPresent([Int].self, forKey: "code") ?? []
-    // Scales are E8M0, codes have four bits.
+    let known: ClosedRange<Int>
+    if let scale = try members.decodeIfPresent([Double].self, forKey: "scale") {
+      self.scale = scale
+      scaleCode = try members.decode([Int].self, forKey: "scale_byte")
+      known = 0...255
+    } else {
+      // E8M0.
+      scaleCode = try members.decode([Int].self, forKey: "scale_exponent")
+      known = -127...127
+      scale = scaleCode.map { known.contains($0) ? exp2(Double($0)) : 0 }
+    }
+    // Codes have at most six bits.
     let isWhole =
-      quantized.count == latent.count && scaleExponent.count == latent.count
+      [quantized.count, scale.count, scaleCode.count].allSatisfy { $0 == latent.count }
       && (code.isEmpty || code.count == latent.count)
-    guard isWhole, (latent + quantized).allSatisfy(MetricsLimits.allow),
-      scaleExponent.allSatisfy((-127...127).contains), code.allSatisfy((0...15).contains),
+    guard isWhole, (latent + quantized + scale).allSatisfy(MetricsLimits.allow),
+      scale.allSatisfy({ $0 >= 0 }), scaleCode.allSatisfy(known.contains),
+      code.allSatisfy((0...63).contains),
       [row, column].allSatisfy(MetricsLimits.allow(count:))
     else { throw members.refusal("a trajectory") }
   }

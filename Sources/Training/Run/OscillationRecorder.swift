@@ -183,7 +183,12 @@ final class OscillationRecorder {
     line.add("column", path.column)
     line.add("latent", path.latent)
     line.add("quantized", path.quantized)
-    line.add("scale_exponent", path.scaleExponent)
+    if path.scale.isEmpty {
+      line.add("scale_exponent", path.scaleExponent)
+    } else {
+      line.add("scale", path.scale)
+      line.add("scale_byte", path.scaleByte)
+    }
     line.add("code", path.code)
     return line
   }

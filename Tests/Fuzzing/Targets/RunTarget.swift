@@ -93,7 +93,7 @@ extension FuzzTarget {
     "\"step\": 40,", "\"epoch\": ", "\"train_loss\": 0,", "\"trajectories\": [],",
     "\"eval_top1\": 100,",
     "\"confidence_layers\": [],", "\"latent_histogram\": [1],",
-    "\"scale_exponent\": [-127, 127, 0]",
+    "\"scale_exponent\": [-127, 127, 0]", "\"scale\": [0, 1, 1e99], \"scale_byte\": [0, 255, 3]",
     "\"latent\": [1e99, -1e99, 0]", "\"seed\": ", "\"method\": \"", "<b>", "\\u0000", "\u{202E}",
     "\"class\": \"b\"", "\"images\": ", "\"confusions\": [],", "\"picture\": \"'><b>\"",
     "training:\n  epochs: 9223372036854775807\n", "quantizers: {q5: {enabled: false}}\n",
