@@ -3,7 +3,7 @@ import MXRuntime
 
 /// The paths of single weights over the steps of a window (the paper's Figure 3).
 ///
-/// Some weights spread evenly over the model are watched; those among them whose 4-bit code flips most are kept. A change of
+/// Some weights spread evenly over the model are watched; those among them whose code flips most are kept. A change of
 /// their group's scale moves codes and values, too, and is none of their own doing: it does not count.
 package final class Trajectories {
   /// One weight's path; a number a step.

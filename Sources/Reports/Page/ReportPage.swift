@@ -196,7 +196,7 @@ package struct ReportPage {
   // MARK: - Single weights
 
   private static let trajectoryNote =
-    "Of each recipe's first run the watched weight whose 4-bit code flips most often: the latent weight by its group's scale "
+    "Of each recipe's first run the watched weight whose code flips most often: the latent weight by its group's scale "
     + "(thin), the value of its code (steps), thresholds between values dashed. Where the scale itself changes, both "
     + "jump; that is no flip, and not counted."
 
