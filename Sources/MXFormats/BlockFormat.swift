@@ -49,7 +49,8 @@ public struct BlockFormat: Hashable, Sendable, BitwiseCopyable {
   public static let nvfp4 = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .matrix)
 
-  /// The same with such a number for each 128 neighbours: the double blocks of TetraJet-v2.
+  /// The same with such a number for each 128 neighbours along the contraction, which follows from these alone: the double blocks of
+  /// TetraJet-v2 (Chen et al., 2025, arXiv:2510.27527; Documentation/Formats.md, "NVFP4").
   public static let nvfp4Runs = BlockFormat(
     elements: .e2m1, groupSize: 16, scale: .e4m3, outerScale: .runs)
 

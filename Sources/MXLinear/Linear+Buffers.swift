@@ -16,7 +16,8 @@ extension Linear {
     /// μ [1, D], what is subtracted from every row of X before Q1 and Q6 read it: Y = Q1(X − 1μᵀ)·Q2(W)ᵀ + 1(b + Q2(W)·μ)ᵀ,
     /// which is the same but for what the quantizer loses. Nil for nothing. (Documentation/Numerics.md, section 4.)
     public let inputMean: FloatMatrix?
-    /// [1, D], positive for the input channels that are in a wide format (`OutControl`). Nil where the recipe has none.
+    /// [1, D], positive for the input channels that are in a wide format (`OutControl`; TetraJet-v2, arXiv:2510.27527): needed where
+    /// the recipe has `LinearRecipe.outControl`, else nil.
     public let channels: FloatMatrix?
     /// Q2(W), where `encodeWeight` has made it already; with wide channels that of the others.
     package var encoded: Encoded?

@@ -75,6 +75,9 @@ public struct PackedMatrix: Equatable, Sendable {
   }
 
   /// Packs a quantized matrix of codes of four bits.
+  ///
+  /// - Precondition: its format has no outer scales of runs (`nvfp4Runs`), for which this layout has no place.
+  /// - Parameter matrix: with groups along either axis; its lanes are rows, or columns.
   public init(packing matrix: QuantizedMatrix) {
     precondition(
       matrix.format.elements.bits == 4, "packed matrices hold codes of four bits")

@@ -21,6 +21,19 @@ public struct QuantizedMatrix: Equatable, Sendable {
   public let outerScales: [Float]
 
   /// A matrix from its codes and scales.
+  ///
+  /// - Precondition: there are as many codes, scales and outer scales as the shapes say, and outer scales only in formats that have
+  ///   them.
+  /// - Parameters:
+  ///   - format: of codes, groups and scales.
+  ///   - axis: along which the groups, and runs, lie.
+  ///   - rows: extent of axis 0.
+  ///   - columns: extent of axis 1.
+  ///   - codes: `rows` × `columns`, row-major, one a byte.
+  ///   - scales: one byte a group, row-major, in the shape `format.scaleShape`.
+  ///   - outerScale: what multiplies all scales, in `int4` and `nvfp4`; else 1.
+  ///   - outerScales: what multiplies those of each 128 neighbours, in `nvfp4-1x128`: `rows` × ⌈`columns`/128⌉, or the other way round;
+  ///     else nothing.
   public init(
     format: BlockFormat, axis: GroupAxis, rows: Int, columns: Int, codes: [UInt8],
     scales: [UInt8], outerScale: Float = 1, outerScales: [Float] = []
