@@ -234,24 +234,21 @@ class CompressedTensors(Library):
 
         self.torch, self.compressor, self.helpers = torch, MXFP4PackedCompressor, helpers
         self.find_scales = calculate_qparams
-        self.arguments = QuantizationArgs(
-            num_bits=4,
-            type="float",
-            strategy="group",
-            group_size=32,
-            symmetric=True,
-            scale_dtype=torch.uint8,
-        )
+
+        def arguments(strategy, size, scale):
+            return QuantizationArgs(
+                num_bits=4,
+                type="float",
+                strategy=strategy,
+                group_size=size,
+                symmetric=True,
+                scale_dtype=scale,
+            )
+
+        self.arguments = arguments("group", 32, torch.uint8)
         self.scheme = QuantizationScheme(targets=["Linear"], weights=self.arguments)
         self.nvfp4, self.global_scale = NVFP4PackedCompressor, generate_gparam
-        self.nvfp4_arguments = QuantizationArgs(
-            num_bits=4,
-            type="float",
-            strategy="tensor_group",
-            group_size=16,
-            symmetric=True,
-            scale_dtype=torch.float8_e4m3fn,
-        )
+        self.nvfp4_arguments = arguments("tensor_group", 16, torch.float8_e4m3fn)
         self.nvfp4_scheme = QuantizationScheme(targets=["Linear"], weights=self.nvfp4_arguments)
         self.writes = {"blocks": self.write}
         self.reads = {"blocks": self.read}

@@ -21,18 +21,23 @@ extension Linear {
     let split = split(parameters, wide, kept)
     return try scratch.scratch {
       let x = inMemory(x, scratch, context)
+      // What no quantizer copies is what the backward pass reads.
+      let (inputs, weights) = (
+        plan[.q1].quantizer == nil ? kept : scratch, plan[.q2].quantizer == nil ? kept : scratch
+      )
+      let compute = context.compute
       let input = try encode(
-        columns(x, split.narrow, scratch, context), .q1, kept, context)
+        compute.columns(of: x, at: split.narrow, inputs), .q1, kept, context)
       let weight =
         try parameters.encoded
-        ?? encodeNarrowWeight(parameters, split, kept, scratch: scratch, context)
+        ?? encodeNarrowWeight(parameters, split, kept, scratch: weights, context)
       let wide = WideSaved(
         split: split,
         input: try encodeWide(
-          columns(x, split.wide, scratch, context), like: .q1, axis: .rows, kept, context),
+          compute.columns(of: x, at: split.wide, inputs), like: .q1, axis: .rows, kept, context),
         weight: try encodeWide(
-          columns(parameters.weight, split.wide, scratch, context), like: .q2, axis: .rows, kept,
-          context))
+          compute.columns(of: parameters.weight, at: split.wide, weights), like: .q2, axis: .rows,
+          kept, context))
       let saved = Saved(input: input, weight: weight, wide: wide)
       multiply(
         counted(ProductTerms(input, weight, bias: parameters.bias), .y, context), into: y,
@@ -60,8 +65,11 @@ extension Linear {
     _ parameters: Parameters, _ split: ChannelSplit, _ arena: Arena, scratch: Arena,
     _ context: StepContext
   ) throws -> Encoded {
-    let weight = columns(parameters.weight, split.narrow, scratch, context)
-    let averages = parameters.weightAverages.map { columns($0, split.narrow, scratch, context) }
+    func columns(_ x: FloatMatrix) -> FloatMatrix {
+      context.compute.columns(of: x, at: split.narrow, scratch)
+    }
+    let weight = columns(parameters.weight)
+    let averages = parameters.weightAverages.map(columns)
     return try encode(weight, .q2, arena, context, averages: averages)
   }
 
@@ -109,16 +117,6 @@ extension Linear {
   ) -> ProductTerms {
     context.products?.count(product, terms.engine)
     return terms
-  }
-
-  /// Some columns of x.
-  private func columns(
-    _ x: FloatMatrix, _ places: UnsafeMutableBufferPointer<Int>, _ arena: Arena,
-    _ context: StepContext
-  ) -> FloatMatrix {
-    let part = arena.matrix(rows: x.rows, columns: places.count)
-    context.compute.gatherColumns(of: x, at: places, into: part)
-    return part
   }
 
   /// The values of operands of both kinds of channels, in the channels' order.

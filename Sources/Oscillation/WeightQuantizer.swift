@@ -109,15 +109,11 @@ package struct WeightQuantizer: Sendable {
     _ weights: FloatMatrix, averages: FloatMatrix?, _ split: ChannelSplit,
     into values: FloatMatrix, by compute: any TrainingCompute, arena: Arena
   ) {
-    func columns(_ x: FloatMatrix) -> FloatMatrix {
-      let part = arena.matrix(rows: x.rows, columns: split.narrow.count)
-      compute.gatherColumns(of: x, at: split.narrow, into: part)
-      return part
-    }
     compute.copy(weights, into: values)
-    let part = columns(weights)
+    let part = compute.columns(of: weights, at: split.narrow, arena)
     let codes = compute.encode(
-      part, averages: averages.map(columns), axis: .rows, .codes(recipe),
+      part, averages: averages.map { compute.columns(of: $0, at: split.narrow, arena) },
+      axis: .rows, .codes(recipe),
       random: RandomStream(seed: 0, purpose: .q2), arena: arena
     ).operand
     compute.decode(codes, into: part)
@@ -134,9 +130,7 @@ package struct WeightQuantizer: Sendable {
     guard let channels = channels[index], let split = split(weights[channels], arena) else {
       return all
     }
-    let part = arena.matrix(rows: all.rows, columns: split.narrow.count)
-    compute.gatherColumns(of: all, at: split.narrow, into: part)
-    return part
+    return compute.columns(of: all, at: split.narrow, arena)
   }
 
   /// The weights as the quantizer reads them: as they are, or rotated.

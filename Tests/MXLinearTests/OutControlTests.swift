@@ -101,6 +101,28 @@ struct OutControlTests {
     #expect(try whole.result(plain, option.engine).dx == both.dx)
   }
 
+  @Test(
+    "a quantizer that is off leaves both kinds of channels as they are, in both passes",
+    arguments: [Operand.q1, .q2])
+  func switchedOff(operand: Operand) throws {
+    let sample = Sample()
+    let narrow = (0..<Self.d).filter { !Self.wide.contains($0) }
+    // What is drawn at random depends on a weight's place.
+    var plain = LinearRecipe.tetrajet.withBackwardRounding(.nearestEven)
+    plain[operand] = nil
+    var quantized = LinearRecipe(q4ReadsQuantized: true, q6ReadsQuantized: true)
+    for other in Operand.allCases where other != operand {
+      quantized[other] = QuantizerRecipe(format: .mxe4m3)
+    }
+    let both = try sample.result(Self.recipe(plain, .mxe4m3), channels: Self.marks)
+    let first = try sample.part(narrow, bias: true, plain, .packed)
+    let second = try sample.part(Self.wide, bias: false, quantized, .packed)
+    #expect(both.y == zip(first.y, second.y).map(+))
+    #expect(Sample.columns(both.dw, narrow) == first.dw)
+    #expect(Sample.columns(both.dw, Self.wide) == second.dw)
+    #expect(Sample.columns(both.dx, narrow) == first.dx)
+  }
+
   @Test("what is large in few channels costs the others less")
   func gain() throws {
     let sample = Sample()

@@ -79,6 +79,24 @@ struct ReferenceTrainingTests {
   }
 
   @Test(
+    "of channels in a wider format leaves the weights that kernels leave, under averages and windows",
+    .enabled(
+      if: cpu.name != "portable", "without a fused instruction attention may round otherwise"),
+    arguments: ["tetrajet+qema", "tetrajet+dampen", "tetrajet-v2+qema", "int4"])
+  func outlierChannels(method: String) throws {
+    let method = try #require(Method(rawValue: method))
+    func weights(_ compute: any TrainingCompute) throws -> [UInt32] {
+      try Self.weights(method, .vit, on: compute) { recipe in
+        recipe.linear.outControl = OutControl(share: 0.2, format: .mxe2m3)
+        (recipe.training.epochs, recipe.windows[.q1].until) = (1, 0.8)
+      }
+    }
+    let expected = try weights(Reference())
+    let isSame = try weights(cpu.on(threads: 3)) == expected
+    #expect(isSame)
+  }
+
+  @Test(
     "with attention in bfloat16 leaves the weights that every set of kernels leaves, and not those of single precision",
     arguments: CPU.names.filter { $0 != "portable" }, Architecture.allCases)
   func narrowAttention(name: String, architecture: Architecture) throws {

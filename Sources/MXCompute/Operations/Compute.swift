@@ -126,6 +126,15 @@ extension Compute {
     ).operand
   }
 
+  /// Some columns of x, in an arena.
+  package func columns(
+    of x: FloatMatrix, at places: UnsafeMutableBufferPointer<Int>, _ arena: Arena
+  ) -> FloatMatrix {
+    let part = arena.matrix(rows: x.rows, columns: places.count)
+    gatherColumns(of: x, at: places, into: part)
+    return part
+  }
+
   /// What is lost of numbers that an operand is asked for; nil where that is not asked, or nothing rounds.
   func losses(
     _ x: FloatMatrix, axis: GroupAxis, _ request: OperandRequest, arena: Arena

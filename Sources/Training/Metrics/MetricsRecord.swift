@@ -1,4 +1,3 @@
-import Foundation
 import Oscillation
 
 /// One line of `metrics.jsonl`, of whatever version.
@@ -170,7 +169,7 @@ extension MetricsRecord.Trajectory: Decodable {
       // E8M0.
       scaleCode = try members.decode([Int].self, forKey: "scale_exponent")
       known = -127...127
-      scale = scaleCode.map { known.contains($0) ? exp2(Double($0)) : 0 }
+      scale = scaleCode.map { Double(sign: .plus, exponent: $0, significand: 1) }
     }
     // Codes have at most six bits.
     let isWhole =

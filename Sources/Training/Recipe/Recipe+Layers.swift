@@ -4,8 +4,19 @@ import Oscillation
 import VisionModels
 
 extension Recipe {
+  /// Refuses a model whose weights have no 4-bit codes of their own.
+  ///
+  /// - Parameter path: the file that it is of.
+  /// - Throws: `QuantizationError`.
+  func checkCodes(of path: String) throws {
+    if let cause = rotation { throw QuantizationError.rotated(path, by: cause) }
+    if let wide = linear.outControl {
+      throw QuantizationError.mixed(path, format: wide.format.rawValue)
+    }
+  }
+
   /// What has layers quantize rotated weights; nil where they quantize them as they are.
-  var rotation: String? {
+  private var rotation: String? {
     if linear.rotated != nil { return method.rawValue }
     return linear.rotates(.y) ? "quantizers.hadamard with y" : nil
   }

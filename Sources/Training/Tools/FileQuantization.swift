@@ -125,12 +125,7 @@ package struct FileQuantization: Sendable {
     of file: SafetensorsFile, _ older: StoredQuantization?
   ) throws -> StoredQuantization {
     let trained = try Checkpoint.recipe(of: file)
-    if let cause = trained?.rotation {
-      throw QuantizationError.rotated(file.path, by: cause)
-    }
-    if let wide = trained?.linear.outControl {
-      throw QuantizationError.mixed(file.path, format: wide.format.rawValue)
-    }
+    try trained?.checkCodes(of: file.path)
     var recipe = older?.recipe ?? trained?.linear[.q2] ?? QuantizerRecipe()
     // What chooses scales besides the rule belongs to the format that it was trained in.
     if let format, format != recipe.format {

@@ -70,10 +70,7 @@ extension ExportedModel {
   private static func quantization(
     _ tensors: WeightFile, _ recipe: Recipe, _ layout: ExportLayout, _ path: String
   ) throws -> StoredQuantization {
-    if let cause = recipe.rotation { throw QuantizationError.rotated(path, by: cause) }
-    if let wide = recipe.linear.outControl {
-      throw QuantizationError.mixed(path, format: wide.format.rawValue)
-    }
+    try recipe.checkCodes(of: path)
     guard
       let stored = tensors.quantization
         ?? recipe.linear[.q2].map({ StoredQuantization($0, axis: .rows) })
