@@ -10,13 +10,22 @@ extension Linear {
     let split: ChannelSplit
     /// Qw(X_w) [N, D_w], and Qw(W_w) [C, D_w].
     let input, weight: Encoded
+
+    /// Qw(X_w)·Qw(W_w)ᵀ; nil where no channel is wide.
+    var terms: ProductTerms? { split.wide.isEmpty ? nil : ProductTerms(input, weight) }
   }
 
-  /// Y = Q1(X_n)·Q2(W_n)ᵀ + Qw(X_w)·Qw(W_w)ᵀ + b.
-  func forwardSplit(
-    _ x: LazyMatrix, _ parameters: Parameters, _ wide: OutControl, y: FloatMatrix,
-    workspace: Workspace, context: StepContext
-  ) throws -> Saved {
+  /// Q1(X_n)·Q2(W_n)ᵀ + b, and what is added to it.
+  struct SplitTerms {
+    let narrow: ProductTerms
+    let wide: ProductTerms?
+  }
+
+  /// The operands of Y = Q1(X_n)·Q2(W_n)ᵀ + Qw(X_w)·Qw(W_w)ᵀ + b, and what the backward pass needs of them.
+  func splitOperands(
+    _ x: LazyMatrix, _ parameters: Parameters, _ wide: OutControl, _ workspace: Workspace,
+    _ context: StepContext
+  ) throws -> (saved: Saved, terms: SplitTerms) {
     let (kept, scratch) = (workspace.kept, workspace.scratch)
     let split = split(parameters, wide, kept)
     return try scratch.scratch {
@@ -38,22 +47,26 @@ extension Linear {
         weight: try encodeWide(
           compute.columns(of: parameters.weight, at: split.wide, weights), like: .q2, axis: .rows,
           kept, context))
-      let saved = Saved(input: input, weight: weight, wide: wide)
-      multiply(
-        counted(ProductTerms(input, weight, bias: parameters.bias), .y, context), into: y,
-        scratch, context)
-      if !split.wide.isEmpty {
-        multiply(
-          ProductTerms(wide.input, wide.weight), into: y, accumulates: true, scratch, context)
-      }
       if let census = context.inputs, plan[.q1].quantizer != nil {
         scratch.scratch {
           let values = merged(input, wide.input, split, scratch, context)
           census.take(name, index: index, input: x, quantized: values, context.compute)
         }
       }
-      return saved
+      let narrow = ProductTerms(input, weight, bias: parameters.bias)
+      return (
+        Saved(input: input, weight: weight, wide: wide),
+        SplitTerms(narrow: narrow, wide: wide.terms)
+      )
     }
+  }
+
+  /// y [N, C], overwritten.
+  func multiply(
+    _ terms: SplitTerms, into y: FloatMatrix, _ arena: Arena, _ context: StepContext
+  ) {
+    multiply(counted(terms.narrow, .y, context), into: y, arena, context)
+    if let wide = terms.wide { multiply(wide, into: y, accumulates: true, arena, context) }
   }
 
   /// Q2(W_n).

@@ -72,11 +72,12 @@ public struct Linear: Sendable {
     context: StepContext
   ) throws -> Saved {
     precondition(y.columns == outputs && x.shape.rows == y.rows, "\(name): shapes")
-    if let wide = plan.wideChannels {
-      return try forwardSplit(
-        x, parameters, wide, y: y, workspace: workspace, context: context)
-    }
     return try workspace.scratch.scratch {
+      if let wide = plan.wideChannels {
+        let (saved, terms) = try splitOperands(x, parameters, wide, workspace, context)
+        multiply(terms, into: y, workspace.scratch, context)
+        return saved
+      }
       let (saved, terms) = try operands(x, parameters, workspace, context)
       context.products?.count(.y, terms.engine)
       multiply(terms, into: y, workspace.scratch, context)
@@ -93,7 +94,10 @@ public struct Linear: Sendable {
   ) throws -> Saved {
     precondition(canRecomputeOutput, "\(name): the operands are not saved")
     return try workspace.scratch.scratch {
-      try operands(x, parameters, workspace, context).saved
+      if let wide = plan.wideChannels {
+        return try splitOperands(x, parameters, wide, workspace, context).saved
+      }
+      return try operands(x, parameters, workspace, context).saved
     }
   }
 
@@ -117,16 +121,22 @@ public struct Linear: Sendable {
   /// - Parameters:
   ///   - saved: what `forward` or `prepare` returned.
   ///   - parameters: theirs.
+  ///   - arena: where it is put where it is no single product, which its reader could make.
   ///   - context: counts the product.
   package func output(
-    _ saved: Saved, _ parameters: Parameters, context: StepContext
-  ) -> ProductTerms {
+    _ saved: Saved, _ parameters: Parameters, arena: Arena, context: StepContext
+  ) -> LazyMatrix.Numbers {
     guard canRecomputeOutput, let weight = saved.weight else {
       preconditionFailure("\(name): the operands were not saved as codes")
     }
     let terms = ProductTerms(saved.input, weight, bias: saved.split?.bias ?? parameters.bias)
+    if let wide = saved.wide {
+      let y = arena.matrix(rows: saved.input.shape.rows, columns: outputs)
+      multiply(SplitTerms(narrow: terms, wide: wide.terms), into: y, arena, context)
+      return .matrix(y)
+    }
     context.products?.count(.y, terms.engine)
-    return terms
+    return .product(terms)
   }
 
   /// dX = Q3(dY)·Q4(·), dW += Q5(dY)ᵀ·Q6(·), db += Σ_N dY (Eq. 4 and 5); with a mean, dW += Σ_N dY·μᵀ, too. dY is read once

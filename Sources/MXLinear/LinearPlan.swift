@@ -75,10 +75,8 @@ struct LinearPlan: Sendable {
   /// How an operand is encoded.
   subscript(operand: Operand) -> Encoding { encodings[operand] ?? unquantized }
 
-  /// Whether Y can be computed once more from what is kept, while it is read: both its operands are there as codes.
-  var canRecomputeOutput: Bool {
-    kept == .quantizedInput && areCodes(.q1, .q2) && wideChannels == nil
-  }
+  /// Whether Y can be computed once more from what is kept: both its operands are there as codes.
+  var canRecomputeOutput: Bool { kept == .quantizedInput && areCodes(.q1, .q2) }
 
   /// Whether dX can be computed while it is read.
   var canDeferInputGradient: Bool {

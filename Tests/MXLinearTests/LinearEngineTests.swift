@@ -107,7 +107,9 @@ struct LinearEngineTests {
 
   @Test(
     "computes its output again from what it saved, to the bit",
-    arguments: [LinearRecipe.tetrajet, .tetrajet.withBackwardRounding(.nearestEven)])
+    arguments: [
+      LinearRecipe.tetrajet, .tetrajet.withBackwardRounding(.nearestEven), .tetrajetV2,
+    ])
   func recomputed(recipe: LinearRecipe) throws {
     var random = TestRandom(seed: 102)
     for (n, d, c) in [(37, 50, 33), (300, 96, 200)] {
@@ -119,18 +121,22 @@ struct LinearEngineTests {
         Owned(random.normals(c), rows: 1, columns: c)
       )
       let (y, again) = (Owned(rows: n, columns: c), Owned(rows: n, columns: c))
-      let parameters = Linear.Parameters(weight: w.matrix, bias: b.matrix)
+      // Every tenth channel is wide, where the recipe has any.
+      let marks = Owned((0..<d).map { $0 % 10 == 3 ? 1 : 0 }, rows: 1, columns: d)
+      let parameters = Linear.Parameters(
+        weight: w.matrix, bias: b.matrix,
+        channels: recipe.outControl == nil ? nil : marks.matrix)
       let workspace = Workspace(chunkCount: 1 << 12)
-      try withExtendedLifetime((w, b)) {
+      try withExtendedLifetime((w, b, marks)) {
         let products = ProductCensus()
         let context = StepContext(cpu, products: products)
         let saved = try linear.forward(
           x.matrix, parameters, y: y.matrix, workspace: workspace, context: context)
         // The layer reads its own codes, not x.
         x.matrix.base.update(repeating: .nan, count: n * d)
-        let output = linear.output(saved, parameters, context: context)
-        cpu.make(
-          .numbers(.product(output)), into: again.matrix, arena: workspace.scratch, profile: nil)
+        let output = linear.output(
+          saved, parameters, arena: workspace.scratch, context: context)
+        cpu.make(.numbers(output), into: again.matrix, arena: workspace.scratch, profile: nil)
         #expect(products[.y, .packed] == 2 && products[.packed] == 2)
       }
       #expect(y.values == again.values && y.values.allSatisfy(\.isFinite))

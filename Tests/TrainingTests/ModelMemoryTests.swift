@@ -24,7 +24,7 @@ struct ModelMemoryTests {
 
   @Test(
     "touches as much memory as the pass itself", arguments: Architecture.allCases,
-    [LinearRecipe.fp32, .tetrajet, .microscaling])
+    [LinearRecipe.fp32, .tetrajet, .microscaling, .tetrajetV2])
   func passes(_ architecture: Architecture, _ recipe: LinearRecipe) throws {
     let shape = Self.shape(architecture)
     for engine in Engine.allCases {

@@ -128,8 +128,8 @@ package struct Block: Sendable {
 
     return try pass.scratch.scratch {
       let (normed, norm2Saved) = norm2.forward(x1, pass)
-      let (hidden, fc1Saved) = try fc1.forward(
-        normed, recomputes: pass.recomputation != .none && fc1.canRecomputeOutput, pass)
+      let recomputesHidden = pass.recomputation != .none && fc1.canRecomputeOutput
+      let (hidden, fc1Saved) = try fc1.forward(normed, recomputes: recomputesHidden, pass)
       let branch = (scale2 == nil ? pass.scratch : pass.kept).matrix(rows: rows, columns: width)
       let fc2Saved = try fc2.forward(.gelu(hidden), y: branch, pass)
       let scaled = scale2?.forward(branch, pass) ?? branch
@@ -138,8 +138,8 @@ package struct Block: Sendable {
         norm1: norm1Saved, qkvLinear: qkvSaved, qkv: recomputesMiddle ? nil : qkvOut,
         proj: projSaved, branch1: scale1 == nil || recomputesMiddle ? nil : branch1,
         branch2: scale2.map { _ in branch }, norm2: norm2Saved,
-        recomputesMiddle: recomputesMiddle, fc1Linear: fc1Saved, fc1: hidden.matrix,
-        fc2: fc2Saved)
+        recomputesMiddle: recomputesMiddle, fc1Linear: fc1Saved,
+        fc1: recomputesHidden ? nil : hidden.matrix, fc2: fc2Saved)
       return (y, saved)
     }
   }
@@ -175,7 +175,7 @@ package struct Block: Sendable {
           scale1 == nil ? nil : saved.branch1 ?? recomputedBranch(saved, pass)
         let dBranch = unscaled(dScaled, scale1, branch, gradients: gradients, pass)
         let dO = try proj.backward(dy: dBranch, saved.proj, gradients: gradients, pass)
-        let qkvOut = saved.qkv ?? made(.numbers(qkv.output(saved.qkvLinear, pass)), pass)
+        let qkvOut = saved.qkv ?? recomputed(qkv, saved.qkvLinear, pass)
         attention.backward(do: dO, qkv: qkvOut, dqkv: dqkv, gradients: gradients, pass)
       }
       let dh1 = try qkv.backward(
@@ -196,7 +196,15 @@ package struct Block: Sendable {
 
   /// The branch of attention once more, before LayerScale, in scratch memory.
   private func recomputedBranch(_ saved: Saved, _ pass: Pass) -> FloatMatrix {
-    made(.numbers(proj.output(saved.proj, pass)), pass)
+    recomputed(proj, saved.proj, pass)
+  }
+
+  /// A layer's output once more, in scratch memory.
+  private func recomputed(
+    _ layer: LinearLayer, _ saved: Linear.Saved, _ pass: Pass
+  ) -> FloatMatrix {
+    let y = layer.output(saved, pass)
+    return y.matrix ?? made(.numbers(y), pass)
   }
 
   /// Numbers in scratch memory.

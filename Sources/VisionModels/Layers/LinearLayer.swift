@@ -105,9 +105,9 @@ struct LinearLayer: Sendable {
     return (output(saved, pass), saved)
   }
 
-  /// y [N, C] of the forward pass once more, made as it is read.
+  /// y [N, C] of the forward pass once more, made as it is read, or in scratch memory.
   func output(_ saved: Linear.Saved, _ pass: Pass) -> LazyMatrix.Numbers {
-    .product(linear.output(saved, parameters(pass), context: pass.context))
+    linear.output(saved, parameters(pass), arena: pass.scratch, context: pass.context)
   }
 
   /// Memory for x [N, D]: lasting where the layer keeps x, else scratch.
