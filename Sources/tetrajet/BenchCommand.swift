@@ -145,6 +145,16 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Show what the time of a step is spent on.")
     var profile = false
 
+    func validate() throws {
+      let quantizers = method.linearRecipe
+      guard let format = format.format,
+        Operand.allCases.allSatisfy({ quantizers[$0] == nil })
+      else { return }
+      throw ValidationError(
+        "--format is \(format.rawValue), and \(method.rawValue) has no quantizers; leave it out, or name another --method"
+      )
+    }
+
     func run() throws {
       try common.run(method: method, format: format.format) { benchmarks, report in
         let parts = profile ? StepProfile() : nil

@@ -169,7 +169,7 @@ struct TrainCommand: ParsableCommand {
       // What the user says of the model comes later, and holds.
       settings = shape.settings + settings
     }
-    return try Recipe(settings: settings) { writeError("\($0)\n") }
+    return try Recipe(settings: settings) { writeError($0 + "\n") }
   }
 
   private func tryOut() throws {

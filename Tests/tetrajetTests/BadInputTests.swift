@@ -59,6 +59,9 @@ struct BadInputTests {
       try expect(64, ["engine", "'nonsense'"], command + ["--engine", "nonsense"])
     }
     try expect(64, ["--batch is 0"], ["bench", "step", "--batch", "0"])
+    try expect(
+      64, ["--format is e2m3, and fp32 has no quantizers"],
+      ["bench", "step", "--method", "fp32", "--format", "e2m3"])
     try expect(64, ["--threads is 0"], ["train", "--threads", "0"])
     // The tests' build has no MPI.
     try expect(

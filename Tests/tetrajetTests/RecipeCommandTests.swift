@@ -85,6 +85,48 @@ struct RecipeCommandTests {
   }
 
   @Test(
+    "a flag that changes nothing says so, with what it would take",
+    arguments: [
+      (
+        "fp32", "quantizers.q1.format=e2m3", "q1 is off (quantizers.q1.enabled=true switches it on)"
+      ),
+      (
+        "int4-xi", "quantizers.q2.scale=floor",
+        "int4-xi has steps of its own in place of quantizers"
+      ),
+      ("tetrajet", "qema.beta=0.99", "the method tetrajet is without qema"),
+      ("tetrajet", "outcontrol.format=e2m3", "outcontrol.share is 0"),
+      ("tetrajet", "quantizers.mean_decay=0.5", "quantizers.mean_split names no layer"),
+      ("tetrajet", "quantizers.hadamard_size=16", "quantizers.hadamard names no product"),
+    ])
+  func idleFlag(method: String, assignment: String, reason: String) throws {
+    let (_, said) = try resolved("method: \(method)", "--set", assignment)
+    #expect(said == "--set \(assignment) changes nothing: \(reason)\n")
+  }
+
+  @Test(
+    "a flag that counts says nothing, nor does a file that names every key",
+    arguments: [
+      ("fp32", ["quantizers.q1.enabled=true", "quantizers.q1.format=e2m3"]),
+      ("fp32", ["quantizers.q1.enabled=true", "quantizers.q6.reads_quantized=true"]),
+      ("tetrajet+qema", ["qema.beta=0.99"]),
+      ("tetrajet", ["outcontrol.share=0.1", "outcontrol.format=e2m3"]),
+      ("tetrajet", ["qema.beta=null"]),
+    ])
+  func countingFlag(method: String, assignments: [String]) throws {
+    var recipe = Recipe.digits
+    recipe.method = try #require(Method(rawValue: method))
+    recipe.linear = recipe.method.linearRecipe
+    let flags = assignments.flatMap { ["--set", $0] }
+    let said = try withTemporaryFolder { folder in
+      let file = "\(folder)/all.yaml"
+      try Data(recipe.yaml.utf8).write(to: URL(fileURLWithPath: file))
+      return try tetrajet(["train", file, "--print-recipe"] + flags).errors
+    }
+    #expect(said.isEmpty, "\(said)")
+  }
+
+  @Test(
     "stars, dashes and commas may stand in comments and strings",
     arguments: [
       "# * first try\n# * second try\nmethod: fp32",

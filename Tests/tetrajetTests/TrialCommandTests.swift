@@ -31,6 +31,29 @@ struct TrialCommandTests {
     }
   }
 
+  @Test(
+    "marks of channels and means of inputs are no parameters",
+    arguments: [
+      ["--method", "tetrajet-v2"],
+      ["--method", "tetrajet", "--set", "quantizers.mean_split=[proj, fc2]"],
+    ])
+  func parameters(method: [String]) throws {
+    func parameters(_ method: [String]) throws -> Int {
+      let result = try tetrajet(["train", "--dry-run", "--json"] + method)
+      let line = try JSONSerialization.jsonObject(with: Data(result.output.utf8))
+      return try #require((line as? [String: Any])?["parameters"] as? Int, "\(result.errors)")
+    }
+    #expect(try parameters(method) == parameters(["--method", "fp32"]))
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let result = try tetrajet(["train", "--epochs", "1", "--output", run] + method)
+      try #require(result.status == 0, "\(result.errors)")
+      let summary = try JSONSerialization.jsonObject(with: Data(readFile("\(run)/summary.json")))
+      let counted = try #require((summary as? [String: Any])?["parameters"] as? Int)
+      #expect(try counted == parameters(["--method", "fp32"]))
+    }
+  }
+
   @Test("the last epochs' weights are kept as many as asked for, and can be used")
   func keep() throws {
     try withTemporaryFolder { folder in

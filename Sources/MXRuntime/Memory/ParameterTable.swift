@@ -112,6 +112,9 @@ package struct ParameterTable: Sendable {
     return table
   }
 
+  /// How many numbers an optimizer moves.
+  package var learnedCount: Int { learned.entries.reduce(0) { $0 + $1.count } }
+
   /// The marks of a layer's channels; nil where it has none.
   ///
   /// - Parameter weight: the entry of the layer's weight.

@@ -5,16 +5,20 @@ extension Recipe {
   /// The recipe that follows from settings; later ones win. Keys that nobody sets have the defaults of
   /// the data: `digits`, or images of one's own.
   ///
-  /// - Parameter onReplacement: is told where a method or a preset of the command line takes the place of what a file says.
+  /// - Parameter onNote: is told, a line each, where a method or a preset of the command line takes the place of what a file
+  ///   says, and where a flag changes nothing.
   /// - Throws: `RecipeError`, `ModelError`: an unknown key, a value that does not fit, a combination
   ///   that cannot be.
   package init(
-    settings: [RecipeSetting], onReplacement: (RecipeReplacement) -> Void = { _ in }
+    settings: [RecipeSetting], onNote: (String) -> Void = { _ in }
   ) throws {
     let replacing = ReplacingSettings(settings.withoutDefaults())
     try self.init(unchecked: replacing.settings)
     try validate()
-    try replacing.replacements(in: self).forEach(onReplacement)
+    for replacement in try replacing.replacements(in: self) { onNote("\(replacement)") }
+    for setting in replacing.settings {
+      if let idle = IdleSetting(setting, in: self) { onNote("\(idle)") }
+    }
   }
 
   /// The recipe of settings, each of which fits, whether they go together or not.

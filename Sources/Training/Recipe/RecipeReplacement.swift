@@ -1,16 +1,16 @@
 import VisionModels
 
 /// What a flag replaced of a recipe's file: a method the quantizers, a preset the model's shape.
-package struct RecipeReplacement: Sendable, Equatable, CustomStringConvertible {
+struct RecipeReplacement: CustomStringConvertible {
   /// The flag with its value, "--model deit_tiny_patch16_224".
-  package let flag: String
+  let flag: String
   /// The keys that lost the value of the file.
-  package let replaced: [RecipeChange]
+  let replaced: [RecipeChange]
   /// The keys that keep it, although the preset has another of its own: that one as `before`.
-  package let kept: [RecipeChange]
+  let kept: [RecipeChange]
 
   /// One line.
-  package var description: String {
+  var description: String {
     let replaced = replaced.map { "\($0.name) \($0.before) → \($0.now)" }
     let kept = kept.map { "\($0.name) stays \($0.now) (the preset's own is \($0.before))" }
     return [
@@ -91,9 +91,7 @@ struct ReplacingSettings {
       }
       guard !replaced.isEmpty || !kept.isEmpty else { return nil }
       return RecipeReplacement(
-        flag: setting.location == "--set"
-          ? "--set \(setting.key)=\(setting.text)" : "\(setting.location) \(setting.text)",
-        replaced: replaced, kept: kept)
+        flag: setting.flag, replaced: replaced, kept: kept)
     }
   }
 }

@@ -16,6 +16,9 @@ package struct RecipeSetting: Sendable {
   /// The value as it is written, a list in brackets.
   package var text: String { words.count == 1 ? words[0] : "[\(words.joined(separator: ", "))]" }
 
+  /// What was written on the command line: "--set qema.beta=0.99", "--model deit_tiny_patch16_224".
+  var flag: String { location == "--set" ? "--set \(key)=\(text)" : "\(location) \(text)" }
+
   /// A value that a flag gives to a key.
   package init(_ key: String, _ value: String, flag: String) {
     self.init(key: key, words: [value], location: flag, isOverride: true)

@@ -115,7 +115,7 @@ package struct Trainer {
     let own = try RecipeSetting.read(directory.recipe)
     // A recipe that does not say where the images are means those of the run.
     let kept = isWholeRecipe ? own.filter { $0.key == "data.path" } : own
-    let recipe = try Recipe(settings: kept + settings) { observer.warned("\($0)") }
+    let recipe = try Recipe(settings: kept + settings, onNote: observer.warned)
     let file = try directory.openResume { observer.warned($0) }
     // A path that is given now means what lies there; the run's own is a hint.
     let isGiven = settings.contains { $0.key == "data.path" && $0.isOverride }
@@ -275,7 +275,8 @@ package struct Trainer {
         score: score, step: state.step, preprocessing: recipe.preprocessing)
     }
     let summary = RunSummary(
-      recipe: recipe, score: score, state: state, parameters: training.weights.count,
+      recipe: recipe, score: score, state: state,
+      parameters: training.model.parameters.learnedCount,
       weightsSHA256: training.weightsSHA256(step: state.step), memory: memory,
       skipped: (loader.skipped + test.skipped).map(\.name), compute: training.compute,
       metrics: ranks.isFirst ? try MetricsFile(path: directory.metrics).records : [])

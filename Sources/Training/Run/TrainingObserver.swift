@@ -25,7 +25,7 @@ extension Trainer {
   /// The run as it is announced.
   var plan: RunPlan {
     RunPlan(
-      recipe: recipe, data: data.description, parameters: training.weights.count,
+      recipe: recipe, data: data.description, parameters: training.model.parameters.learnedCount,
       totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, firstStep: state.step,
       memory: memory, output: output,
       notes: data.startLines + ModelAdvice(recipe, data).startLines
