@@ -63,6 +63,11 @@ def packed(codes):
     return codes[..., ::2] | codes[..., 1::2] << 4
 
 
+def padded(row, size):
+    """A row with zeros behind it, up to a multiple of a size."""
+    return np.pad(row, (0, -len(row) % size))
+
+
 def from_bytes(data):
     return np.frombuffer(data, np.uint8)
 
@@ -322,11 +327,13 @@ class GGUF(Library):
 
 class MLX(Library):
     """Since ml-explore/mlx#4353 scales are rounded up, on every device. The processor's way takes
-    the first of the sixteen values that is nearest; Metal's kernel rounds ties to even."""
+    the first of the sixteen values that is nearest; Metal's kernel rounds ties to even. Groups
+    of 16 must be an even number."""
 
     name = "mlx"
     ties = "lower"
     rules = {"truncation-free": "mxfp4"}
+    nvfp4_rules = {"even": "nvfp4"}
 
     def __init__(self):
         super().__init__()
@@ -357,6 +364,26 @@ class MLX(Library):
     def decode(self, scales, codes):
         return self.dequantize(packed(codes).view(np.uint32), scales)
 
+    def nvfp4(self, outer):
+        """The global scale is the largest magnitude: what multiplies all scales is a 2688th of it."""
+        largest = self.mx.array(np.float32(outer) * np.float32(2688))
+        return dict(group_size=16, bits=4, mode="nvfp4", global_scale=largest)
+
+    def encode_nvfp4(self, values, rule):
+        outer = np.abs(values).max() / np.float32(2688)
+        row = padded(values, 32)[None]
+        result = self.mx.quantize(self.mx.array(row), **self.nvfp4(outer))
+        words, scales = np.array(result[0]), np.array(result[1])
+        return outer, scales[0, : len(values) // 16], unpacked(words.view(np.uint8))[0]
+
+    def decode_nvfp4(self, outer, scales, codes):
+        words = packed(padded(codes, 32))[None].view(np.uint32)
+        scales = padded(scales, 2)[None]
+        values = self.mx.dequantize(
+            self.mx.array(words), self.mx.array(scales), dtype=self.mx.float32, **self.nvfp4(outer)
+        )
+        return np.array(values)[0, : len(codes)]
+
 
 class ONNX(Library):
     """The reference evaluator: Cast and DequantizeLinear."""
@@ -372,6 +399,7 @@ class ONNX(Library):
 
         self.onnx, self.types = onnx, onnx.TensorProto
         self.element, self.scale = ml_dtypes.float4_e2m1fn, ml_dtypes.float8_e8m0fnu
+        self.number = ml_dtypes.float8_e4m3fn
         self.writes = {"blocks": self.write}
         self.reads = {"blocks": self.read}
 
@@ -421,6 +449,30 @@ class ONNX(Library):
             axis=1,
             block_size=32,
             output_dtype=self.types.FLOAT,
+        )
+
+    def e4m3_values(self, scales):
+        inputs = [scales.copy().view(self.number)]
+        return self.run("Cast", [self.types.FLOAT8E4M3FN], inputs, to=self.types.FLOAT)
+
+    def e4m3_bytes(self, values):
+        kind = self.types.FLOAT8E4M3FN
+        return self.run("Cast", [self.types.FLOAT], [values], to=kind).view(np.uint8)
+
+    def decode_nvfp4(self, outer, scales, codes):
+        """Dequantized scales dequantize the codes, as in exported models."""
+        types = self.types
+        scales = self.run(
+            "DequantizeLinear",
+            [types.FLOAT8E4M3FN, types.FLOAT],
+            [scales.copy().view(self.number), np.float32(outer)],
+        )
+        return self.run(
+            "DequantizeLinear",
+            [types.FLOAT4E2M1, types.FLOAT],
+            [codes.copy().view(self.element), scales],
+            axis=0,
+            block_size=16,
         )
 
 

@@ -86,14 +86,15 @@ def scale_byte(maximum, outer, rule):
     return min(byte + cuts, LARGEST_BYTE)
 
 
-def code(bits, scale):
-    """The code of a finite number under a scale S, to the nearest, ties to even."""
+def code(bits, scale, ties="even"):
+    """The code of a finite number under a scale S, to the nearest; ties "even" or "lower"."""
     doubled = 0 if scale == 0 else 2 * single(magnitude(bits) / scale)
     above = next((code for code, value in enumerate(DOUBLED) if value > doubled), 8)
     lower = above - 1
     if above < 8:
         middle = Fraction(DOUBLED[lower] + DOUBLED[above], 2)
-        lower = above if doubled > middle or doubled == middle and above % 2 == 0 else lower
+        up = doubled > middle or doubled == middle and above % 2 == 0 and ties == "even"
+        lower = above if up else lower
     return lower | (bits >> 31) << 3
 
 
