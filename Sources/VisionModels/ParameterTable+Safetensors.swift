@@ -16,9 +16,13 @@ extension ParameterTable {
   /// allocates buffers by a file's own word should ask this first. Moving averages of quantized tensors may be
   /// there too.
   ///
-  /// - Parameter prefix: what stands before each name in the file; tensors without it are ignored.
+  /// - Parameters:
+  ///   - prefix: what stands before each name in the file; tensors without it are ignored.
+  ///   - others: what may be there, too, and is ignored.
   /// - Throws: `SafetensorsError` naming the first tensor that is missing, misshapen or unknown.
-  package func check(_ file: some TensorSource, prefix: String = "") throws {
+  package func check(
+    _ file: some TensorSource, prefix: String = "", besides others: ParameterTable? = nil
+  ) throws {
     for entry in entries {
       let found = try file.neededShape(of: prefix + entry.name)
       guard found == entry.shape else {
@@ -26,7 +30,8 @@ extension ParameterTable {
           .shape(tensor: prefix + entry.name, found: found, expected: entry.shape))
       }
     }
-    let known = Set((entries + averages.entries).map { prefix + $0.name })
+    let known = Set(
+      (entries + averages.entries + (others?.entries ?? [])).map { prefix + $0.name })
     let stranger = file.tensorNames.first { $0.hasPrefix(prefix) && !known.contains($0) }
     if let stranger { throw file.error(.stranger(tensor: stranger)) }
   }
@@ -34,10 +39,10 @@ extension ParameterTable {
   /// The flat buffer that a file's tensors make.
   ///
   /// - Throws: as `check`, before anything is allocated; `SafetensorsError.Fault.notFinite`.
-  package func read(from file: some TensorSource, prefix: String = "") throws -> AlignedBuffer<
-    Float
-  > {
-    try check(file, prefix: prefix)
+  package func read(
+    from file: some TensorSource, prefix: String = "", besides others: ParameterTable? = nil
+  ) throws -> AlignedBuffer<Float> {
+    try check(file, prefix: prefix, besides: others)
     let buffer = AlignedBuffer<Float>(count: count)
     try fill(buffer, from: file, prefix: prefix, finite: true)
     return buffer

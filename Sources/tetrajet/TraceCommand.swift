@@ -21,7 +21,7 @@ struct TraceCommand: ParsableCommand {
       logits, loss (mean cross entropy) and grad.NAME, and in the metadata how many products of linear layers each \
       engine computed (products_packed, products_simulated). Of a method's remedies only qema touches a single step.
 
-      --set changes single keys: quantizers.*, model.*, method, engine, seed. Without Q3 to Q6, gradients are the \
+      --set changes single keys: quantizers.*, outcontrol.share, outcontrol.format, model.*, method, engine, seed. Without Q3 to Q6, gradients are the \
       exact ones of the quantized forward pass.
 
       --repeat K draws the gradients by K seeds and prints a row a tensor: how far their mean lies from the exact \

@@ -24,8 +24,8 @@ extension Recipe {
       }
       throw RecipeError(
         key: setting.name, found: "'\(setting.text)'",
-        expected: "left out: a trace computes one step by method, engine, seed, quantizers.* and "
-          + "model.*, without drop path",
+        expected: "left out: a trace computes one step by method, engine, seed, quantizers.*, "
+          + "outcontrol.share and .format, and model.*, without drop path",
         location: setting.location)
     }
     try recipe.apply(settings)
@@ -37,14 +37,20 @@ extension Recipe {
   /// The method, and the quantizers' keys that are not its own: what tells gradients apart.
   var quantizerLabel: String {
     let (own, values) = (own.values, values)
-    let others = values.filter { $0.key.hasPrefix("quantizers.") && own[$0.key] != $0.value }
-    let changes = others.map { "\($0.key.dropFirst("quantizers.".count))=\($0.value)" }
+    let others = values.filter { Self.isOfQuantizers($0.key) && own[$0.key] != $0.value }
+    let changes = others.map { key, value in
+      "\(key.hasPrefix("quantizers.") ? key.dropFirst("quantizers.".count) : key[...])=\(value)"
+    }
     return ([method.rawValue] + changes.sorted())
       .joined(separator: ", ")
   }
 
   private static func isRead(inTraces key: String) -> Bool {
-    ["method", "engine", "seed"].contains(key) || key.hasPrefix("quantizers.")
+    ["method", "engine", "seed"].contains(key) || isOfQuantizers(key)
       || key.hasPrefix("model.") && key != "model.drop_path"
+  }
+
+  private static func isOfQuantizers(_ key: String) -> Bool {
+    key.hasPrefix("quantizers.") || ["outcontrol.share", "outcontrol.format"].contains(key)
   }
 }

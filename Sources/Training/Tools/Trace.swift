@@ -102,8 +102,12 @@ struct TracedStep {
     recipe = try checkpoint.recipe.traced(by: settings)
     self.seed = settings.contains { $0.name == "seed" } ? UInt64(recipe.seed) : seed
     model = try VisionModel(recipe.model, recipe: recipe.linear, engine: recipe.engine)
-    // A method can have parameters that the run's own has not.
-    weights = try model.parameters.read(from: checkpoint.tensors)
+    // A method can have parameters that the run's own has not, and the other way round.
+    let trained = checkpoint.model.parameters
+    if let stranger = model.parameters.stranger(to: trained) {
+      throw recipe.untrained(stranger, run)
+    }
+    weights = try model.parameters.read(from: checkpoint.tensors, besides: trained)
     averages = try model.parameters.readAverages(from: checkpoint.tensors)
     let own = try Recipe(settings: RecipeSetting.read(RunDirectory(reading: run).recipe))
     let data = try DataLocation(own.data.path, besideRun: run).open(own.data.split).data
@@ -148,5 +152,28 @@ struct TracedStep {
       .floats("logits", shape: [labels.count, model.configuration.classes], result.logits),
       .floats("loss", shape: [1], [result.loss]),
     ]
+  }
+}
+
+extension ParameterTable {
+  /// The first entry that another table lacks.
+  fileprivate func stranger(to other: ParameterTable) -> Entry? {
+    let known = Set(other.entries.map(\.name))
+    return entries.first { !known.contains($0.name) }
+  }
+}
+
+extension Recipe {
+  /// What is said of quantizers that need a tensor which a run has not made.
+  fileprivate func untrained(_ entry: ParameterTable.Entry, _ run: String) -> RecipeError {
+    let key =
+      switch entry.part.role {
+      case .means: "quantizers.mean_split"
+      case .channels: "outcontrol.share"
+      default: "method"
+      }
+    return RecipeError(
+      key: key, found: "'\(values[key] ?? "")'",
+      expected: "what \(run) was trained by: its training has made no '\(entry.name)'")
   }
 }
