@@ -35,7 +35,6 @@ package struct SampledGradient {
     parallelRanges((dy.rows + 7) / 8, length: (slice + 7) / 8, threads: threads) { strips in
       for strip in strips {
         let rows = 8 * strip..<min(8 * strip + 8, dy.rows)
-        var sums = (SIMD8<Double>(), SIMD8<Double>())
         for column in 0..<dy.columns {
           let words = random.block(UInt32(column), UInt32(strip))
           for row in rows {
@@ -46,13 +45,17 @@ package struct SampledGradient {
             let noise = (Float(bits) + 0.5) / 65536 - 0.5
             let fine = nearestCode(scaled - 14 * coarse + noise, -6, 6)
             (high.row(row)[column], low.row(row)[column]) = (coarse, fine)
-            sums.0[place] += Double(coarse * coarse)
-            sums.1[place] += Double(fine * fine)
           }
         }
         for row in rows {
-          norms[row] = Double(units.high) * sums.0[row % 8].squareRoot()
-          norms[dy.rows + row] = Double(units.low) * sums.1[row % 8].squareRoot()
+          var sums = (0.0, 0.0)
+          for column in 0..<dy.columns {
+            let (coarse, fine) = (high.row(row)[column], low.row(row)[column])
+            sums.0 += Double(coarse * coarse)
+            sums.1 += Double(fine * fine)
+          }
+          norms[row] = Double(units.high) * sums.0.squareRoot()
+          norms[dy.rows + row] = Double(units.low) * sums.1.squareRoot()
         }
       }
     }
