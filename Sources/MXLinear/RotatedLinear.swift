@@ -74,7 +74,7 @@ public struct RotatedLinear: Sendable {
       let (input, weight) = operands(
         x, parameters, group, startsSteps: context.recalibration != .none, arena, context)
       // What the optimizer made negative stands for its magnitude.
-      if context.recalibration != .none || context.isTraining {
+      if !MemoryLedger.isRunningDry, context.recalibration != .none || context.isTraining {
         (parameters.inputStep.elements[0], parameters.weightStep.elements[0]) = (
           input.step, weight.step
         )

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// The caller makes the slices, from shapes alone; which thread takes which slice, and when, is left
 /// open. As long as no two slices write the same memory, 1 thread and n threads give the same bits.
-/// Calls do not nest: a `body` that calls `parallelFor` gains nothing from it.
+/// Calls do not nest: a `body` that calls `parallelFor` gains nothing from it. In a dry run (`MemoryLedger`) nothing is called.
 package func parallelFor(_ count: Int, threads: Int, _ body: (Int) -> Void) {
   parallelFor(count, threads: threads) { index, _ in body(index) }
 }
@@ -12,6 +12,7 @@ package func parallelFor(_ count: Int, threads: Int, _ body: (Int) -> Void) {
 /// The same, telling each call which of the threads it runs on (0 ..< `threads`):
 /// calls of one worker follow each other and may share a scratch, whose contents must not reach a result.
 package func parallelFor(_ count: Int, threads: Int, _ body: (Int, _ worker: Int) -> Void) {
+  if MemoryLedger.isRunningDry { return }
   let workers = min(threads, count)
   if workers <= 1 {
     for index in 0..<max(count, 0) { body(index, 0) }

@@ -50,6 +50,29 @@ struct ModelMemoryTests {
     }
   }
 
+  @Test(
+    "writes nothing, by any method",
+    arguments: Method.allCases + [Method(rawValue: "tetrajet-v2+oscireset")!])
+  func writesNothing(method: Method) throws {
+    var recipe = Recipe.digits
+    (recipe.method, recipe.linear) = (method, method.linearRecipe)
+    recipe.model.classes = 10
+    (recipe.training.epochs, recipe.training.batchSize) = (2, 2)
+    (recipe.outlierCount.from, recipe.outlierCount.length) = (0.5, 2)
+    let ledger = MemoryLedger()
+    try ledger.dryRun {
+      let training = try TrainingStep(recipe, cpu.dry, stepsPerEpoch: 4)
+      let images = AlignedBuffer<Float>(count: 2 * 64)
+      for step in 0..<8 {
+        _ = try training.run(images.matrix(rows: 2), labels: [0, 1], step: step)
+      }
+      // All buffers are at one place.
+      let place = AlignedBuffer<UInt64>(count: 1 << 18)
+      #expect(place.elements.allSatisfy { $0 == 0 })
+      withExtendedLifetime((training, images, place)) {}
+    }
+  }
+
   @Test("counts buffers as long as they live, and the most that there were")
   func ledger() {
     let ledger = MemoryLedger()

@@ -82,7 +82,9 @@ public final class Arena {
   ) -> UnsafeMutableBufferPointer<Element> {
     var bytes = allocateBytes(count * MemoryLayout<Element>.stride)
     if ledger != nil {
-      bytes = .allocate(byteCount: max(count * MemoryLayout<Element>.stride, 1), alignment: 64)
+      let size = max(count * MemoryLayout<Element>.stride, 1)
+      bytes = .allocate(byteCount: size, alignment: 64)
+      bytes.initializeMemory(as: UInt8.self, repeating: 0, count: size)
       arrays.append(bytes)
     }
     return UnsafeMutableBufferPointer(

@@ -9,11 +9,13 @@
 /// What buffers and arenas would take of memory, found out without taking it.
 ///
 /// Whoever is made within `dryRun` gets addresses in one region that all share, and enters here what it would have
-/// touched of memory of its own. Whatever computes there must be dry itself (`TrainingCompute.dry`): as long as nobody
+/// touched of memory of its own. Whatever computes there must be dry itself (`TrainingCompute.dry`; `parallelFor` is): as long as nobody
 /// writes, zeros stand at these addresses, and the region has no pages.
 package final class MemoryLedger: @unchecked Sendable {
   // Sound because a dry run stays on the thread that began it.
   @TaskLocal static var current: MemoryLedger?
+  /// Whether this thread is within a dry run, where nobody writes.
+  package static var isRunningDry: Bool { current != nil }
 
   /// Bytes of what is there now, and the most that there has been since the peak was last forgotten.
   package private(set) var bytes = 0, peak = 0

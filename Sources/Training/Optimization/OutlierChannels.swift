@@ -29,7 +29,7 @@ struct OutlierChannels {
       let sums = weights[place]
       compute.add(
         gradients[place], map: nil, scaledBy: { _ in -1 }, length: 1, to: sums, into: sums)
-      if step == steps.upperBound - 1 { rule.choose(sums) }
+      if step == steps.upperBound - 1, !MemoryLedger.isRunningDry { rule.choose(sums) }
     }
   }
 }
