@@ -35,19 +35,41 @@ package struct BlockRotation {
       for row in rows {
         for start in stride(from: 0, to: x.columns, by: group) {
           let values = x.row(row) + start
-          var half = 1
-          while half < group {
-            for block in stride(from: 0, to: group, by: 2 * half) {
-              for place in block..<block + half {
-                let (a, b) = (values[place], values[place + half])
-                (values[place], values[place + half]) = (a + b, a - b)
-              }
-            }
-            half *= 2
-          }
+          addPairs(values)
           for place in 0..<group { values[place] *= norm }
         }
       }
+    }
+  }
+
+  /// The sums and differences of the numbers of a group that lie 1 apart, then 2, 4 and so on.
+  private func addPairs(_ values: UnsafeMutablePointer<Float>) {
+    guard group >= 4 else {
+      (values[0], values[1]) = (values[0] + values[1], values[0] - values[1])
+      return
+    }
+    for place in stride(from: 0, to: group, by: 4) {
+      let (a, b) = (values[place] + values[place + 1], values[place] - values[place + 1])
+      let (c, d) = (values[place + 2] + values[place + 3], values[place + 2] - values[place + 3])
+      (values[place], values[place + 1]) = (a + c, b + d)
+      (values[place + 2], values[place + 3]) = (a - c, b - d)
+    }
+    // From here on four at a time.
+    var half = 4
+    while half < group {
+      for block in stride(from: 0, to: group, by: 2 * half) {
+        for place in stride(from: block, to: block + half, by: 4) {
+          let (first, second) = (
+            UnsafeMutableRawPointer(values + place), UnsafeMutableRawPointer(values + place + half)
+          )
+          let (a, b) = (
+            first.loadUnaligned(as: SIMD4<Float>.self), second.loadUnaligned(as: SIMD4<Float>.self)
+          )
+          first.storeBytes(of: a + b, as: SIMD4<Float>.self)
+          second.storeBytes(of: a - b, as: SIMD4<Float>.self)
+        }
+      }
+      half *= 2
     }
   }
 }

@@ -38,21 +38,25 @@ package struct SampledGradient {
         for column in 0..<dy.columns {
           let words = random.block(UInt32(column), UInt32(strip))
           for row in rows {
-            let (place, scaled) = (row % 8, c * dy.row(row)[column])
+            let place = row % 8
             let bits = UInt16(truncatingIfNeeded: words[place / 2] >> UInt32(16 * (place % 2)))
-            let coarse = nearestCode(scaled / 14, -6, 6)
-            // u in (−1/2, 1/2), of 16 bits.
-            let noise = (Float(bits) + 0.5) / 65536 - 0.5
-            let fine = nearestCode(scaled - 14 * coarse + noise, -6, 6)
-            (high.row(row)[column], low.row(row)[column]) = (coarse, fine)
+            low.row(row)[column] = Float(bits)
           }
         }
         for row in rows {
+          let (numbers, high, low) = (dy.row(row), high.row(row), low.row(row))
+          for column in 0..<dy.columns {
+            let scaled = c * numbers[column]
+            let coarse = nearestCode(scaled / 14, -6, 6)
+            // u in (−1/2, 1/2), of 16 bits.
+            let noise = (low[column] + 0.5) / 65536 - 0.5
+            high[column] = coarse
+            low[column] = nearestCode(scaled - 14 * coarse + noise, -6, 6)
+          }
           var sums = (0.0, 0.0)
           for column in 0..<dy.columns {
-            let (coarse, fine) = (high.row(row)[column], low.row(row)[column])
-            sums.0 += Double(coarse * coarse)
-            sums.1 += Double(fine * fine)
+            sums.0 += Double(high[column] * high[column])
+            sums.1 += Double(low[column] * low[column])
           }
           norms[row] = Double(units.high) * sums.0.squareRoot()
           norms[dy.rows + row] = Double(units.low) * sums.1.squareRoot()

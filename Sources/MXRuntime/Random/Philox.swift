@@ -8,18 +8,19 @@ public enum Philox {
   /// of which two a round.
   @inlinable
   public static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
-    var state = counter
-    var key = key
+    // Single words: vectors would take them apart and put them together in every round.
+    var (a, b, c, d) = (counter[0], counter[1], counter[2], counter[3])
+    var (first, second) = (key[0], key[1])
     for _ in 0..<10 {
-      let even = UInt64(0xD251_1F53) * UInt64(state[0])
-      let odd = UInt64(0xCD9E_8D57) * UInt64(state[2])
-      state = SIMD4(
-        UInt32(truncatingIfNeeded: odd >> 32) ^ state[1] ^ key[0],
-        UInt32(truncatingIfNeeded: odd),
-        UInt32(truncatingIfNeeded: even >> 32) ^ state[3] ^ key[1],
-        UInt32(truncatingIfNeeded: even))
-      key = key &+ SIMD2(0x9E37_79B9, 0xBB67_AE85)
+      let even = UInt64(0xD251_1F53) &* UInt64(a)
+      let odd = UInt64(0xCD9E_8D57) &* UInt64(c)
+      (a, b, c, d) = (
+        UInt32(truncatingIfNeeded: odd >> 32) ^ b ^ first, UInt32(truncatingIfNeeded: odd),
+        UInt32(truncatingIfNeeded: even >> 32) ^ d ^ second, UInt32(truncatingIfNeeded: even)
+      )
+      first &+= 0x9E37_79B9
+      second &+= 0xBB67_AE85
     }
-    return state
+    return SIMD4(a, b, c, d)
   }
 }
