@@ -109,7 +109,7 @@ struct RecipeCommandTests {
     arguments: [
       ("fp32", ["quantizers.q1.enabled=true", "quantizers.q1.format=e2m3"]),
       ("fp32", ["quantizers.q1.enabled=true", "quantizers.q6.reads_quantized=true"]),
-      ("tetrajet+qema", ["qema.beta=0.99"]),
+      ("tetrajet+qema", ["qema.beta=0.99"]), ("tetrajet+osmq", ["qema.beta=0.99"]),
       ("tetrajet", ["outcontrol.share=0.1", "outcontrol.format=e2m3"]),
       ("tetrajet", ["qema.beta=null"]),
     ])

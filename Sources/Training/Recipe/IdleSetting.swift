@@ -37,6 +37,8 @@ extension Recipe {
         : "\(name) is off (quantizers.\(name).enabled=true switches it on)"
     case ("outcontrol", let part):
       return part != "share" && linear.outControl == nil ? "outcontrol.share is 0" : nil
+    case ("qema", _) where method.roundsByAverages:
+      return nil
     case (let section, _):
       guard let remedy = RemedyName(rawValue: section), !method.remedies.contains(remedy) else {
         return nil
